@@ -1,0 +1,157 @@
+"""Frames: a 32-bit length and one msgpack array. Splits a stream into bodies, packs messages, reads bodies.
+
+Knows lengths and msgpack, not what a message means. `FrameReader` copies each byte of a large frame twice, once when it
+arrives and once when its frame is complete, however small the pieces are in which it comes.
+"""
+
+from struct import Struct
+from struct import error as StructError
+from sys import maxsize
+from typing import Any, Final
+
+from msgpack import Packer, Unpacker, unpackb
+
+from kv_protocol.errors import KvError, ProtocolError, TooLarge
+from kv_protocol.limits import KIB, MAX_FRAME
+
+__all__ = ["HEAD", "FrameReader", "pack", "unpack_reply", "unpack_request"]
+
+HEAD: Final = 4
+
+_LENGTH = Struct(">I")
+_length_at = _LENGTH.unpack_from
+_length_head = _LENGTH.pack
+
+# An array's length is a claim, and a list of the claimed length is made before its elements are read: nested claims would cost
+# their product. Short bodies cannot claim much; longer ones are first walked over without making anything.
+_HARMLESS: Final = 1 * KIB
+
+
+class FrameReader:
+    """Takes the bytes of one direction of a connection, gives the bodies of its frames.
+
+    After a frame that may not be, `failure` says why; the frames before it are still given, and nothing after it is.
+    """
+
+    __slots__ = ("_held", "_missing", "_queued", "failure", "max_frame")
+
+    def __init__(self, max_frame: int = MAX_FRAME) -> None:
+        self.max_frame = max_frame
+        self.failure: KvError | None = None
+        self._held = bytearray()  # the start of one frame, head included, never more
+        self._missing = 0  # bytes until `_held` is complete, once its head is
+        self._queued = b""  # what `most` left
+
+    @property
+    def held(self) -> int:
+        """Bytes that wait for the rest of their frame."""
+        return len(self._held) + len(self._queued)
+
+    def feed(self, data: bytes, most: int = maxsize) -> list[bytes]:
+        """Take *data* and return the bodies now complete, at most *most* of them; `feed(b"")` asks for the next."""
+        bodies: list[bytes] = []
+        if self.failure is not None:
+            return bodies
+        if self._queued:
+            data = self._queued + data
+            self._queued = b""
+        position = self._resume(data, bodies) if self._held else 0
+        end = len(data)
+        limit = self.max_frame
+        while len(bodies) < most:
+            start = position + 4
+            if start > end:
+                break
+            length = _length_at(data, position)[0]
+            if not 0 < length <= limit:
+                self._fail(length)
+                return bodies
+            position = start + length
+            if position > end:
+                self._missing = position - end
+                position = start - 4
+                break
+            bodies.append(data[start:position])
+        if position < end:
+            if len(bodies) < most:
+                self._held += memoryview(data)[position:]
+            else:
+                self._queued = data[position:]
+        return bodies
+
+    def _resume(self, data: bytes, bodies: list[bytes]) -> int:
+        """Complete the held frame from the start of *data*; return how much of it was taken."""
+        held = self._held
+        taken = 0
+        if len(held) < HEAD:
+            taken = min(HEAD - len(held), len(data))
+            held += data[:taken]
+            if len(held) < HEAD:
+                return taken
+            length = _length_at(held)[0]
+            if not 0 < length <= self.max_frame:
+                self._fail(length)
+                return len(data)
+            self._missing = length
+        piece = memoryview(data)[taken : taken + self._missing]
+        held += piece
+        self._missing -= len(piece)
+        if not self._missing:
+            with memoryview(held) as view:
+                bodies.append(bytes(view[HEAD:]))
+            self._held = bytearray()
+        return taken + len(piece)
+
+    def _fail(self, length: int) -> None:
+        self._held = bytearray()
+        if length:
+            limit = self.max_frame
+            self.failure = TooLarge(f"a frame of {length} bytes; the limit is {limit}", {"limit": limit})
+        else:
+            self.failure = ProtocolError("a frame of no bytes")
+
+
+def pack(message: list[Any] | tuple[Any, ...]) -> bytes:
+    """Return *message* as one frame."""
+    body = Packer(unicode_errors="strict").pack(message)
+    try:
+        return _length_head(len(body)) + body
+    except StructError:
+        raise TooLarge("a message beyond 4 GiB", {"limit": 2**32 - 1}) from None
+
+
+def unpack_request(body: bytes) -> list[Any]:
+    """Return the array in *body* as the server reads it: str and bin are both bytes.
+
+    Raises `ProtocolError` for anything else.
+    """
+    try:
+        if len(body) > _HARMLESS:
+            _skip(body)
+        message = unpackb(body, raw=True, strict_map_key=False, max_ext_len=0)
+    except Exception as error:
+        raise ProtocolError(f"a frame that holds no message: {type(error).__name__}") from None
+    if type(message) is not list:
+        raise ProtocolError("a frame that holds no array")
+    return message
+
+
+def unpack_reply(body: bytes) -> list[Any]:
+    """Return the array in *body* as a client reads it: str as str, with what is no UTF-8 escaped; bin as bytes.
+
+    Raises `ProtocolError` for anything else.
+    """
+    try:
+        message = unpackb(body, raw=False, strict_map_key=False, unicode_errors="surrogateescape")
+    except Exception as error:
+        raise ProtocolError(f"a frame that holds no message: {type(error).__name__}") from None
+    if type(message) is not list:
+        raise ProtocolError("a frame that holds no array")
+    return message
+
+
+def _skip(body: bytes) -> None:
+    """Walk over *body* without making anything of it, so that a claim that is not kept costs nothing."""
+    unpacker = Unpacker(max_buffer_size=len(body))
+    unpacker.feed(body)
+    unpacker.skip()

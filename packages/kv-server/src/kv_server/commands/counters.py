@@ -1,0 +1,146 @@
+"""Counting: int, float and Decimal, each in its own class and never beyond its bounds."""
+
+from __future__ import annotations
+
+from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
+from math import isfinite
+from typing import Annotated, Final
+
+from kv_protocol.errors import CounterOverflow, InvalidArgument, NotANumber
+from kv_protocol.values import class_of, encode, int_blob, number, octets
+from kv_server.commands.strings import like
+from kv_server.engine.tx import Tx
+from kv_server.spec.catalog import command
+from kv_server.spec.command import FAST, GROWS, WRITE
+from kv_server.spec.types import NATIVE, Duration, Key, Number
+
+INT64_MIN: Final = -(2**63)
+INT64_MAX: Final = 2**63 - 1
+ONE: Final = int_blob(1)
+EXACT: Final = Context(prec=1_000, traps=[Inexact, InvalidOperation, Overflow])
+
+
+@command(WRITE | GROWS | FAST, group="counter", since="0.1", cost="O(1)")
+def incr(
+    tx: Tx,
+    key: Key,
+    /,
+    *,
+    by: Annotated[Number, NATIVE] = ONE,
+    minimum: Annotated[Number | None, NATIVE] = None,
+    maximum: Annotated[Number | None, NATIVE] = None,
+    clamp: Annotated[bool, NATIVE] = False,
+    ttl_if_new: Annotated[Duration | None, NATIVE] = None,
+) -> Number:
+    """Add *by* to the number at *key* and return the sum. An absent key counts as zero of the class of *by*.
+
+    The classes must match: an int is counted with ints (up to 64 bits), a float with floats, a Decimal, exactly, with Decimals. Text or bytes
+    that spell an int count as that int and stay what they are. A sum beyond *minimum* or *maximum* fails the call, or, with *clamp*,
+    stops there. The expiry stays; *ttl_if_new* gives one to a key that was absent.
+    """
+    return count(tx, key, number(by), minimum, maximum, clamp, ttl_if_new)
+
+
+@command(WRITE | GROWS | FAST, group="counter", since="0.1", cost="O(1)")
+def decr(
+    tx: Tx,
+    key: Key,
+    /,
+    *,
+    by: Annotated[Number, NATIVE] = ONE,
+    minimum: Annotated[Number | None, NATIVE] = None,
+    maximum: Annotated[Number | None, NATIVE] = None,
+    clamp: Annotated[bool, NATIVE] = False,
+    ttl_if_new: Annotated[Duration | None, NATIVE] = None,
+) -> Number:
+    """Subtract *by* from the number at *key* and return the difference; otherwise as `INCR`."""
+    return count(tx, key, -number(by), minimum, maximum, clamp, ttl_if_new)
+
+
+def count(
+    tx: Tx, key: bytes, step: int | float | Decimal, minimum: bytes | None, maximum: bytes | None, clamp: bool, ttl: int | None
+) -> bytes:
+    """Add *step* to what is at *key* within bounds, store the sum in the class that was found, return it as a number."""
+    blob = tx.value(key)
+    if blob is None:
+        total = bounded(add(type(step)(0), step), step, minimum, maximum, clamp)
+        result = encode(total)
+        tx.key_put(key, result, 0 if ttl is None else tx.now_ms + ttl)
+        return result
+    old = counted(blob)
+    if type(old) is not type(step):
+        raise NotANumber(f"{class_of(blob)} at the key cannot be counted with {_NAMES[type(step)]}")
+    total = bounded(add(old, step), step, minimum, maximum, clamp)
+    result = int_blob(total) if type(total) is int else encode(total)
+    entry = tx.find(key)
+    assert entry is not None
+    spelled = class_of(blob) in ("str", "bytes")
+    tx.key_put(key, like(blob, octets(result)) if spelled else result, entry.expires_ms)
+    return result
+
+
+def counted(blob: bytes) -> int | float | Decimal:
+    """The number a stored value counts as."""
+    if class_of(blob) in ("str", "bytes"):
+        return spelled_int(octets(blob))
+    return number(blob)
+
+
+def spelled_int(digits: bytes) -> int:
+    """The int64 that *digits* spell in canonical form."""
+    body = digits[1:] if digits[:1] == b"-" else digits
+    if body.isdigit() and len(body) <= 19 and (body[0] != 48 or digits == b"0"):
+        spelled = int(digits)
+        if INT64_MIN <= spelled <= INT64_MAX:
+            return spelled
+    raise NotANumber("value is not an integer or out of range")
+
+
+def add(old: int | float | Decimal, step: int | float | Decimal) -> int | float | Decimal:
+    """The sum of two numbers of one class, which it may not leave."""
+    if type(old) is int and type(step) is int:
+        total = old + step
+        if not INT64_MIN <= total <= INT64_MAX:
+            raise CounterOverflow("increment or decrement would overflow")
+        return total
+    if type(old) is float and type(step) is float:
+        result = old + step
+        if not isfinite(result):
+            raise CounterOverflow("increment would produce NaN or Infinity")
+        return result
+    assert type(old) is Decimal and type(step) is Decimal
+    if not (old.is_finite() and step.is_finite()):
+        raise CounterOverflow("increment would produce NaN or Infinity")
+    try:
+        return EXACT.add(old, step)
+    except (Inexact, Overflow):
+        raise CounterOverflow(f"the exact sum would take more than {EXACT.prec:,} digits") from None
+
+
+def bounded(
+    total: int | float | Decimal, step: int | float | Decimal, minimum: bytes | None, maximum: bytes | None, clamp: bool
+) -> int | float | Decimal:
+    """*total* if it is within the bounds; beyond one, that bound or an error."""
+    if minimum is None and maximum is None:
+        return total
+    low, high = bound(minimum, "minimum", step), bound(maximum, "maximum", step)
+    if low is not None and high is not None and low > high:
+        raise InvalidArgument("minimum is above maximum")
+    for limit, name, beyond in ((high, "maximum", True), (low, "minimum", False)):
+        if limit is not None and (total > limit if beyond else total < limit):
+            if clamp:
+                return limit
+            raise CounterOverflow(f"the result would leave the {name}")
+    return total
+
+
+def bound(blob: bytes | None, name: str, step: int | float | Decimal) -> int | float | Decimal | None:
+    if blob is None:
+        return None
+    limit = number(blob)
+    if type(limit) is not type(step):
+        raise InvalidArgument(f"{name}: must be of the class of the step, {_NAMES[type(step)]}")
+    return limit
+
+
+_NAMES: Final = {int: "int", float: "float", Decimal: "decimal"}

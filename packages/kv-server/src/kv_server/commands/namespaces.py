@@ -1,0 +1,55 @@
+"""Namespaces: what there is, what it holds, and taking it away whole."""
+
+from __future__ import annotations
+
+from kv_protocol.names import text
+from kv_protocol.types import NamespaceInfo
+from kv_server.engine.tx import Tx
+from kv_server.spec.catalog import command
+from kv_server.spec.command import ADMIN, READ, SWEEPS, WRITE
+from kv_server.spec.types import Namespace
+
+
+@command(READ, group="namespace", since="0.1", cost="O(namespaces)", name="NAMESPACE LIST", method="namespaces")
+def namespace_list(tx: Tx, /) -> list[str]:
+    """Return the names of all namespaces that were ever written to and not dropped."""
+    return sorted(map(text, tx.store.namespaces))
+
+
+@command(
+    READ | SWEEPS, group="namespace", since="0.1", cost="O(shards)", name="NAMESPACE STATS", method="namespace_stats"
+)
+def namespace_stats(tx: Tx, namespace: Namespace, /) -> NamespaceInfo | None:
+    """Return what *namespace* holds; nothing if there is none of that name. `bytes` is an estimate."""
+    space = tx.store.namespaces.get(namespace)
+    if space is None:
+        return None
+    tables = list(space.live_tables())
+    return NamespaceInfo(
+        text(namespace),
+        sum(map(len, tables)),
+        sum(table.expiring for table in tables),
+        len(space.locks),
+        sum(table.bytes for table in tables),
+    )
+
+
+@command(
+    WRITE | ADMIN, group="namespace", since="0.1", cost="O(shards + locks); the freeing follows in slices",
+    name="NAMESPACE DROP", method="drop_namespace",
+)  # fmt: skip
+def namespace_drop(tx: Tx, namespace: Namespace, /) -> bool:
+    """Drop *namespace* with its keys and its locks, whose holders are told; False if there is none of that name."""
+    if namespace not in tx.store.namespaces:
+        return False
+    tx.namespace_drop(namespace)
+    return True
+
+
+@command(WRITE | ADMIN, group="namespace", since="0.1", cost="O(shards); the freeing follows in slices", name="FLUSHDB", method="flush")
+def flushdb(tx: Tx, /) -> int:
+    """Delete every key of the namespace and return how many there were; its locks stay."""
+    keys = tx.count()
+    if keys:
+        tx.namespace_flush(tx.name)
+    return keys

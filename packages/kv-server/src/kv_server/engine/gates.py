@@ -1,0 +1,86 @@
+"""The row of refusals that a call passes before it runs, in the order of `admit`.
+
+Whether a command is open is one AND of two bitmaps, the session's and the server's; why it was refused is worked out only then.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from kv_protocol.errors import AnswerLost, Busy, DeadlineExceeded, InvalidArgument, ProtocolError, ShuttingDown, StaleFence
+from kv_protocol.limits import MAX_ANSWER_BYTES, MAX_ANSWERS, MAX_NAME
+from kv_protocol.messages import DEADLINE, FENCE, NAMESPACE, SEEN, SEQ
+from kv_server.engine.session import Lost, Session
+
+if TYPE_CHECKING:
+    from kv_server.engine.engine import Engine
+    from kv_server.spec.command import Command
+
+__all__ = ["CLOSED", "FRESH", "namespace_of", "refuse", "repeated"]
+
+CLOSED: Final = 0
+FRESH: Final = object()
+
+
+def repeated(session: Session, meta: dict[int, Any]) -> object:
+    """The kept answer if *meta* repeats a call that was applied, else FRESH. Takes note of the answers that have arrived."""
+    seq = meta.get(SEQ)
+    seen = meta.get(SEEN)
+    if seen is not None:
+        if type(seen) is not int:
+            raise ProtocolError("meta: seen is not an integer")
+        if seen > session.seen:
+            session.forget(seen)
+    if seq is None:
+        return FRESH
+    if type(seq) is not int or seq < 1:
+        raise ProtocolError("meta: seq is not a positive integer")
+    answers = session.answers
+    if seq in answers:
+        reply = answers[seq][0]
+        if type(reply) is Lost:
+            raise AnswerLost("applied before, but the answer was too large to be kept", {"revision": reply.revision})
+        return reply
+    if seq < session.seen:
+        raise ProtocolError("meta: seq is below seen")
+    if len(answers) >= MAX_ANSWERS or session.answer_bytes >= MAX_ANSWER_BYTES:
+        raise Busy(
+            "the session has as many unseen answers as are kept: send seen",
+            {"limit": MAX_ANSWERS if len(answers) >= MAX_ANSWERS else MAX_ANSWER_BYTES},
+        )
+    return FRESH
+
+
+def namespace_of(engine: Engine, session: Session, meta: dict[int, Any]) -> bytes:
+    """The namespace a call with *meta* is for, if its deadline has not passed and its fence holds."""
+    deadline = meta.get(DEADLINE)
+    if deadline is not None:
+        if type(deadline) is not int:
+            raise ProtocolError("meta: deadline is not an integer")
+        if engine.elapsed_ms > deadline:
+            raise DeadlineExceeded("the call came after its deadline and was not applied")
+    name = meta.get(NAMESPACE, session.namespace)
+    if type(name) is not bytes or len(name) > MAX_NAME:
+        raise InvalidArgument(f"meta: namespace is not a name of at most {MAX_NAME:,} bytes")
+    fence = meta.get(FENCE)
+    if fence is not None:
+        check_fence(engine, name, fence)
+    return name
+
+
+def check_fence(engine: Engine, namespace: bytes, fence: Any) -> None:
+    """Refuse unless the lock of *fence* is held under its token now."""
+    if type(fence) is not list or len(fence) != 2 or type(fence[0]) is not bytes or type(fence[1]) is not int:
+        raise InvalidArgument("meta: fence is not [lock, token]")
+    space = engine.store.namespaces.get(namespace)
+    held = space.locks.get(fence[0]) if space is not None else None
+    if held is None or held.token != fence[1] or held.until_ms <= engine.elapsed_ms:
+        token = held.token if held is not None and held.until_ms > engine.elapsed_ms else None
+        raise StaleFence("the lock is not held under this token: nothing was written", {"token": token})
+
+
+def refuse(engine: Engine, session: Session, command: Command) -> NoReturn:
+    """Say why *command* is not open to *session* now."""
+    if engine.open == CLOSED:
+        raise ShuttingDown("the server is shutting down and takes no new calls")
+    raise AssertionError(f"{command.name} was refused by a gate that nobody knows")

@@ -1,0 +1,168 @@
+"""All namespaces with their tables and locks, the schedule of deadlines, and the order in which scans walk.
+
+A namespace exists from its first write, a table from its first key. Dropping a namespace takes it out of the name table at
+once; its entries are freed in slices. Slots are Redis Cluster's, shards are ranges of slots.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from hashlib import blake2b
+from heapq import heappop, heappush
+from itertools import count
+from typing import Final
+
+from kv_protocol.limits import SLOTS
+from kv_server.model.lock import Lock
+from kv_server.model.table import Table
+
+__all__ = ["Namespace", "Store"]
+
+_ORDER_BITS: Final = 48
+_FREED_PER_SLICE: Final = 5_000
+
+
+class Namespace:
+    """A keyspace of its own: tables by shard, and the locks that are held in it."""
+
+    __slots__ = ("locks", "name", "tables")
+
+    def __init__(self, name: bytes, empty: list[Table]) -> None:
+        self.name = name
+        self.tables = empty
+        self.locks: dict[bytes, Lock] = {}
+
+    def __len__(self) -> int:
+        return sum(map(len, self.tables))
+
+    def live_tables(self) -> Iterator[Table]:
+        return filter(None, self.tables)
+
+
+class Store:
+    """The namespaces by name. *shift* turns a slot into a shard; *seed* decides the order of scans."""
+
+    def __init__(self, shards: int, seed: bytes) -> None:
+        if shards < 1 or shards > SLOTS or shards & (shards - 1):
+            raise ValueError(f"shards must be a power of two from 1 to {SLOTS}, not {shards}")
+        self.shards = shards
+        self.shift = SLOTS.bit_length() - shards.bit_length()
+        self.seed = seed
+        self.namespaces: dict[bytes, Namespace] = {}
+        self.empty = Table()
+        self.due: list[tuple[int, int, Table, Namespace]] = []
+        self.leases: list[tuple[int, int, bytes, bytes]] = []
+        self.garbage: list[Table] = []
+        self._tick = count()
+
+    def namespace(self, name: bytes) -> Namespace:
+        """The namespace called *name*, made now if it did not exist."""
+        found = self.namespaces.get(name)
+        if found is None:
+            found = self.namespaces[name] = Namespace(name, [self.empty] * self.shards)
+        return found
+
+    def table(self, namespace: Namespace, shard: int) -> Table:
+        """The table of *shard*, made now if it did not exist."""
+        table = namespace.tables[shard]
+        if table is self.empty:
+            table = namespace.tables[shard] = Table()
+        return table
+
+    # ---- deadlines
+    def schedule(self, namespace: Namespace, table: Table) -> None:
+        """See to it that *table* is looked at when its first deadline comes."""
+        if table.deadlines:
+            first = table.deadlines[0][0]
+            if not table.due_ms or first < table.due_ms:
+                table.due_ms = first
+                heappush(self.due, (first, next(self._tick), table, namespace))
+
+    def due_key(self, now_ms: int) -> tuple[Namespace, bytes] | None:
+        """A key whose deadline has passed, still in its table; None when there is none."""
+        while self.due and self.due[0][0] <= now_ms:
+            due_ms, _, table, namespace = self.due[0]
+            if due_ms != table.due_ms:
+                heappop(self.due)
+                continue
+            deadlines = table.deadlines
+            while deadlines and deadlines[0][0] <= now_ms:
+                expires_ms, key = heappop(deadlines)
+                entry = table.get(key)
+                if entry is not None and entry.expires_ms == expires_ms:
+                    return namespace, key
+            heappop(self.due)
+            table.due_ms = 0
+            self.schedule(namespace, table)
+        return None
+
+    def note_lease(self, until_ms: int, namespace: bytes, lock: bytes) -> None:
+        heappush(self.leases, (until_ms, next(self._tick), namespace, lock))
+
+    def due_lease(self, elapsed_ms: int) -> tuple[bytes, bytes] | None:
+        """Namespace and name of a lock whose lease has ended, still held; None when there is none."""
+        while self.leases and self.leases[0][0] <= elapsed_ms:
+            until_ms, _, name, lock = heappop(self.leases)
+            namespace = self.namespaces.get(name)
+            held = namespace.locks.get(lock) if namespace is not None else None
+            if held is not None and held.until_ms == until_ms:
+                return name, lock
+        return None
+
+    # ---- dropping
+    def drop(self, name: bytes) -> None:
+        """Take the namespace called *name* away with all it holds."""
+        self.flush(self.namespaces.pop(name))
+
+    def flush(self, namespace: Namespace) -> None:
+        """Take every key of *namespace* away; O(shards) now, the freeing later."""
+        for table in namespace.live_tables():
+            table.due_ms = 0
+            table.deadlines = []
+            self.garbage.append(table)
+        namespace.tables = [self.empty] * self.shards
+
+    def free_some(self) -> bool:
+        """Free one slice of what was dropped; True while there is more."""
+        left = _FREED_PER_SLICE
+        while self.garbage and left > 0:
+            table = self.garbage[-1]
+            while table and left > 0:
+                table.popitem()
+                left -= 1
+            if not table:
+                self.garbage.pop()
+        return bool(self.garbage)
+
+    # ---- scans
+    def scan(self, namespace: Namespace, cursor: int, wanted: int) -> tuple[int, list[bytes]]:
+        """At least *wanted* keys from *cursor* on if there are as many, and the cursor that goes on from there, 0 at the end.
+
+        A cursor is a point: shard, then 48 bits of the key's seeded hash. Keys that stay are met whatever else comes and goes.
+        """
+        shard, point = cursor >> _ORDER_BITS, cursor & ((1 << _ORDER_BITS) - 1)
+        found: list[bytes] = []
+        while shard < self.shards:
+            order = self.order(namespace.tables[shard])
+            at = bisect_left(order, (point, b""))
+            end = min(len(order), at + max(wanted - len(found), 0))
+            while end < len(order) and end > at and order[end][0] == order[end - 1][0]:
+                end += 1
+            table = namespace.tables[shard]
+            found += [key for _, key in order[at:end] if key in table]
+            if end < len(order):
+                return shard << _ORDER_BITS | order[end][0], found
+            shard, point = shard + 1, 0
+            if len(found) >= wanted and shard < self.shards:
+                return shard << _ORDER_BITS, found
+        return 0, found
+
+    def order(self, table: Table) -> list[tuple[int, bytes]]:
+        """The keys of *table* by hash. Sorted anew only if a key has come since; keys that went are for the caller to skip."""
+        if not table:
+            return []
+        if table.order is None or table.order[0] != table.arrivals:
+            table.order = table.arrivals, sorted((self.point(key), key) for key in table)
+        return table.order[1]
+
+    def point(self, key: bytes) -> int:
+        return int.from_bytes(blake2b(key, digest_size=6, key=self.seed).digest(), "big")

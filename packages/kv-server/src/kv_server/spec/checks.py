@@ -1,0 +1,226 @@
+"""What the generated binders call: conversions that are more than a condition, and every error a binder may raise."""
+
+import re
+from collections.abc import Iterable
+from decimal import Decimal, InvalidOperation
+from difflib import get_close_matches
+from math import isinf
+from typing import Final
+
+from kv_protocol import limits
+from kv_protocol.errors import InvalidArgument, TooLarge
+from kv_protocol.names import text, wire
+from kv_protocol.values import check, class_of, encode, from_octets, int_blob
+
+__all__ = [
+    "InvalidArgument", "about", "arity", "check", "exclude", "from_octets", "missing", "shown", "syntax_error", "text",
+    "text_bool", "text_choice", "text_count", "text_cursor", "text_duration", "text_float", "text_int", "text_name",
+    "text_number", "text_numkeys", "text_text", "text_time", "text_timeout", "too_many", "unequal", "unknown_option",
+    "wire", "wire_float", "wire_number", "wire_text", "words_missing", "wrong",
+]  # fmt: skip
+
+MAX_TIME_MS: Final = 253_402_300_800_000  # the year 10000
+_INT: Final = re.compile(rb"0|-?[1-9][0-9]{0,19}")
+_FLOAT: Final = re.compile(rb"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?|inf(?:inity)?)", re.IGNORECASE)
+_NUMBERS: Final = frozenset({"int", "float", "decimal"})
+_NOT_INT: Final = "value is not an integer or out of range"
+_NOT_FLOAT: Final = "value is not a valid float"
+
+
+def wrong(label: str, expected: str) -> InvalidArgument:
+    """The error for an argument of another type, or out of bounds; what was sent is not repeated."""
+    return InvalidArgument(f"{label} must be {expected}")
+
+
+def about(label: str, error: InvalidArgument) -> InvalidArgument:
+    return InvalidArgument(f"{label}: {error.message}")
+
+
+def arity(word: str, usage: str, args: object) -> InvalidArgument:
+    """The error for a wrong number of positional arguments."""
+    given = f"{len(args)} given" if isinstance(args, (list, tuple)) else "no array given"
+    return InvalidArgument(f"{word}: wrong number of arguments ({given}); usage: {usage}")
+
+
+def missing(word: str, option: str, usage: str) -> InvalidArgument:
+    return InvalidArgument(f"{word}: option {option} is missing; usage: {usage}")
+
+
+def unknown_option(word: str, option: object, known: Iterable[str]) -> InvalidArgument:
+    """The error for an option that the command has not, with the nearest one it has."""
+    names = list(known)
+    if type(option) is not bytes or len(option) > 64:
+        return InvalidArgument(f"{word}: option names are short words")
+    name = option.decode("ascii", "replace")
+    if not name.isprintable():
+        return InvalidArgument(f"{word}: option names are short words")
+    near = get_close_matches(name.lower(), names, 1)
+    hint = f"; did you mean {near[0]}?" if near else f"; known: {', '.join(names)}" if names else "; it takes none"
+    return InvalidArgument(f"{word}: unknown option {name}{hint}")
+
+
+def exclude(word: str, given: Iterable[str], group: Iterable[str]) -> InvalidArgument:
+    """The error for options of which a call may have one only."""
+    taken = set(given)
+    return InvalidArgument(f"{word}: {' and '.join(name for name in group if name in taken)} exclude each other")
+
+
+def too_many(label: str) -> TooLarge:
+    return TooLarge(f"{label}: more than {limits.MAX_BATCH:,} elements", {"limit": limits.MAX_BATCH})
+
+
+def unequal(label: str, other: str) -> InvalidArgument:
+    return InvalidArgument(f"{label} must have as many elements as {other}")
+
+
+def syntax_error() -> InvalidArgument:
+    return InvalidArgument("syntax error")
+
+
+def words_missing(word: str) -> InvalidArgument:
+    return InvalidArgument(f"wrong number of arguments for '{word}' command")
+
+
+def wire_number(blob: bytes, label: str) -> bytes:
+    try:
+        check(blob)
+    except InvalidArgument as error:
+        raise about(label, error) from None
+    if class_of(blob) not in _NUMBERS:
+        raise wrong(label, "an int, a float or a Decimal")
+    return blob
+
+
+def wire_text(octets: bytes, label: str) -> str:
+    try:
+        return str(octets, "utf-8")
+    except UnicodeDecodeError:
+        raise wrong(label, "UTF-8 text") from None
+
+
+def wire_float(number: float, label: str) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        raise wrong(label, "a number that fits a float") from None
+
+
+def shown(name: bytes) -> str | bytes:
+    """A name of the server as it travels: str where it is UTF-8."""
+    try:
+        return str(name, "utf-8")
+    except UnicodeDecodeError:
+        return name
+
+
+def text_int(raw: bytes, low: int = -(2**63), high: int = 2**63 - 1) -> int:
+    """The integer that *raw* spells in canonical form."""
+    if _INT.fullmatch(raw):
+        number = int(raw)
+        if low <= number <= high:
+            return number
+    raise InvalidArgument(_NOT_INT)
+
+
+def text_count(raw: bytes, low: int) -> int:
+    number = text_int(raw)
+    if number < low:
+        raise InvalidArgument("value is out of range, must be positive")
+    return number
+
+
+def text_cursor(raw: bytes) -> int:
+    try:
+        return text_int(raw, 0, 2**64 - 1)
+    except InvalidArgument:
+        raise InvalidArgument("invalid cursor") from None
+
+
+def text_numkeys(raw: bytes, label: str, empty: bool) -> int:
+    """The number that stands before a counted parameter."""
+    number = text_int(raw)
+    if number < 0 and empty:
+        raise InvalidArgument(f"Number of {label} can't be negative")
+    if number < 1 and not empty:
+        raise InvalidArgument(f"num{label} should be greater than 0")
+    if number > limits.MAX_BATCH:
+        raise too_many(label)
+    return number
+
+
+def text_float(raw: bytes) -> float:
+    """The float that *raw* spells; infinity must be spelled as such."""
+    if len(raw) <= limits.KIB and _FLOAT.fullmatch(raw):
+        number = float(raw)
+        if not isinf(number) or b"n" in raw.lower():
+            return number
+    raise InvalidArgument(_NOT_FLOAT)
+
+
+def text_number(raw: bytes) -> bytes:
+    """The number that *raw* spells as a value: an int where it is a canonical one, else a Decimal."""
+    if _INT.fullmatch(raw):
+        number = text_int(raw)
+        return int_blob(number)
+    if isinf(text_float(raw)):
+        raise InvalidArgument(_NOT_FLOAT)
+    try:
+        return encode(Decimal(raw.decode("ascii")))
+    except InvalidOperation:
+        raise InvalidArgument(_NOT_FLOAT) from None
+
+
+def text_name(raw: bytes, label: str) -> bytes:
+    if len(raw) > limits.MAX_NAME:
+        raise wrong(label, f"a name of at most {limits.MAX_NAME:,} bytes")
+    return raw
+
+
+def text_text(raw: bytes, label: str) -> str:
+    return wire_text(raw, label)
+
+
+def text_bool(raw: bytes) -> bool:
+    word = raw.lower()
+    if word in (b"1", b"true", b"yes", b"on"):
+        return True
+    if word in (b"0", b"false", b"no", b"off"):
+        return False
+    raise syntax_error()
+
+
+def text_choice(raw: bytes, words: dict[bytes, str]) -> str:
+    """The word of a closed set that *raw* spells in any case."""
+    found = words.get(raw.upper())
+    if found is None:
+        raise syntax_error()
+    return found
+
+
+def text_duration(raw: bytes, scale: int, word: str) -> int:
+    """A time to live in units of *scale* milliseconds."""
+    number = text_int(raw) * scale
+    if not 0 < number <= limits.MAX_TTL_MS:
+        raise InvalidArgument(f"invalid expire time in '{word}' command")
+    return number
+
+
+def text_time(raw: bytes, scale: int, word: str) -> int:
+    """A moment in units of *scale* milliseconds since 1970."""
+    number = text_int(raw) * scale
+    if not 0 < number <= MAX_TIME_MS:
+        raise InvalidArgument(f"invalid expire time in '{word}' command")
+    return number
+
+
+def text_timeout(raw: bytes, scale: int) -> int:
+    """A time to wait, in units of *scale* milliseconds; fractions are welcome, 0 waits without end."""
+    try:
+        number = text_float(raw)
+    except InvalidArgument:
+        raise InvalidArgument("timeout is not a float or out of range") from None
+    if number < 0:
+        raise InvalidArgument("timeout is negative")
+    if number * scale > limits.MAX_TTL_MS:
+        raise InvalidArgument("timeout is out of range")
+    return -int(-number * scale // 1)

@@ -1,0 +1,292 @@
+"""The text door: a list of words as RESP, a shell or a script gives them, read by one straight-line function a command.
+
+Positional words come first; options follow in any order, each at most once. A repeated tail comes after the options, as
+Redis has it. Words that stand last (a timeout) are taken off the end before anything else is read.
+"""
+
+from kv_protocol import limits
+from kv_server.spec.signature import Block, Choice, Element, Many, Param, Shape
+from kv_server.spec.source import Plan, Source
+from kv_server.spec.typed import exclusions, finish
+from kv_server.spec.types import Row, Token
+
+__all__ = ["text_source", "width"]
+
+
+def text_source(plan: Plan) -> str:
+    """The source of `…_bind_text` and `…_call_text`."""
+    source = Source()
+    if plan.declaration.grammar is not None:
+        _hand_written(plan, source)
+    else:
+        _function(plan, source, calls=False)
+    source.add("", "")
+    if plan.declaration.grammar is not None or plan.declaration.selects or plan.tokens:
+        with source.block(f"def {plan.ident}_call_text(place, words):"):
+            source.add(f"invocation = {plan.ident}_bind_text(words)")
+            source.add("return invocation.command.perform(place, invocation)")
+    else:
+        _function(plan, source, calls=True)
+    return source.text()
+
+
+def width(element: Element) -> int:
+    """How many words an element is written with."""
+    return len(element.fields) if isinstance(element, Block) else 1
+
+
+def _hand_written(plan: Plan, source: Source) -> None:
+    with source.block(f"def {plan.ident}_bind_text(words):"):
+        source.add(f"cursor = Words(words, {1 + plan.word.count(' ')}, {plan.spelled})")
+        source.add(f"args, options = {plan.ident}_grammar(cursor)", "cursor.finish()")
+        source.add(f"return Invocation({plan.command}, args, options, {plan.ident}_view)")
+
+
+def _function(plan: Plan, source: Source, *, calls: bool) -> None:
+    name = f"{plan.ident}_call_text(place, words)" if calls else f"{plan.ident}_bind_text(words)"
+    start = 1 + plan.word.count(" ")
+    params = [param for param in plan.signature.positional if param.shape is not Shape.TAIL and not param.native]
+    options = [param for param in plan.signature.options if not param.native]
+    fixed = 0
+    while fixed < len(params) and params[fixed].required and params[fixed].shape is Shape.FIXED:
+        fixed += 1
+    least = start + sum(_least(param) for param in plan.signature.params if param.required)
+    words = start + sum(width(param.element) for param in params[:fixed])
+    rigid = fixed == len(params) and not options and not plan.signature.tail and not plan.tokens and not plan.declaration.selects
+    with source.block(f"def {name}:"):
+        source.add("count = len(words)")
+        with source.block(f"if count {'!=' if rigid else '<'} {least}:"):
+            source.add(f"raise words_missing({plan.spelled})")
+        at = start
+        for index, param in enumerate(params[:fixed]):
+            _place(plan, param, source, f"a{index}", str(at))
+            at += width(param.element)
+        if not rigid:
+            if fixed == len(plan.signature.positional) and not any(param.required for param in options):
+                with source.block(f"if count == {words}:"):
+                    _end(plan, source, calls, "{}", plain=True)
+            _open_ended(plan, source, params, fixed, at)
+        _end(plan, source, calls, "given" if options else "{}", plain=rigid)
+
+
+def _least(param: Param) -> int:
+    """The fewest words that a required parameter takes."""
+    if param.many is Many.COUNTED:
+        return len(param.tokens) + 1 + (0 if param.empty else width(param.element))
+    return width(param.element) + (1 if param.tokens else 0)
+
+
+def _open_ended(plan: Plan, source: Source, params: list[Param], fixed: int, at: int) -> None:
+    """Everything after the words whose places are known beforehand."""
+    last = [param for param in plan.signature.options if param.shape is Shape.LAST]
+    taken = sum(width(param.element) for param in last)
+    source.add(f"at = {at}", f"end = count - {taken}" if taken else "end = count")
+    for index, param in enumerate(params[fixed:], fixed):
+        if param.shape is Shape.COUNTED:
+            _counted(plan, param, source, f"a{index}")
+        elif param.required:
+            with source.block(f"if at + {width(param.element)} > end:"):
+                source.add(f"raise words_missing({plan.spelled})")
+            _place(plan, param, source, f"a{index}", "at", ahead=False)
+            source.add(f"at += {width(param.element)}")
+        else:
+            _maybe(plan, param, source, f"a{index}")
+    for index, param in enumerate(plan.signature.positional):
+        if param.native:
+            source.add(f"a{index} = {plan.default(param)}")
+    if [param for param in plan.signature.options if not param.native]:
+        source.add("given = {}")
+    _options(plan, source)
+    tail = plan.signature.tail
+    if tail is not None:
+        _tail(plan, tail, source, f"a{len(plan.signature.positional) - 1}")
+    at_end = 0
+    for param in last:
+        position = f"end + {at_end}" if at_end else "end"
+        _place(plan, param, source, "x", position)
+        source.add(f"given[{param.name!r}] = x")
+        at_end += width(param.element)
+    _requirements(plan, source)
+
+
+def _requirements(plan: Plan, source: Source) -> None:
+    for param in plan.signature.options:
+        if param.required and param.shape is Shape.OPTION:
+            with source.block(f"if {param.name!r} not in given:"):
+                source.add(f"raise token_missing({param.tokens[0].word!r})")
+    exclusions(plan, source, "raise syntax_error()")
+
+
+def _maybe(plan: Plan, param: Param, source: Source, x: str) -> None:
+    """An optional positional word: what is no token of the command."""
+    tokens = tuple(token.encode() for token in sorted(_all_tokens(plan)))
+    test = f"at < end and words[at].upper() not in {tokens!r}" if tokens else "at < end"
+    with source.block(f"if {test}:"):
+        if width(param.element) > 1:
+            with source.block(f"if at + {width(param.element)} > end:"):
+                source.add("raise syntax_error()")
+        _place(plan, param, source, x, "at")
+        source.add(f"at += {width(param.element)}")
+    with source.block("else:"):
+        source.add(f"{x} = {plan.default(param)}")
+        if any(view.without == param.name for view in plan.declaration.views):
+            source.add(f"without = {param.name!r}")
+
+
+def _all_tokens(plan: Plan) -> set[str]:
+    found = {token.word for param in plan.signature.options for token in param.tokens if not param.native}
+    for param in plan.signature.options:
+        if param.shape is Shape.CHOICE and isinstance(param.element, Choice):
+            found.update(param.element.words)
+    return found | set(plan.tokens) | set(plan.declaration.selects)
+
+
+def _options(plan: Plan, source: Source) -> None:
+    """The loop over tokens; with a tail, the first word that is no token ends it."""
+    options = [param for param in plan.signature.options if not param.native and param.shape is not Shape.LAST]
+    if plan.tokens:
+        source.add("asked = 0")
+    if plan.declaration.selects:
+        source.add(f"command = {plan.command}")
+    if not (options or plan.tokens or plan.declaration.selects):
+        if plan.signature.tail is None:
+            with source.block("if at != end:"):
+                source.add("raise syntax_error()" if plan.signature.options else f"raise words_missing({plan.spelled})")
+        return
+    with source.block("while at < end:"):
+        source.add("token = words[at].upper()", "at += 1")
+        branch = "if"
+        for param in options:
+            for token, lines in _branches(plan, param):
+                with source.block(f"{branch} token == {token.encode()!r}:"):
+                    source.add(*lines)
+                branch = "elif"
+        for index, word in enumerate(plan.tokens):
+            with source.block(f"{branch} token == {word.encode()!r} and not asked & {1 << index}:"):
+                source.add(f"asked |= {1 << index}")
+            branch = "elif"
+        for word, target in plan.declaration.selects.items():
+            with source.block(f"{branch} token == {word.encode()!r} and command is {plan.command}:"):
+                source.add(f"command = commands[{target!r}]")
+            branch = "elif"
+        with source.block("else:"):
+            source.add(*(("at -= 1", "break") if plan.signature.tail is not None else ("raise syntax_error()",)))
+
+
+def _branches(plan: Plan, param: Param) -> list[tuple[str, list[str]]]:
+    """Each token of an option with the lines that read what follows it."""
+    once = [f"if {param.name!r} in given:", "    raise syntax_error()"]
+    if param.shape is Shape.CHOICE and isinstance(param.element, Choice):
+        return [(word.upper(), [*once, f"given[{param.name!r}] = {word!r}"]) for word in param.element.words]
+    return [(token.word, [*([] if param.many is Many.AGAIN else once), *_value(plan, param, token)]) for token in param.tokens]
+
+
+def _value(plan: Plan, param: Param, token: Token) -> list[str]:
+    source = Source()
+    size = width(param.element)
+    if param.shape is Shape.TOKEN:
+        source.add(f"given[{param.name!r}] = True")
+    elif param.many is Many.COUNTED:
+        with source.block("if at >= end:"):
+            source.add("raise syntax_error()")
+        _counted(plan, param, source, "x")
+        source.add(f"given[{param.name!r}] = x")
+    elif param.many is Many.SAME:
+        index = next(i for i, other in enumerate(plan.signature.positional) if other.name == param.same)
+        source.add(f"stop = at + len(a{index}) * {size}")
+        with source.block("if stop > end:"):
+            source.add("raise syntax_error()")
+        _sequence(plan, param, source, "x", "at", "stop")
+        source.add("at = stop", f"given[{param.name!r}] = x")
+    else:
+        with source.block(f"if at + {size} > end:"):
+            source.add("raise syntax_error()")
+        _place(plan, param, source, "x", "at", scale=token.scale)
+        source.add(f"at += {size}")
+        again = f"(*given.get({param.name!r}, ()), x)" if param.many is Many.AGAIN else "x"
+        source.add(f"given[{param.name!r}] = {again}")
+    return source.lines
+
+
+def _counted(plan: Plan, param: Param, source: Source, x: str) -> None:
+    size = width(param.element)
+    source.add(f"number = text_numkeys(words[at], {param.name!r}, {param.empty!r})", "at += 1")
+    source.add(f"stop = at + number * {size}" if size > 1 else "stop = at + number")
+    with source.block("if stop > end:"):
+        source.add(f"raise numkeys_beyond({param.name!r})")
+    _sequence(plan, param, source, x, "at", "stop")
+    source.add("at = stop")
+
+
+def _tail(plan: Plan, param: Param, source: Source, x: str) -> None:
+    size = width(param.element)
+    options = plan.signature.options or plan.tokens
+    refuse = "raise syntax_error()" if options else f"raise words_missing({plan.spelled})"
+    tests = ([] if param.empty else ["at >= end"]) + ([f"(end - at) % {size}"] if size > 1 else [])
+    if tests:
+        with source.block(f"if {' or '.join(tests)}:"):
+            source.add(refuse)
+    with source.block(f"if end - at > {limits.MAX_BATCH * size}:"):
+        source.add(f"raise too_many({param.name!r})")
+    _sequence(plan, param, source, x, "at", "end")
+
+
+def _sequence(plan: Plan, param: Param, source: Source, x: str, start: str, stop: str) -> None:
+    """A tuple of elements from the words between two places."""
+    element, size = param.element, width(param.element)
+    if isinstance(element, Row) and element.text == "{raw}":
+        source.add(f"{x} = tuple(words[{start}:{stop}])")
+        return
+    if size == 1:
+        item = _expression(plan, param, element, "w", param.name, param.scale)
+        if isinstance(element, Block):
+            item = f"{plan.record(param)}({item})"
+        source.add(f"{x} = tuple([{item} for w in words[{start}:{stop}]])")
+        return
+    source.add(f"{x} = tuple([{_record(plan, param, 'i', param.scale)} for i in range({start}, {stop}, {size})])")
+
+
+def _record(plan: Plan, param: Param, at: str, scale: int) -> str:
+    """An expression that makes a record of the words from *at* on."""
+    assert isinstance(param.element, Block)
+    parts = [
+        _expression(plan, param, element, f"words[{at} + {offset}]" if offset else f"words[{at}]", label, scale)
+        for offset, (label, element) in enumerate(param.element.fields.items())
+    ]
+    return f"{plan.record(param)}({', '.join(parts)})"
+
+
+def _place(plan: Plan, param: Param, source: Source, x: str, at: str, *, scale: int | None = None) -> None:
+    """One element from the words at a place."""
+    factor = param.scale if scale is None else scale
+    if isinstance(param.element, Block):
+        source.add(f"{x} = {_record(plan, param, at, factor)}")
+    else:
+        source.add(f"{x} = {_expression(plan, param, param.element, f'words[{at}]', param.name, factor)}")
+
+
+def _expression(plan: Plan, param: Param, element: Element, raw: str, label: str, scale: int) -> str:
+    if isinstance(element, Choice):
+        return f"text_choice({raw}, {plan.choices(label)})"
+    row = next(iter(element.fields.values())) if isinstance(element, Block) else element
+    if isinstance(row, Choice):
+        return f"text_choice({raw}, {plan.choices(label)})"
+    return row.text.format(raw=raw, label=repr(label), scale=scale, word=plan.spelled)
+
+
+def _end(plan: Plan, source: Source, calls: bool, given: str, *, plain: bool) -> None:
+    """The last lines: which form of the reply was asked for, and the result."""
+    view = f"{plan.ident}_view" if plan.plain_view else "None"
+    maybe = [param for param in plan.signature.positional if not param.required and param.shape is Shape.FIXED]
+    without = [view for view in plan.declaration.views if view.without]
+    if plain and not maybe:
+        command = None
+    else:
+        command = "command" if plan.declaration.selects else None
+        if plan.tokens or without:
+            view = "view"
+    if calls:
+        line = finish(plan, True, given)
+        source.add(line if view == "None" else f"return {view}.project({line.removeprefix('return ')})")
+    else:
+        source.add(finish(plan, False, given, command, None if view == "None" else view))
