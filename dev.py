@@ -25,8 +25,8 @@ PACKAGES = ("kv-protocol", "kv-server", "kv-client")
 SERVED_BY = {"serve": ("serve", "test"), "test": ("test",)}  # an environment for tests can serve too
 
 CHECKS = (
-    ("format", ("ruff", "format", "--check", ".")),
-    ("lint", ("ruff", "check", "--quiet", ".")),
+    ("format", ("ruff", "format", "--check", "--output-format", "concise", ".")),
+    ("lint", ("ruff", "check", "--quiet", "--output-format", "concise", ".")),
     ("types", ("mypy",)),
     ("generated files", ("python", os.path.join("tools", "generate.py"), "--check")),
 )

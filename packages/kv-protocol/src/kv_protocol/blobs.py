@@ -11,14 +11,17 @@ from typing import Final
 from kv_protocol.limits import MAX_INT_BYTES
 
 __all__ = [
-    "BIG_INT", "DECIMAL", "NULL", "HEADS", "Check", "Refusal", "big_int_octets", "bytes_blob", "class_of", "extension_blob",
-    "float_blob", "int_blob", "scalar_checks", "str_blob",
+    "BIG_INT", "DECIMAL", "FALSE", "HEADS", "NULL", "TRAILING", "TRUE", "TRUNCATED", "Check", "Refusal",
+    "big_int_octets", "bytes_blob", "class_of", "extension_blob", "float_blob", "int_blob", "is_utf8", "scalar_checks",
+    "str_blob",
 ]  # fmt: skip
 
 Check = Callable[[bytes], str | None]
 """Says what is wrong with a blob, None where nothing is."""
 
 NULL: Final = b"\xc0"
+FALSE: Final = b"\xc2"
+TRUE: Final = b"\xc3"
 DECIMAL: Final = 1
 BIG_INT: Final = 2
 
@@ -91,6 +94,16 @@ def big_int_octets(number: int) -> bytes:
     return number.to_bytes(size, "big", signed=True)
 
 
+def is_utf8(octets: bytes) -> bool:
+    """Say whether *octets* can be a str."""
+    if not octets.isascii():
+        try:
+            octets.decode()
+        except UnicodeDecodeError:
+            return False
+    return True
+
+
 def class_of(blob: bytes) -> str:
     """Return the class of a canonical blob: null, bool, int, float, str, bytes, list, map, decimal or datetime."""
     head = blob[0]
@@ -128,8 +141,8 @@ def scalar_checks() -> dict[int, Check]:
     checks: dict[int, Check] = dict.fromkeys((*range(0x80), 0xC0, 0xC2, 0xC3, *range(0xE0, 0x100)), _single)
     checks |= dict.fromkeys(range(0xA0, 0xC0), _short_str)
     checks |= {0xCA: _narrow_float, 0xCB: _float}
+    checks |= {0xD9: _str8, 0xDA: _sized("str", 2, 0x100), 0xDB: _sized("str", 4, 0x1_0000)}
     checks |= {0xC4: _sized("bytes", 1, 0), 0xC5: _sized("bytes", 2, 0x100), 0xC6: _sized("bytes", 4, 0x1_0000)}
-    checks |= {0xD9: _sized("str", 1, 32), 0xDA: _sized("str", 2, 0x100), 0xDB: _sized("str", 4, 0x1_0000)}
     unsigned = ((0xCC, 1, 0x80), (0xCD, 2, 0x100), (0xCE, 4, 0x1_0000), (0xCF, 8, 0x1_0000_0000))
     signed = ((0xD0, 1, 32), (0xD1, 2, 0x80), (0xD2, 4, 0x8000), (0xD3, 8, 0x8000_0000))
     checks |= {head: _unsigned(width, least) for head, width, least in unsigned}
@@ -159,13 +172,14 @@ def _short_str(blob: bytes) -> str | None:
     return _utf8_fault(blob[1:])
 
 
+def _str8(blob: bytes) -> str | None:
+    if 34 <= len(blob) == blob[1] + 2:
+        return _utf8_fault(blob[2:])
+    return _STR8(blob)
+
+
 def _utf8_fault(octets: bytes) -> str | None:
-    if not octets.isascii():
-        try:
-            octets.decode()
-        except UnicodeDecodeError:
-            return "a str that is not UTF-8"
-    return None
+    return None if octets.isascii() or is_utf8(octets) else "a str that is not UTF-8"
 
 
 def _size_fault(blob: bytes, size: int) -> str:
@@ -175,13 +189,14 @@ def _size_fault(blob: bytes, size: int) -> str:
 def _sized(kind: str, width: int, least: int) -> Check:
     start = 1 + width
     is_str = kind == "str"
+    redundant = "a str with a longer head than it needs" if is_str else "bytes with a longer head than they need"
 
     def check(blob: bytes) -> str | None:
         size = int.from_bytes(blob[1:start], "big")
         if len(blob) != start + size:
             return _size_fault(blob, start + size)
         if size < least:
-            return f"{kind} with a longer head than needed" if not is_str else "a str with a longer head than it needs"
+            return redundant
         return _utf8_fault(blob[start:]) if is_str else None
 
     return check
@@ -231,6 +246,7 @@ def _classes() -> list[str]:
     return classes
 
 
+_STR8 = _sized("str", 1, 32)
 HEADS: Final = _heads_of_octets()
 """Bytes in front of the octets of a str or bytes blob, by its first byte; 0 for any other class."""
 

@@ -1,22 +1,29 @@
 """The canonical form: a Python value to its blob and back, and the test that a blob is one.
 
-Scalars are told by their first byte. A container is canonical if what it unpacks to packs to the same bytes, so there is
-one definition of the form, `encode`, and `check` accepts exactly its image.
+Scalars are told by their first byte. A container is canonical if what it unpacks to packs to the same bytes, so there
+is one definition of the form, `encode`, and `check` accepts exactly its image.
 """
 
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from decimal import Context, Decimal
+from math import nan
 from operator import ne
+from struct import Struct
 from types import NoneType
 from typing import Any, Final
 
 from msgpack import ExtType, Packer, Unpacker, unpackb
+from msgpack.exceptions import ExtraData, FormatError, OutOfData, StackError
 
 from kv_protocol.blobs import (
     BIG_INT,
     DECIMAL,
+    FALSE,
     NULL,
+    TRAILING,
+    TRUE,
+    TRUNCATED,
     Check,
     Refusal,
     big_int_octets,
@@ -30,18 +37,23 @@ from kv_protocol.blobs import (
 from kv_protocol.errors import InvalidArgument
 from kv_protocol.limits import KIB, MAX_INT_BYTES, MAX_NESTING
 
-__all__ = ["Value", "check", "decode", "decimal_text", "encode"]
+__all__ = ["Value", "check", "decimal_text", "decode", "encode"]
 
 Value = None | bool | int | float | Decimal | str | bytes | list[Any] | dict[str, Any] | datetime
-"""What a store holds. Lists and maps hold values again; their elements are not spelled out so that any list may be given."""
+"""What a store holds. Lists and maps hold values again, which is not spelled out: a list[str] may be given as it is."""
 
-# An array's length is a claim, and a list of the claimed length is made before its elements are read: nested claims would
-# cost their product. Short blobs cannot claim much; longer ones are first walked over without making anything.
+# An array's length is a claim, and a list of that length is made before its elements are read: nested claims would cost
+# their product. Short blobs cannot claim much; longer ones are first walked over without making anything.
 _HARMLESS: Final = 1 * KIB
-_NAN = float("nan")
+_DOUBLE = Struct(">d").pack
+_NAN_BITS = float_blob(nan)[1:]
 _CONTEXT = Context(capitals=1)  # the caller's own context may spell exponents in lower case
+_TOO_DEEP = f"nested deeper than {MAX_NESTING}"
+_NO_VALUE = "a type that is none of a value"
+_NO_KEY = "a key that is no str"
+_KEYS = frozenset((str,))
+_FLOATS = frozenset((float,))
 _PLAIN = frozenset((NoneType, bool, int, str, bytes, Decimal))
-_EVERY = _PLAIN | {float, list, dict, datetime}
 
 
 def encode(value: Value) -> bytes:
@@ -55,13 +67,14 @@ def encode(value: Value) -> bytes:
             return encoder(value)
         except (Refusal, UnicodeEncodeError):
             pass
-    raise InvalidArgument(_explain(value, "value", 0) or "value: changed while it was encoded")
+    raise InvalidArgument("value" + (_explain(value, 1) or ": changed while it was encoded"))
 
 
 def decode(blob: bytes) -> Value:
     """Return the value of a canonical *blob*; `InvalidArgument` where it is none that can be read."""
     try:
-        return _unpack(blob)
+        value: Value = _unpack(blob)
+        return value
     except Refusal as refusal:
         reason = refusal.reason
     except Exception as error:
@@ -124,10 +137,10 @@ def _extension(code: int, data: bytes) -> Decimal | int:
 
 def _reason(error: Exception) -> str:
     """Name what msgpack met; its own texts may quote the value."""
-    kind = type(error).__name__
-    if kind in ("ExtraData",):
-        return "bytes after the value"
-    return kind
+    named = _REASONS.get(type(error))
+    if named is None:
+        named = next((named for words, named in _WORDS.items() if words in str(error)), "not in canonical form")
+    return named
 
 
 def _str(value: str) -> bytes:
@@ -141,16 +154,18 @@ def _decimal(value: Decimal) -> bytes:
 def _datetime(value: datetime) -> bytes:
     if value.tzinfo != UTC:
         raise Refusal(_zone_fault(value))
-    return Packer(datetime=True).pack(value)
+    blob: bytes = Packer(datetime=True).pack(value)
+    return blob
 
 
 def _container(value: list[Any] | dict[str, Any]) -> bytes:
     if _survey(value, 1):
         value = _with_one_nan(value)
-    return Packer(strict_types=True, datetime=True, default=_packable).pack(value)
+    blob: bytes = Packer(strict_types=True, datetime=True, default=_packable).pack(value)
+    return blob
 
 
-def _packable(value: Decimal | int) -> ExtType:
+def _packable(value: Any) -> ExtType:
     """Return what msgpack packs for the two types it does not know: Decimal, and int beyond 64 bits."""
     if type(value) is Decimal:
         return ExtType(DECIMAL, decimal_text(value).encode())
@@ -158,36 +173,36 @@ def _packable(value: Decimal | int) -> ExtType:
 
 
 def _survey(container: list[Any] | dict[str, Any], depth: int) -> bool:
-    """Refuse what msgpack would pack although it is no value; return whether there is a NaN anywhere.
+    """Refuse what msgpack would pack although it is no value; return whether a NaN is in another form than the one.
 
     Depth first, so that a value that holds itself is met at the limit and not after its powers.
     """
     items: Collection[Any] = container
     if type(container) is dict:
-        if set(map(type, container)) - {str}:
-            raise Refusal("a map key that is no str")
+        if not _KEYS.issuperset(map(type, container)):
+            raise Refusal(_NO_KEY)
         items = container.values()
-    kinds = set(map(type, items))
-    if kinds <= _PLAIN:
+    if _PLAIN.issuperset(map(type, items)):
         return False
-    if not kinds <= _EVERY:
-        raise Refusal("a type that is none of a value")
-    if kinds == {float}:
-        return any(map(ne, items, items))
-    nan = False
+    if _FLOATS.issuperset(map(type, items)) and not any(map(ne, items, items)):
+        return False
+    odd = False
     for item in items:
         kind = type(item)
         if kind is dict or kind is list:
             if depth == MAX_NESTING:
                 raise Refusal(_TOO_DEEP)
             if item and _survey(item, depth + 1):
-                nan = True
+                odd = True
         elif kind is float:
-            if item != item:
-                nan = True
-        elif kind is datetime and item.tzinfo != UTC:
-            raise Refusal(_zone_fault(item))
-    return nan
+            if item != item and _DOUBLE(item) != _NAN_BITS:
+                odd = True
+        elif kind is datetime:
+            if item.tzinfo != UTC:
+                raise Refusal(_zone_fault(item))
+        elif kind not in _PLAIN:
+            raise Refusal(_NO_VALUE)
+    return odd
 
 
 def _with_one_nan(value: Any) -> Any:
@@ -196,10 +211,85 @@ def _with_one_nan(value: Any) -> Any:
         return [_with_one_nan(item) for item in value]
     if type(value) is dict:
         return {key: _with_one_nan(item) for key, item in value.items()}
-    return _NAN if value != value and type(value) is float else value
+    return nan if type(value) is float and value != value else value
 
 
 def _zone_fault(value: datetime) -> str:
     if value.tzinfo is None:
         return "a datetime without a time zone"
     return "a datetime whose time zone is not datetime.timezone.utc"
+
+
+def _explain(value: Any, depth: int) -> str:
+    """Return the path inside *value* to the first thing that is refused, and what it is; nothing where all is well."""
+    kind = type(value)
+    encoder = _ENCODERS.get(kind)
+    if encoder is None:
+        return f": {_type_fault(kind)}"
+    if encoder is not _container:
+        try:
+            encoder(value)
+        except UnicodeEncodeError:
+            return ": a str with a lone surrogate"
+        except Refusal as refusal:
+            return f": {refusal.reason}"
+        return ""
+    if depth > MAX_NESTING:
+        return f": {_TOO_DEEP}"
+    for step, item in value.items() if kind is dict else enumerate(value):
+        fault = (_key_fault(step) if kind is dict else "") or _explain(item, depth + 1)
+        if fault:
+            return f"[{_shortened(step)}]{fault}"
+    return ""
+
+
+def _key_fault(key: Any) -> str:
+    if type(key) is not str:
+        return f": a key of type {type(key).__name__}; keys are str"
+    return ": a key with a lone surrogate" if _explain(key, 1) else ""
+
+
+def _type_fault(kind: type) -> str:
+    for known in _ENCODERS:
+        if issubclass(kind, known):
+            return f"{kind.__name__}, which would come back as {known.__name__}"
+    return f"{kind.__name__} is no type of a value"
+
+
+def _shortened(step: object) -> str:
+    shown = repr(step)
+    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
+
+
+_SHOWN = 40
+_REASONS: dict[type[Exception], str] = {
+    ExtraData: TRAILING,
+    FormatError: "no msgpack at all",
+    OutOfData: TRUNCATED,
+    StackError: _TOO_DEEP,
+    RecursionError: _TOO_DEEP,
+    OverflowError: "a datetime outside of the years 1 to 9999",
+    UnicodeDecodeError: "a str that is not UTF-8",
+    MemoryError: "more than memory holds",
+}
+_WORDS = {
+    "incomplete": TRUNCATED,
+    "exceeds max_": TRUNCATED,
+    "map key": _NO_KEY,
+    "nanoseconds": "a datetime in another form than the one",
+}
+_ENCODERS: dict[type, Callable[[Any], bytes]] = {
+    NoneType: lambda value: NULL,
+    bool: lambda value: TRUE if value else FALSE,
+    int: int_blob,
+    float: float_blob,
+    str: _str,
+    bytes: bytes_blob,
+    Decimal: _decimal,
+    list: _container,
+    dict: _container,
+    datetime: _datetime,
+}
+_CHECKS: list[Check] = [_check_unpacked] * 256
+for _head, _check in scalar_checks().items():
+    _CHECKS[_head] = _check

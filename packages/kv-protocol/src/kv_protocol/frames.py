@@ -1,7 +1,7 @@
 """Frames: a 32-bit length and one msgpack array. Splits a stream into bodies, packs messages, reads bodies.
 
-Knows lengths and msgpack, not what a message means. `FrameReader` copies each byte of a large frame twice, once when it
-arrives and once when its frame is complete, however small the pieces are in which it comes.
+Knows lengths and msgpack, not what a message means. A byte of a large frame is copied twice, when it arrives and when
+its frame is complete, however small the pieces are in which it comes.
 """
 
 from struct import Struct
@@ -22,7 +22,7 @@ _LENGTH = Struct(">I")
 _length_at = _LENGTH.unpack_from
 _length_head = _LENGTH.pack
 
-# An array's length is a claim, and a list of the claimed length is made before its elements are read: nested claims would cost
+# An array's length is a claim, and a list of that length is made before its elements are read: nested claims would cost
 # their product. Short bodies cannot claim much; longer ones are first walked over without making anything.
 _HARMLESS: Final = 1 * KIB
 
@@ -113,7 +113,7 @@ class FrameReader:
 
 def pack(message: list[Any] | tuple[Any, ...]) -> bytes:
     """Return *message* as one frame."""
-    body = Packer(unicode_errors="strict").pack(message)
+    body: bytes = Packer(unicode_errors="strict").pack(message)
     try:
         return _length_head(len(body)) + body
     except StructError:

@@ -8,7 +8,7 @@ from binascii import crc_hqx
 from kv_protocol.errors import InvalidArgument
 from kv_protocol.limits import SLOTS
 
-__all__ = ["octets", "slot", "text", "wire"]
+__all__ = ["slot", "text", "wire"]
 
 _LAST_SLOT = SLOTS - 1
 
@@ -29,12 +29,6 @@ def wire(name: str) -> str | bytes:
 def text(wire: str | bytes) -> str:
     """Return the text of a name that came from the wire in either form."""
     return wire if isinstance(wire, str) else wire.decode("utf-8", "surrogateescape")
-
-
-def octets(name: str) -> bytes:
-    """Return the byte string that *name* is inside the server."""
-    form = wire(name)
-    return form if isinstance(form, bytes) else form.encode()
 
 
 def slot(name: bytes) -> int:

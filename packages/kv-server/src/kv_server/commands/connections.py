@@ -63,7 +63,7 @@ def watch(
     credit: Annotated[Size, NATIVE] = 0,
     values: Annotated[bool, NATIVE] = True,
 ) -> None:
-    """Tell every change of *keys*, and of all keys that begin with *prefix*, from now on, in order, as events of this call.
+    """Tell every change of *keys*, and of all keys that begin with *prefix*, from now on, as events of this call.
 
     *credit* is how many events may be sent before more is granted; without *values* events carry none.
     """

@@ -34,9 +34,10 @@ def incr(
 ) -> Number:
     """Add *by* to the number at *key* and return the sum. An absent key counts as zero of the class of *by*.
 
-    The classes must match: an int is counted with ints (up to 64 bits), a float with floats, a Decimal, exactly, with Decimals. Text or bytes
-    that spell an int count as that int and stay what they are. A sum beyond *minimum* or *maximum* fails the call, or, with *clamp*,
-    stops there. The expiry stays; *ttl_if_new* gives one to a key that was absent.
+    The classes must match: an int is counted with ints (up to 64 bits), a float with floats, a Decimal, exactly, with
+    Decimals. Text or bytes that spell an int count as that int and stay what they are. A sum beyond *minimum* or
+    *maximum* fails the call, or, with *clamp*, stops there. The expiry stays; *ttl_if_new* gives one to a key that
+    was absent.
     """
     return count(tx, key, number(by), minimum, maximum, clamp, ttl_if_new)
 
@@ -58,9 +59,15 @@ def decr(
 
 
 def count(
-    tx: Tx, key: bytes, step: int | float | Decimal, minimum: bytes | None, maximum: bytes | None, clamp: bool, ttl: int | None
+    tx: Tx,
+    key: bytes,
+    step: int | float | Decimal,
+    minimum: bytes | None,
+    maximum: bytes | None,
+    clamp: bool,
+    ttl: int | None,
 ) -> bytes:
-    """Add *step* to what is at *key* within bounds, store the sum in the class that was found, return it as a number."""
+    """Add *step* to what is at *key* within bounds; store the sum in the class that was found."""
     blob = tx.value(key)
     if blob is None:
         total = bounded(add(type(step)(0), step), step, minimum, maximum, clamp)
@@ -108,7 +115,8 @@ def add(old: int | float | Decimal, step: int | float | Decimal) -> int | float 
         if not isfinite(result):
             raise CounterOverflow("increment would produce NaN or Infinity")
         return result
-    assert type(old) is Decimal and type(step) is Decimal
+    assert type(old) is Decimal
+    assert type(step) is Decimal
     if not (old.is_finite() and step.is_finite()):
         raise CounterOverflow("increment would produce NaN or Infinity")
     try:

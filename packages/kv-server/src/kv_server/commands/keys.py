@@ -15,7 +15,19 @@ from kv_server.model.glob import matches
 from kv_server.spec.catalog import command
 from kv_server.spec.command import FAST, GROWS, READ, SLOW, SWEEPS, WRITE
 from kv_server.spec.types import (
-    NATIVE, Count, Cursor, Duration, Key, Namespace, Pattern, SourceKey, Text, Time, Token, Value, Version,
+    NATIVE,
+    Count,
+    Cursor,
+    Duration,
+    Key,
+    Namespace,
+    Pattern,
+    SourceKey,
+    Text,
+    Time,
+    Token,
+    Value,
+    Version,
 )  # fmt: skip
 
 DEFAULT_PAGE: Final = 100
@@ -69,7 +81,13 @@ def type_(tx: Tx, key: SourceKey, /) -> str | None:
     return class_of(entry.value) if entry.kind == SCALAR else KINDS[entry.kind]
 
 
-@command(WRITE | FAST, group="keys", since="0.1", cost="O(1)", exclusive=(("if_new", "if_expiring"), ("if_longer", "if_shorter")))
+@command(
+    WRITE | FAST,
+    group="keys",
+    since="0.1",
+    cost="O(1)",
+    exclusive=(("if_new", "if_expiring"), ("if_longer", "if_shorter")),
+)
 def expire(
     tx: Tx,
     key: Key,
@@ -83,13 +101,19 @@ def expire(
 ) -> bool:
     """Let *key* expire *ttl* from now; False if there is no such key or the condition does not hold.
 
-    *if_new*: only if it would not expire yet; *if_expiring*: only if it would; *if_longer*, *if_shorter*: only if that moves its
-    end later, earlier. A key that never expires counts as the latest.
+    *if_new*: only if it would not expire yet; *if_expiring*: only if it would; *if_longer*, *if_shorter*: only if
+    that moves its end later, earlier. A key that never expires counts as the latest.
     """
     return set_expiry(tx, key, tx.now_ms + ttl, Where(if_new, if_expiring, if_longer, if_shorter))
 
 
-@command(WRITE | FAST, group="keys", since="0.1", cost="O(1)", exclusive=(("if_new", "if_expiring"), ("if_longer", "if_shorter")))
+@command(
+    WRITE | FAST,
+    group="keys",
+    since="0.1",
+    cost="O(1)",
+    exclusive=(("if_new", "if_expiring"), ("if_longer", "if_shorter")),
+)
 def expireat(
     tx: Tx,
     key: Key,
@@ -126,7 +150,7 @@ def persist(tx: Tx, key: Key, /) -> bool:
 
 @command(WRITE | FAST, group="keys", since="0.1", cost="O(1)")
 def rename(tx: Tx, source: Key, target: Key, /) -> None:
-    """Give what is at *source* the name *target*, in the place of whatever is there, with its expiry; fails if there is no *source*."""
+    """Give what is at *source* the name *target*, in the place of whatever is there; fails if there is no *source*."""
     require(tx, source)
     if source != target:
         tx.key_move(source, tx.name, target)
@@ -144,7 +168,10 @@ def renamenx(tx: Tx, source: Key, target: Key, /) -> bool:
 
 @command(WRITE | GROWS, group="keys", since="0.1", cost="O(size)")
 def copy(tx: Tx, source: SourceKey, target: Key, /, *, replace: Annotated[bool, Token("REPLACE")] = False) -> bool:
-    """Copy what is at *source*, with its expiry, to *target*; False if there is no *source*, or a *target* and no *replace*."""
+    """Copy what is at *source*, with its expiry, to *target*.
+
+    False if there is no *source*, or if there is a *target* and no *replace*.
+    """
     if source == target:
         raise InvalidArgument("source and destination objects are the same")
     entry = tx.find(source)
@@ -171,7 +198,9 @@ def randomkey(tx: Tx, /) -> Key | None:
     return tx.random_key()
 
 
-@command(READ | SLOW | SWEEPS, group="keys", since="0.1", cost="O(count), a sort of one shard after new keys came to it")
+@command(
+    READ | SLOW | SWEEPS, group="keys", since="0.1", cost="O(count), a sort of one shard after new keys came to it"
+)
 def scan(
     tx: Tx,
     cursor: Cursor,
@@ -183,8 +212,8 @@ def scan(
 ) -> ScanPage:
     """Return a page of keys and the cursor of the next page; begin with cursor 0, end when it comes back as 0.
 
-    A key that is there from the beginning to the end of a scan is returned exactly once, whatever else comes and goes. *count* is how many
-    keys are looked at; *match* and *type* choose among those.
+    A key that is there from the beginning to the end of a scan is returned exactly once, whatever else comes and
+    goes. *count* is how many keys are looked at; *match* and *type* choose among those.
     """
     following, keys = tx.scan(cursor, count)
     if match is not None:
@@ -205,9 +234,9 @@ def set_expiry(tx: Tx, key: bytes, expires_ms: int, where: Where) -> bool:
     if entry is None:
         return False
     old = entry.expires_ms
-    if where.if_new and old or where.if_expiring and not old:
+    if (where.if_new and old) or (where.if_expiring and not old):
         return False
-    if where.if_longer and (not old or expires_ms <= old) or where.if_shorter and old and expires_ms >= old:
+    if (where.if_longer and (not old or expires_ms <= old)) or (where.if_shorter and old and expires_ms >= old):
         return False
     return change_expiry(tx, key, expires_ms)
 

@@ -1,7 +1,7 @@
 """Locks: exclusive, leased, granted in the order of asking, fenced by a token that only grows.
 
-They live beside the keys of a namespace, not among them. The token is the revision of the grant; a write that carries it as its fence is
-refused once the lock is no longer held under it.
+They live beside the keys of a namespace, not among them. The token is the revision of the grant; a write that carries
+it as its fence is refused once the lock is no longer held under it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ def lock(
 ) -> Grant:
     """Take the lock *name* for *ttl* from now, and return its token and lease.
 
-    If somebody holds it the call waits its turn, at most *wait*; 0 tries once, without *wait* there is no bound but the call's own end.
+    If somebody holds it the call waits its turn, at most *wait*; 0 tries once, without *wait* there is no bound but
+    the call's own end.
     """
     check_lease(ttl)
     held = tx.lock(name)
@@ -66,9 +67,9 @@ def unlock(tx: Tx, name: LockName, token: Token64, /) -> None:
 
 @command(WRITE | FAST, group="lock", since="0.1", cost="O(locks)", method="extend_locks")
 def extend(tx: Tx, ttl: Duration, /, *leases: NamedLease) -> list[Duration | None]:
-    """Let the leases of locks end *ttl* from now. Returns for each the lease it has now, nothing where it is not held under its token.
+    """Let the leases of locks end *ttl* from now; return for each the lease it has then.
 
-    A lease is never made shorter.
+    It is nothing where the lock is not held under its token. A lease is never made shorter.
     """
     check_lease(ttl)
     answers: list[int | None] = []
@@ -85,7 +86,7 @@ def extend(tx: Tx, ttl: Duration, /, *leases: NamedLease) -> list[Duration | Non
 
 @command(READ, group="lock", since="0.1", cost="O(locks)")
 def locks(tx: Tx, /) -> list[LockInfo]:
-    """Return every lock that is held in the namespace: token, owner, age, what remains of its lease, renewals and waiting calls."""
+    """Return every lock that is held in the namespace, with its holder, its lease and the calls that wait for it."""
     return [
         LockInfo(
             text(name), held.token, held.owner, held.session, tx.elapsed_ms - held.granted_ms,

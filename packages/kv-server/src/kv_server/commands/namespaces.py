@@ -46,7 +46,14 @@ def namespace_drop(tx: Tx, namespace: Namespace, /) -> bool:
     return True
 
 
-@command(WRITE | ADMIN, group="namespace", since="0.1", cost="O(shards); the freeing follows in slices", name="FLUSHDB", method="flush")
+@command(
+    WRITE | ADMIN,
+    group="namespace",
+    since="0.1",
+    cost="O(shards); the freeing follows in slices",
+    name="FLUSHDB",
+    method="flush",
+)
 def flushdb(tx: Tx, /) -> int:
     """Delete every key of the namespace and return how many there were; its locks stay."""
     keys = tx.count()

@@ -49,8 +49,8 @@ def command_docs(node: Node, /, *names: Annotated[Text, OPTIONAL]) -> dict[str, 
             "summary": entry.doc.split("\n\n")[0],
             "usage": entry.usage,
             "group": entry.group,
-            "since": entry.since,
-            "complexity": entry.cost,
+            "since": entry.declaration.since,
+            "complexity": entry.declaration.cost,
             "categories": sorted(entry.acl),
         }
         for entry in catalog

@@ -60,8 +60,9 @@ def set_(
 ) -> Version:
     """Set *key* to *value* and return its new version.
 
-    Without *ttl* (or *expires_at*) the key never expires; *keep_ttl* keeps the expiry it has. A condition that does not hold fails the call,
-    changes nothing, and tells the entry as it is: *if_absent*, *if_present*, *if_version* (0: absent), *if_value*.
+    Without *ttl* (or *expires_at*) the key never expires; *keep_ttl* keeps the expiry it has. A condition that does
+    not hold fails the call, changes nothing, and tells the entry as it is: *if_absent*, *if_present*, *if_version*
+    (0: absent), *if_value*.
     """
     if if_absent or if_present or if_version is not None or if_value is not None:
         demand(tx, key, if_absent=if_absent, if_present=if_present, if_version=if_version, if_value=if_value)
@@ -117,7 +118,7 @@ def getex(
     expires_at: Annotated[Time | None, Token("EXAT", 1000), Token("PXAT")] = None,
     persist: Annotated[bool, Token("PERSIST")] = False,
 ) -> Value | None:
-    """Return the value at *key* and change when it expires: to *ttl* from now, to *expires_at*, or, with *persist*, to never."""
+    """Return the value at *key* and change when it expires: *ttl* from now, at *expires_at*, or never (*persist*)."""
     value = tx.value(key)
     if value is not None and (persist or ttl is not None or expires_at is not None):
         change_expiry(tx, key, 0 if persist else expiry(tx, key, ttl, expires_at, False))
@@ -142,7 +143,10 @@ def append(tx: Tx, key: Key, value: Value, /) -> int:
 
 @command(READ, group="string", since="0.1", cost="O(length)")
 def getrange(tx: Tx, key: SourceKey, start: Int, end: Int, /) -> Value:
-    """Return the octets from *start* to *end*, both included, of what is at *key* as it reads; negative ones count from the end."""
+    """Return the octets from *start* to *end*, both included, of what is at *key* as it reads.
+
+    Negative positions count from the end.
+    """
     value = tx.value(key)
     if value is None:
         return from_octets(b"")
@@ -155,7 +159,10 @@ def getrange(tx: Tx, key: SourceKey, start: Int, end: Int, /) -> Value:
 
 @command(WRITE | GROWS, group="string", since="0.1", cost="O(length)")
 def setrange(tx: Tx, key: Key, offset: Int, value: Value, /) -> int:
-    """Overwrite octets from *offset* on with the text or bytes *value*, zero octets filling a gap; return the new length."""
+    """Overwrite octets from *offset* on with the text or bytes *value*, and return the new length.
+
+    Zero octets fill a gap between the old end and *offset*.
+    """
     if offset < 0:
         raise OutOfRange("offset is out of range")
     patch = plain(value)
@@ -186,7 +193,7 @@ def mget(tx: Tx, /, *keys: SourceKey) -> list[Value | None]:
 
 @command(WRITE | GROWS, group="string", since="0.1", cost="O(keys)")
 def mset(tx: Tx, /, *items: Pair, ttl: Annotated[Duration | None, NATIVE] = None) -> Version:
-    """Set all of *items* at once, each key to its value, and return their one new version. A key given twice takes its last value."""
+    """Set all of *items* at once and return their one new version. A key given twice takes its last value."""
     expires_ms = 0 if ttl is None else tx.now_ms + ttl
     for key, value in dict(items).items():
         tx.key_put(key, value, expires_ms)
@@ -216,7 +223,13 @@ def current(tx: Tx, key: bytes) -> Entry[bytes] | None:
 
 
 def demand(
-    tx: Tx, key: bytes, *, if_absent: bool = False, if_present: bool = False, if_version: int | None, if_value: bytes | None
+    tx: Tx,
+    key: bytes,
+    *,
+    if_absent: bool = False,
+    if_present: bool = False,
+    if_version: int | None,
+    if_value: bytes | None,
 ) -> None:
     """Raise ConditionFailed with the entry as it is unless every condition holds."""
     entry = tx.find(key)
@@ -250,7 +263,7 @@ def expiry(tx: Tx, key: bytes, ttl: int | None, expires_at: int | None, keep_ttl
 
 
 def change_expiry(tx: Tx, key: bytes, expires_ms: int) -> bool:
-    """Let *key*, which exists, expire at *expires_ms* (0: never); a time that has passed deletes it. False if nothing changed."""
+    """Let *key*, which exists, expire at *expires_ms* (0: never; past: now). False if nothing changed."""
     entry = tx.find(key)
     assert entry is not None
     if entry.expires_ms == expires_ms:

@@ -25,9 +25,7 @@ class Caller:
 
     def subscribe(self, keys: tuple[bytes, ...], prefix: bytes | None, credit: int, values: bool) -> Subscription:
         """Open a subscription under the id of this call."""
-        watch = Subscription(
-            self.session, self.request_id, self.engine.tx.name, keys, prefix, credit, values
-        )
+        watch = Subscription(self.session, self.request_id, self.engine.tx.name, keys, prefix, credit, values)
         self.session.waiting[self.request_id] = watch
         self.engine.watchers.subscribe(watch)
         return watch

@@ -1,4 +1,4 @@
-"""The engine: gates, run, commit, tell; sessions; and what falls due. One call at a time, no I/O, time and dice from outside."""
+"""The engine: gates, run, commit, tell; sessions; what falls due. One call at a time, time and dice from outside."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ PARKED: Final = object()
 
 _EXPIRED_PER_SLICE: Final = 1_000
 _EPOCH_2025: Final = 1_735_689_600
+_NOT_IN_BLOCKS: Final = Flag.ADMIN | Flag.STREAMS
 
 
 @frozen
@@ -86,7 +87,13 @@ class Engine:
 
     # ---- one call
     def execute(
-        self, session: Session, request_id: int, command: Command, args: list[Any], options: Any, meta: dict[int, Any] | None
+        self,
+        session: Session,
+        request_id: int,
+        command: Command,
+        args: list[Any],
+        options: Any,
+        meta: dict[int, Any] | None,
     ) -> object:
         """Run *command* for *session*; its reply, or PARKED. Raises what the caller is to be told."""
         seq = 0
@@ -100,12 +107,11 @@ class Engine:
         if not (session.open & self.open) >> command.bit & 1:
             refuse(self, session, command)
         self.calls += 1
-        if command.flags & _UNCOMMON:
-            self.prepare(session, command)
         tx = self.tx
+        place: object = tx if command.common else self.prepare(session, command, request_id)
         tx.start(namespace, self.revision + 1, self.now_ms, self.elapsed_ms, session)
         try:
-            reply = command.call(tx if command.in_tx else self.place(session, command, request_id), args, options)
+            reply = command.call(place, args, options)
         except WouldBlock as blocked:
             call = Parked(session, request_id, command, args, options, namespace, seq)
             self.park(call, blocked)
@@ -124,8 +130,8 @@ class Engine:
                 self.serve()
         return reply
 
-    def prepare(self, session: Session, command: Command) -> None:
-        """See to what the uncommon flags of *command* ask for."""
+    def prepare(self, session: Session, command: Command, request_id: int) -> object:
+        """See to what an uncommon *command* asks for before it runs, and return the place where it does."""
         if command.flags & Flag.SWEEPS:
             while self.expire():
                 pass
@@ -134,10 +140,9 @@ class Engine:
                 f"this connection has {self.limits.parked} calls that wait; end some, or raise --max-parked",
                 {"limit": self.limits.parked},
             )
-
-    def place(self, session: Session, command: Command, request_id: int) -> object:
-        """What a command gets that is not about data: its session, or the server around the engine."""
-        return self.node if command.place == "node" else Caller(self, session, request_id)
+        if command.place == "session":
+            return Caller(self, session, request_id)
+        return self.tx if command.place == "tx" else self.node
 
     def seal(self) -> None:
         """End the transaction: whatever it changed becomes one commit, and everybody concerned hears of it."""
@@ -168,7 +173,7 @@ class Engine:
         replies = []
         try:
             for command, args, options in calls:
-                if not command.in_tx or command.flags & _NOT_IN_BLOCKS:
+                if command.place != "tx" or command.flags & _NOT_IN_BLOCKS:
                     raise CommandError(f"{command.name} cannot be part of an atomic block")
                 replies.append(command.call(tx, args, options))
         except WouldBlock as blocked:
@@ -267,10 +272,8 @@ class Engine:
             watch.grant(granted)
 
     # ---- sessions
-    def open_session(
-        self, outbox: Outbox, client: str, namespace: bytes, secret: bytes | None
-    ) -> tuple[Session, bool]:
-        """The session that *secret* resumes, or a new one; True if it was resumed. An older connection of it is closed."""
+    def open_session(self, outbox: Outbox, client: str, namespace: bytes, secret: bytes | None) -> tuple[Session, bool]:
+        """The session that *secret* resumes, or a new one; True if resumed. An older connection of it is closed."""
         session = self.secrets.get(secret) if secret is not None else None
         resumed = session is not None
         if session is None:
@@ -287,7 +290,7 @@ class Engine:
         return session, resumed
 
     def detach(self, session: Session, outbox: Outbox) -> None:
-        """The connection behind *outbox* is gone: what waits there is withdrawn, and the session's last minute begins."""
+        """The connection behind *outbox* is gone: withdraw what waits there, begin the session's last minute."""
         if session.outbox is not outbox:
             return
         session.outbox = None
@@ -373,7 +376,8 @@ class Engine:
 
     def end_session(self, session: Session) -> None:
         """Forget *session* if no connection has come back for it."""
-        if session.outbox is None and session.ends_ms <= self.elapsed_ms and self.sessions.pop(session.id, None):
+        if session.outbox is None and session.ends_ms <= self.elapsed_ms and session.id in self.sessions:
+            del self.sessions[session.id]
             del self.secrets[session.secret]
 
     def statistics(self) -> dict[str, int]:
@@ -390,7 +394,3 @@ class Engine:
             "waiting_calls": sum(len(session.waiting) for session in self.sessions.values()),
             "kept_answers": sum(len(session.answers) for session in self.sessions.values()),
         }
-
-
-_UNCOMMON: Final = Flag.SWEEPS | Flag.BLOCKS | Flag.STREAMS
-_NOT_IN_BLOCKS: Final = Flag.ADMIN | Flag.STREAMS

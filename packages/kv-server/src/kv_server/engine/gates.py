@@ -1,13 +1,22 @@
 """The row of refusals that a call passes before it runs, in the order of `admit`.
 
-Whether a command is open is one AND of two bitmaps, the session's and the server's; why it was refused is worked out only then.
+Whether a command is open is one AND of two bitmaps, the session's and the server's; why it was refused is worked out
+only then.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from kv_protocol.errors import AnswerLost, Busy, DeadlineExceeded, InvalidArgument, ProtocolError, ShuttingDown, StaleFence
+from kv_protocol.errors import (
+    AnswerLost,
+    Busy,
+    DeadlineExceeded,
+    InvalidArgument,
+    ProtocolError,
+    ShuttingDown,
+    StaleFence,
+)
 from kv_protocol.limits import MAX_ANSWER_BYTES, MAX_ANSWERS, MAX_NAME
 from kv_protocol.messages import DEADLINE, FENCE, NAMESPACE, SEEN, SEQ
 from kv_server.engine.session import Lost, Session
@@ -23,7 +32,7 @@ FRESH: Final = object()
 
 
 def repeated(session: Session, meta: dict[int, Any]) -> object:
-    """The kept answer if *meta* repeats a call that was applied, else FRESH. Takes note of the answers that have arrived."""
+    """The kept answer if *meta* repeats a call that was applied, else FRESH. Forgets the answers that have arrived."""
     seq = meta.get(SEQ)
     seen = meta.get(SEEN)
     if seen is not None:

@@ -49,7 +49,8 @@ class Session:
     """One caller: its name and namespace, its kept answers by seq, and its open calls by request id."""
 
     __slots__ = (
-        "answer_bytes", "answers", "client", "ends_ms", "id", "namespace", "node", "open", "outbox", "secret", "seen", "waiting",
+        "answer_bytes", "answers", "client", "ends_ms", "id", "namespace", "node", "open", "outbox", "secret", "seen",
+        "waiting",
     )  # fmt: skip
 
     def __init__(self, number: int, secret: bytes, client: str, namespace: bytes, node: Node) -> None:

@@ -1,11 +1,11 @@
 """What a command sees: reads, and one method per effect. Nothing else changes data.
 
-An effect writes its row into `effects` and applies itself. Every change of a key passes one door, `touch`. A command decides
-first and changes then: a call that raises has an empty `effects`. Replay calls the same methods with the rows of a commit and
-so produces the same rows again.
+An effect writes its row into `effects` and applies itself. Every change of a key passes one door, `touch`. A command
+decides first and changes then: a call that raises has an empty `effects`. Replay calls the same methods with the rows
+of a commit and so produces the same rows again.
 
-Rows name the opcode first and the one name they are about second. Opcodes tell the room of that name by their high digit:
-0x1_ keys, 0x6_ locks, 0x7_ sessions, 0x8_ whole namespaces.
+Rows name the opcode first and the one name they are about second. Opcodes tell the room of that name by their high
+digit: 0x1_ keys, 0x6_ locks, 0x7_ sessions, 0x8_ whole namespaces.
 """
 
 from __future__ import annotations
@@ -133,7 +133,8 @@ class Tx:
             return None
         if entry.kind != SCALAR:
             raise WrongType(
-                "Operation against a key holding the wrong kind of value", {"expected": "scalar", "found": KINDS[entry.kind]}
+                "Operation against a key holding the wrong kind of value",
+                {"expected": "scalar", "found": KINDS[entry.kind]},
             )
         return entry.value
 
@@ -168,7 +169,7 @@ class Tx:
 
     # ---- the one door
     def touch(self, key: bytes) -> Entry | None:
-        """Make ready for a change of *key*: keep what a block must be able to put back, drop what is past its deadline."""
+        """Make ready to change *key*: keep what a block must be able to put back, drop what is past its deadline."""
         entry = self.find(key)
         if self.before is not None:
             self.remember(self.name, key, entry)
@@ -358,9 +359,9 @@ class Tx:
             return
         for place, old in before.items():
             if place[0] is None:
-                self.put_back_lock(*place[1:], old)
+                self.put_back_lock(place[1], place[2], old)
             else:
-                self.put_back(*place, old)
+                self.put_back(place[0], place[1], old)
         self.effects = []
         self.notices = []
         self.last_key = None

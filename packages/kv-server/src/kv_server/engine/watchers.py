@@ -1,7 +1,7 @@
 """Who waits for what: parked calls by the names they wait for, subscriptions by key or prefix.
 
-Both hear of every commit. A parked call is tried again, oldest first, before any new call runs. A subscription gets the events
-it has credit for; the rest waits here, bounded, and what does not fit is told as one gap.
+Both hear of every commit. A parked call is tried again, oldest first, before any new call runs. A subscription gets
+the events it has credit for; the rest waits here, bounded, and what does not fit is told as one gap.
 """
 
 from __future__ import annotations
@@ -49,7 +49,14 @@ class Parked:
     __slots__ = ("args", "command", "namespace", "options", "outbox", "places", "request_id", "seq", "session")
 
     def __init__(
-        self, session: Session, request_id: int, command: Command, args: list[Any], options: Any, namespace: bytes, seq: int
+        self,
+        session: Session,
+        request_id: int,
+        command: Command,
+        args: list[Any],
+        options: Any,
+        namespace: bytes,
+        seq: int,
     ) -> None:
         assert session.outbox is not None
         self.session = session
@@ -69,9 +76,15 @@ class Subscription:
     __slots__ = ("credit", "events", "gap", "keys", "namespace", "outbox", "prefix", "request_id", "session", "values")
 
     def __init__(
-        self, session: Session, request_id: int, namespace: bytes, keys: tuple[bytes, ...], prefix: bytes | None, credit: int,
+        self,
+        session: Session,
+        request_id: int,
+        namespace: bytes,
+        keys: tuple[bytes, ...],
+        prefix: bytes | None,
+        credit: int,
         values: bool,
-    ) -> None:  # fmt: skip
+    ) -> None:
         assert session.outbox is not None
         self.session = session
         self.outbox: Outbox = session.outbox

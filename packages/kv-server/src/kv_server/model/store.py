@@ -1,7 +1,7 @@
 """All namespaces with their tables and locks, the schedule of deadlines, and the order in which scans walk.
 
-A namespace exists from its first write, a table from its first key. Dropping a namespace takes it out of the name table at
-once; its entries are freed in slices. Slots are Redis Cluster's, shards are ranges of slots.
+A namespace exists from its first write, a table from its first key. Dropping a namespace takes it out of the name
+table at once; its entries are freed in slices. Slots are Redis Cluster's, shards are ranges of slots.
 """
 
 from bisect import bisect_left
@@ -135,9 +135,10 @@ class Store:
 
     # ---- scans
     def scan(self, namespace: Namespace, cursor: int, wanted: int) -> tuple[int, list[bytes]]:
-        """At least *wanted* keys from *cursor* on if there are as many, and the cursor that goes on from there, 0 at the end.
+        """The cursor that goes on, 0 at the end, and at least *wanted* keys from *cursor* on if there are as many.
 
-        A cursor is a point: shard, then 48 bits of the key's seeded hash. Keys that stay are met whatever else comes and goes.
+        A cursor is a point: shard, then 48 bits of the key's seeded hash. Keys that stay are met whatever else comes
+        and goes.
         """
         shard, point = cursor >> _ORDER_BITS, cursor & ((1 << _ORDER_BITS) - 1)
         found: list[bytes] = []
@@ -157,7 +158,7 @@ class Store:
         return 0, found
 
     def order(self, table: Table) -> list[tuple[int, bytes]]:
-        """The keys of *table* by hash. Sorted anew only if a key has come since; keys that went are for the caller to skip."""
+        """The keys of *table* by hash, sorted anew only if a key has come since; the caller skips keys that went."""
         if not table:
             return []
         if table.order is None or table.order[0] != table.arrivals:

@@ -1,8 +1,8 @@
 """The keys of one shard of one namespace, with the heap of their deadlines.
 
-A table is a small interface: get, put, delete, iterate, account. This plain one is a dict; what is kept beside it is the
-number of bytes it accounts for and the deadlines. The heap may hold entries that a later change made stale: they are
-known by not matching their key's expiry, and swept out once they outnumber the live ones.
+A table is a small interface: get, put, delete, iterate, account. This plain one is a dict; what is kept beside it is
+the number of bytes it accounts for and the deadlines. The heap may hold entries that a later change made stale: they
+are known by not matching their key's expiry, and swept out once they outnumber the live ones.
 """
 
 from heapq import heapify, heappush

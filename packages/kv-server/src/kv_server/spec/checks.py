@@ -13,15 +13,18 @@ from kv_protocol.names import text, wire
 from kv_protocol.values import check, class_of, encode, from_octets, int_blob
 
 __all__ = [
-    "InvalidArgument", "about", "arity", "check", "exclude", "from_octets", "missing", "shown", "syntax_error", "text",
-    "text_bool", "text_choice", "text_count", "text_cursor", "text_duration", "text_float", "text_int", "text_name",
-    "text_number", "text_numkeys", "text_text", "text_time", "text_timeout", "too_many", "unequal", "unknown_option",
-    "wire", "wire_float", "wire_number", "wire_text", "words_missing", "wrong",
+    "InvalidArgument", "about", "arity", "check", "exclude", "from_octets", "missing", "numkeys_beyond", "shown",
+    "syntax_error", "text", "text_bool", "text_choice", "text_count", "text_cursor", "text_duration", "text_float",
+    "text_int", "text_name", "text_number", "text_numkeys", "text_text", "text_time", "text_timeout", "text_token",
+    "token_missing", "too_many", "unequal", "unknown_option", "wire", "wire_float", "wire_number", "wire_text",
+    "words_missing", "wrong",
 ]  # fmt: skip
 
 MAX_TIME_MS: Final = 253_402_300_800_000  # the year 10000
 _INT: Final = re.compile(rb"0|-?[1-9][0-9]{0,19}")
-_FLOAT: Final = re.compile(rb"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?|inf(?:inity)?)", re.IGNORECASE)
+_FLOAT: Final = re.compile(
+    rb"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?|inf(?:inity)?)", re.IGNORECASE
+)
 _NUMBERS: Final = frozenset({"int", "float", "decimal"})
 _NOT_INT: Final = "value is not an integer or out of range"
 _NOT_FLOAT: Final = "value is not a valid float"
@@ -75,6 +78,14 @@ def unequal(label: str, other: str) -> InvalidArgument:
 
 def syntax_error() -> InvalidArgument:
     return InvalidArgument("syntax error")
+
+
+def numkeys_beyond(label: str) -> InvalidArgument:
+    return InvalidArgument(f"Number of {label} can't be greater than number of args")
+
+
+def token_missing(token: str) -> InvalidArgument:
+    return InvalidArgument(f"Mandatory argument {token} is missing or not at the right position")
 
 
 def words_missing(word: str) -> InvalidArgument:
@@ -134,6 +145,10 @@ def text_cursor(raw: bytes) -> int:
         return text_int(raw, 0, 2**64 - 1)
     except InvalidArgument:
         raise InvalidArgument("invalid cursor") from None
+
+
+def text_token(raw: bytes) -> int:
+    return text_int(raw, 0, 2**64 - 1)
 
 
 def text_numkeys(raw: bytes, label: str, empty: bool) -> int:

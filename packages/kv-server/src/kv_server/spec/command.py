@@ -1,14 +1,20 @@
 """What a command is: its flags, what its author declared, and everything derived from that."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from enum import IntFlag
 from typing import Any, Final, NamedTuple
 
 from attrs import field, frozen
 
+from kv_server.spec.reply import Form
+from kv_server.spec.schema import schema_of
+from kv_server.spec.signature import Signature
+
 __all__ = [
-    "ADMIN", "BLOCKS", "FAST", "GROWS", "NATIVE_DOOR", "READ", "RESP_DOOR", "SLOW", "STREAMS", "SWEEPS", "TAKES", "WRITE",
-    "Declaration", "Door", "Flag", "Grammar", "Invocation", "View", "declaration_of", "declare", "word_of",
+    "ADMIN", "BLOCKS", "FAST", "GROWS", "NATIVE_DOOR", "READ", "RESP_DOOR", "SLOW", "STREAMS", "SWEEPS", "TAKES",
+    "WRITE", "Command", "Declaration", "Door", "Flag", "Grammar", "Invocation", "View", "declaration_of", "declare",
+    "word_of",
 ]  # fmt: skip
 
 
@@ -52,11 +58,15 @@ RESP_DOOR: Final = Door.RESP
 
 @frozen
 class View:
-    """A form of the reply on the text door: always, or with *token*, or when the parameter *without* was not given."""
+    """A form of the reply on the text door.
+
+    It is taken always, or when all of *tokens* are given, or when the parameter *without* is not. Tokens that make a
+    view are no parameters: they change nothing but the reply's shape.
+    """
 
     name: str
-    project: Callable[[Any], Any]
-    token: str | None = None
+    project: Callable[[Any], Any] = field(repr=False)
+    tokens: tuple[str, ...] = ()
     without: str | None = None
 
 
@@ -93,6 +103,96 @@ class Declaration:
     method: str | None
     selects: Mapping[str, str] = field(factory=dict)
     exclusive: tuple[tuple[str, ...], ...] = ()
+
+
+@frozen(eq=False, repr=False)
+class Command:
+    """A declared command with all that is derived from it; its functions are generated, see `binders`."""
+
+    name: str
+    bit: int
+    function: Callable[..., Any]
+    declaration: Declaration
+    signature: Signature
+    reply: Form
+    usage: str
+    """One line, as on a command line."""
+    native: str
+    """One line, as on the native wire."""
+    call: Callable[[Any, Any, Any], Any]
+    """`call(place, args, options)`: check what came over the wire and run."""
+    bind_typed: Callable[[Any, Any], Invocation]
+    call_text: Callable[[Any, list[bytes]], Any]
+    """`call_text(place, words)`: the same for a command line, whose reply has the form that its words ask for."""
+    bind_text: Callable[[list[bytes]], Invocation]
+    keys: Callable[[Invocation], list[tuple[bytes, Flag]]]
+    """The keys that a call names, each with `READ` or `WRITE`: the most it may do to them."""
+    present: Callable[[Any], Any] | None
+    """What makes a reply ready for the wire; None where it is."""
+    source: str
+    flags: Flag = field(init=False)
+    group: str = field(init=False)
+    place: str = field(init=False)
+    common: bool = field(init=False)
+    """Runs in a transaction and needs nothing seen to before: the hot path asks for this alone."""
+    acl: frozenset[str] = field(init=False)
+    plain_view: View | None = field(init=False)
+
+    @flags.default
+    def _flags(self) -> Flag:
+        return self.declaration.flags
+
+    @group.default
+    def _group(self) -> str:
+        return self.declaration.group
+
+    @place.default
+    def _place(self) -> str:
+        return self.signature.place
+
+    @common.default
+    def _common(self) -> bool:
+        return self.place == "tx" and not self.flags & (Flag.SWEEPS | Flag.BLOCKS | Flag.STREAMS)
+
+    @acl.default
+    def _acl(self) -> frozenset[str]:
+        """ACL categories: the group and the flags."""
+        return frozenset({self.group, *(flag.name.lower() for flag in Flag if flag in self.flags and flag.name)})
+
+    @plain_view.default
+    def _plain_view(self) -> View | None:
+        return next((view for view in self.declaration.views if not view.tokens and not view.without), None)
+
+    def __repr__(self) -> str:
+        return f"<command {self.name}>"
+
+    @property
+    def since(self) -> str:
+        """The version that had it first."""
+        return self.declaration.since
+
+    @property
+    def cost(self) -> str:
+        """What a call costs, in the large."""
+        return self.declaration.cost
+
+    @property
+    def doc(self) -> str:
+        """The documentation of the command, as users read it."""
+        return inspect.getdoc(self.function) or ""
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        return schema_of(self.signature, self.reply)
+
+    def run(self, place: Any, invocation: Invocation) -> Any:
+        """Run a call that was bound before; the reply as the native door has it."""
+        return self.function(place, *invocation.args, **invocation.options)
+
+    def perform(self, place: Any, invocation: Invocation) -> Any:
+        """Run a call that was bound before; the reply in the form that its words asked for."""
+        reply = self.function(place, *invocation.args, **invocation.options)
+        return reply if invocation.view is None else invocation.view.project(reply)
 
 
 _ATTRIBUTE: Final = "__kv_declaration__"

@@ -10,7 +10,18 @@ from attrs import frozen
 
 from kv_server.spec.types import COUNTED, NATIVE, OPTIONAL, Client, Label, Row, Same, Token, Unit, row_of_plain
 
-__all__ = ["Block", "Choice", "Element", "Many", "Param", "Shape", "Signature", "row_in", "signature_of", "split_annotated"]
+__all__ = [
+    "Block",
+    "Choice",
+    "Element",
+    "Many",
+    "Param",
+    "Shape",
+    "Signature",
+    "row_in",
+    "signature_of",
+    "split_annotated",
+]
 
 M = TypeVar("M")
 PLACES: Final = ("tx", "session", "node")
@@ -234,10 +245,11 @@ def _check_order(params: tuple[Param, ...]) -> None:
             if param.many in (Many.SAME, Many.AGAIN):
                 raise TypeError(f"{param.name}: only an option may be a plain tuple")
             optional, tail = not param.required and param.shape is Shape.FIXED, param.shape is Shape.TAIL
-        if param.native and param.required:
-            raise TypeError(f"{param.name} has no form on a command line and so needs a default")
+        if param.native and (param.required or param.positional):
+            raise TypeError(f"{param.name} has no form on a command line: it must be an option with a default")
         if param.shape is Shape.OPTION and param.many is Many.COUNTED and len(param.tokens) != 1:
             raise TypeError(f"{param.name}: a counted option has one token")
-        same = next((other for other in params if other.name == param.same), None)
-        if param.same and (same is None or same.many is not Many.COUNTED):
+        if param.shape is Shape.LAST and param.several:
+            raise TypeError(f"{param.name} needs a token: nothing says how many words it has")
+        if param.same and not any(other.name == param.same and other.shape is Shape.COUNTED for other in params):
             raise TypeError(f"{param.name}: {param.same} is no counted parameter")

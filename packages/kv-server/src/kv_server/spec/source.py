@@ -35,7 +35,7 @@ class Source:
 
 @frozen(eq=False)
 class Plan:
-    """What the emitters know of a command. Everything they name starts with *ident*: one module may hold all binders."""
+    """What the emitters know of a command. All names they make start with *ident*: one module may hold all binders."""
 
     ident: str
     word: str
@@ -63,11 +63,11 @@ class Plan:
             return repr(param.default)
         return f"{self.ident}_default_{param.name}"
 
-    def record(self, param: Param) -> str:
-        return f"{self.ident}_record_{param.name}"
+    def record(self, key: str) -> str:
+        return f"{self.ident}_record_{key}"
 
-    def choices(self, name: str) -> str:
-        return f"{self.ident}_words_{name}"
+    def choices(self, key: str) -> str:
+        return f"{self.ident}_words_{key}"
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -75,6 +75,11 @@ class Plan:
         return tuple(dict.fromkeys(token for view in self.declaration.views for token in view.tokens))
 
     @property
+    def without(self) -> tuple[str, ...]:
+        """The parameters whose absence asks for a view."""
+        return tuple(view.without for view in self.declaration.views if view.without)
+
+    @property
     def plain_view(self) -> View | None:
-        """The form of a reply for which no token was given."""
+        """The form of a reply for which nothing was asked."""
         return next((view for view in self.declaration.views if not view.tokens and not view.without), None)

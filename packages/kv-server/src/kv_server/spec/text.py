@@ -21,7 +21,7 @@ def text_source(plan: Plan) -> str:
     else:
         _function(plan, source, calls=False)
     source.add("", "")
-    if plan.declaration.grammar is not None or plan.declaration.selects or plan.tokens:
+    if plan.declaration.grammar is not None or plan.declaration.selects or plan.tokens or plan.without:
         with source.block(f"def {plan.ident}_call_text(place, words):"):
             source.add(f"invocation = {plan.ident}_bind_text(words)")
             source.add("return invocation.command.perform(place, invocation)")
@@ -45,14 +45,20 @@ def _hand_written(plan: Plan, source: Source) -> None:
 def _function(plan: Plan, source: Source, *, calls: bool) -> None:
     name = f"{plan.ident}_call_text(place, words)" if calls else f"{plan.ident}_bind_text(words)"
     start = 1 + plan.word.count(" ")
-    params = [param for param in plan.signature.positional if param.shape is not Shape.TAIL and not param.native]
-    options = [param for param in plan.signature.options if not param.native]
+    params = [param for param in plan.signature.positional if param.shape is not Shape.TAIL]
+    options = _spelled(plan)
     fixed = 0
     while fixed < len(params) and params[fixed].required and params[fixed].shape is Shape.FIXED:
         fixed += 1
     least = start + sum(_least(param) for param in plan.signature.params if param.required)
     words = start + sum(width(param.element) for param in params[:fixed])
-    rigid = fixed == len(params) and not options and not plan.signature.tail and not plan.tokens and not plan.declaration.selects
+    rigid = (
+        fixed == len(params)
+        and not options
+        and not plan.signature.tail
+        and not plan.tokens
+        and not plan.declaration.selects
+    )
     with source.block(f"def {name}:"):
         source.add("count = len(words)")
         with source.block(f"if count {'!=' if rigid else '<'} {least}:"):
@@ -62,11 +68,11 @@ def _function(plan: Plan, source: Source, *, calls: bool) -> None:
             _place(plan, param, source, f"a{index}", str(at))
             at += width(param.element)
         if not rigid:
-            if fixed == len(plan.signature.positional) and not any(param.required for param in options):
+            if fixed == len(plan.signature.positional) and not plan.without and not any(o.required for o in options):
                 with source.block(f"if count == {words}:"):
-                    _end(plan, source, calls, "{}", plain=True)
+                    _end(plan, source, calls, "{}", shortcut=True)
             _open_ended(plan, source, params, fixed, at)
-        _end(plan, source, calls, "given" if options else "{}", plain=rigid)
+        _end(plan, source, calls, "given" if options else "{}", shortcut=rigid)
 
 
 def _least(param: Param) -> int:
@@ -87,14 +93,11 @@ def _open_ended(plan: Plan, source: Source, params: list[Param], fixed: int, at:
         elif param.required:
             with source.block(f"if at + {width(param.element)} > end:"):
                 source.add(f"raise words_missing({plan.spelled})")
-            _place(plan, param, source, f"a{index}", "at", ahead=False)
+            _place(plan, param, source, f"a{index}", "at")
             source.add(f"at += {width(param.element)}")
         else:
             _maybe(plan, param, source, f"a{index}")
-    for index, param in enumerate(plan.signature.positional):
-        if param.native:
-            source.add(f"a{index} = {plan.default(param)}")
-    if [param for param in plan.signature.options if not param.native]:
+    if _spelled(plan):
         source.add("given = {}")
     _options(plan, source)
     tail = plan.signature.tail
@@ -114,7 +117,13 @@ def _requirements(plan: Plan, source: Source) -> None:
         if param.required and param.shape is Shape.OPTION:
             with source.block(f"if {param.name!r} not in given:"):
                 source.add(f"raise token_missing({param.tokens[0].word!r})")
-    exclusions(plan, source, "raise syntax_error()")
+    if _spelled(plan):
+        exclusions(plan, source, "raise syntax_error()")
+
+
+def _spelled(plan: Plan) -> list[Param]:
+    """The options that have a form on a command line."""
+    return [param for param in plan.signature.options if not param.native]
 
 
 def _maybe(plan: Plan, param: Param, source: Source, x: str) -> None:
@@ -127,10 +136,10 @@ def _maybe(plan: Plan, param: Param, source: Source, x: str) -> None:
                 source.add("raise syntax_error()")
         _place(plan, param, source, x, "at")
         source.add(f"at += {width(param.element)}")
+        source.add(*([f"has_{param.name} = True"] if param.name in plan.without else []))
     with source.block("else:"):
         source.add(f"{x} = {plan.default(param)}")
-        if any(view.without == param.name for view in plan.declaration.views):
-            source.add(f"without = {param.name!r}")
+        source.add(*([f"has_{param.name} = False"] if param.name in plan.without else []))
 
 
 def _all_tokens(plan: Plan) -> set[str]:
@@ -143,7 +152,7 @@ def _all_tokens(plan: Plan) -> set[str]:
 
 def _options(plan: Plan, source: Source) -> None:
     """The loop over tokens; with a tail, the first word that is no token ends it."""
-    options = [param for param in plan.signature.options if not param.native and param.shape is not Shape.LAST]
+    options = [param for param in _spelled(plan) if param.shape is not Shape.LAST]
     if plan.tokens:
         source.add("asked = 0")
     if plan.declaration.selects:
@@ -151,7 +160,7 @@ def _options(plan: Plan, source: Source) -> None:
     if not (options or plan.tokens or plan.declaration.selects):
         if plan.signature.tail is None:
             with source.block("if at != end:"):
-                source.add("raise syntax_error()" if plan.signature.options else f"raise words_missing({plan.spelled})")
+                source.add("raise syntax_error()" if _spelled(plan) else f"raise words_missing({plan.spelled})")
         return
     with source.block("while at < end:"):
         source.add("token = words[at].upper()", "at += 1")
@@ -178,7 +187,10 @@ def _branches(plan: Plan, param: Param) -> list[tuple[str, list[str]]]:
     once = [f"if {param.name!r} in given:", "    raise syntax_error()"]
     if param.shape is Shape.CHOICE and isinstance(param.element, Choice):
         return [(word.upper(), [*once, f"given[{param.name!r}] = {word!r}"]) for word in param.element.words]
-    return [(token.word, [*([] if param.many is Many.AGAIN else once), *_value(plan, param, token)]) for token in param.tokens]
+    return [
+        (token.word, [*([] if param.many is Many.AGAIN else once), *_value(plan, param, token)])
+        for token in param.tokens
+    ]
 
 
 def _value(plan: Plan, param: Param, token: Token) -> list[str]:
@@ -187,8 +199,6 @@ def _value(plan: Plan, param: Param, token: Token) -> list[str]:
     if param.shape is Shape.TOKEN:
         source.add(f"given[{param.name!r}] = True")
     elif param.many is Many.COUNTED:
-        with source.block("if at >= end:"):
-            source.add("raise syntax_error()")
         _counted(plan, param, source, "x")
         source.add(f"given[{param.name!r}] = x")
     elif param.many is Many.SAME:
@@ -210,6 +220,8 @@ def _value(plan: Plan, param: Param, token: Token) -> list[str]:
 
 def _counted(plan: Plan, param: Param, source: Source, x: str) -> None:
     size = width(param.element)
+    with source.block("if at >= end:"):
+        source.add("raise syntax_error()")
     source.add(f"number = text_numkeys(words[at], {param.name!r}, {param.empty!r})", "at += 1")
     source.add(f"stop = at + number * {size}" if size > 1 else "stop = at + number")
     with source.block("if stop > end:"):
@@ -220,7 +232,7 @@ def _counted(plan: Plan, param: Param, source: Source, x: str) -> None:
 
 def _tail(plan: Plan, param: Param, source: Source, x: str) -> None:
     size = width(param.element)
-    options = plan.signature.options or plan.tokens
+    options = _spelled(plan) or plan.tokens
     refuse = "raise syntax_error()" if options else f"raise words_missing({plan.spelled})"
     tests = ([] if param.empty else ["at >= end"]) + ([f"(end - at) % {size}"] if size > 1 else [])
     if tests:
@@ -237,10 +249,8 @@ def _sequence(plan: Plan, param: Param, source: Source, x: str, start: str, stop
     if isinstance(element, Row) and element.text == "{raw}":
         source.add(f"{x} = tuple(words[{start}:{stop}])")
         return
-    if size == 1:
-        item = _expression(plan, param, element, "w", param.name, param.scale)
-        if isinstance(element, Block):
-            item = f"{plan.record(param)}({item})"
+    if not isinstance(element, Block):
+        item = _expression(plan, element, "w", param.name, param.name, param.scale)
         source.add(f"{x} = tuple([{item} for w in words[{start}:{stop}]])")
         return
     source.add(f"{x} = tuple([{_record(plan, param, 'i', param.scale)} for i in range({start}, {stop}, {size})])")
@@ -250,10 +260,10 @@ def _record(plan: Plan, param: Param, at: str, scale: int) -> str:
     """An expression that makes a record of the words from *at* on."""
     assert isinstance(param.element, Block)
     parts = [
-        _expression(plan, param, element, f"words[{at} + {offset}]" if offset else f"words[{at}]", label, scale)
+        _expression(plan, element, f"words[{at} + {offset}]", label, f"{param.name}_{label}", scale)
         for offset, (label, element) in enumerate(param.element.fields.items())
     ]
-    return f"{plan.record(param)}({', '.join(parts)})"
+    return f"{plan.record(param.name)}({', '.join(parts)})"
 
 
 def _place(plan: Plan, param: Param, source: Source, x: str, at: str, *, scale: int | None = None) -> None:
@@ -262,31 +272,38 @@ def _place(plan: Plan, param: Param, source: Source, x: str, at: str, *, scale: 
     if isinstance(param.element, Block):
         source.add(f"{x} = {_record(plan, param, at, factor)}")
     else:
-        source.add(f"{x} = {_expression(plan, param, param.element, f'words[{at}]', param.name, factor)}")
+        source.add(f"{x} = {_expression(plan, param.element, f'words[{at}]', param.name, param.name, factor)}")
 
 
-def _expression(plan: Plan, param: Param, element: Element, raw: str, label: str, scale: int) -> str:
+def _expression(plan: Plan, element: Row | Choice, raw: str, label: str, key: str, scale: int) -> str:
     if isinstance(element, Choice):
-        return f"text_choice({raw}, {plan.choices(label)})"
-    row = next(iter(element.fields.values())) if isinstance(element, Block) else element
-    if isinstance(row, Choice):
-        return f"text_choice({raw}, {plan.choices(label)})"
-    return row.text.format(raw=raw, label=repr(label), scale=scale, word=plan.spelled)
+        return f"text_choice({raw}, {plan.choices(key)})"
+    return element.text.format(raw=raw, label=repr(label), scale=scale, word=plan.spelled)
 
 
-def _end(plan: Plan, source: Source, calls: bool, given: str, *, plain: bool) -> None:
+def _end(plan: Plan, source: Source, calls: bool, given: str, *, shortcut: bool) -> None:
     """The last lines: which form of the reply was asked for, and the result."""
     view = f"{plan.ident}_view" if plan.plain_view else "None"
-    maybe = [param for param in plan.signature.positional if not param.required and param.shape is Shape.FIXED]
-    without = [view for view in plan.declaration.views if view.without]
-    if plain and not maybe:
-        command = None
-    else:
-        command = "command" if plan.declaration.selects else None
-        if plan.tokens or without:
-            view = "view"
     if calls:
         line = finish(plan, True, given)
         source.add(line if view == "None" else f"return {view}.project({line.removeprefix('return ')})")
-    else:
-        source.add(finish(plan, False, given, command, None if view == "None" else view))
+        return
+    command = plan.command
+    if not shortcut:
+        if plan.tokens or plan.without or plan.declaration.selects:
+            source.add(f"view = {view}")
+            view = "view"
+        for name in plan.without:
+            known = any(param.name == name for param in plan.signature.positional)
+            with source.block(f"if {f'not has_{name}' if known else f'{name!r} not in given'}:"):
+                source.add(f"view = {plan.ident}_without[{name!r}]")
+        if plan.tokens:
+            with source.block("if asked:"):
+                source.add(f"view = {plan.ident}_asked.get(asked)")
+                with source.block("if view is None:"):
+                    source.add("raise syntax_error()")
+        if plan.declaration.selects:
+            command = "command"
+            with source.block(f"if command is not {plan.command}:"):
+                source.add("view = command.plain_view")
+    source.add(finish(plan, False, given, command, None if view == "None" else view))

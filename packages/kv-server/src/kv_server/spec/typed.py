@@ -6,7 +6,7 @@ Two functions come of a signature: `…_call` checks and calls, `…_bind_typed`
 from collections.abc import Sequence
 
 from kv_protocol import limits
-from kv_server.spec.signature import Block, Choice, Element, Many, Param, Shape
+from kv_server.spec.signature import Block, Choice, Element, Param, Shape
 from kv_server.spec.source import Plan, Source
 from kv_server.spec.types import Row
 
@@ -14,8 +14,11 @@ __all__ = ["typed_source"]
 
 
 def typed_source(plan: Plan) -> str:
-    """The source of both functions."""
+    """The source of both functions, and of the one that checks the options for them."""
     source = Source()
+    if plan.signature.options:
+        _options(plan, source)
+        source.add("", "")
     _function(plan, source, f"def {plan.ident}_call(place, args, options):", calls=True)
     source.add("", "")
     _function(plan, source, f"def {plan.ident}_bind_typed(args, options):", calls=False)
@@ -25,18 +28,27 @@ def typed_source(plan: Plan) -> str:
 def _function(plan: Plan, source: Source, head: str, *, calls: bool) -> None:
     with source.block(head):
         _positional(plan, source)
-        given = "given" if plan.signature.options else "{}"
         if not plan.signature.options:
             with source.block("if options:"):
                 source.add(f"raise unknown_option({plan.word!r}, options, ())")
         elif any(param.required for param in plan.signature.options):
-            _options(plan, source)
+            _given(plan, source)
+            source.add(finish(plan, calls, "given"))
+            return
         else:
             with source.block("if options:"):
-                _options(plan, source)
-                source.add(finish(plan, calls, given))
-            given = "{}"
-        source.add(finish(plan, calls, given))
+                _given(plan, source)
+                source.add(finish(plan, calls, "given"))
+        source.add(finish(plan, calls, "{}"))
+
+
+def _given(plan: Plan, source: Source) -> None:
+    source.add(f"given = {plan.ident}_options(options)")
+    for param in plan.signature.options:
+        if param.same:
+            at = next(i for i, other in enumerate(plan.signature.positional) if other.name == param.same)
+            with source.block(f"if {param.name!r} in given and len(given[{param.name!r}]) != len(a{at}):"):
+                source.add(f"raise unequal({param.name!r}, {param.same!r})")
 
 
 def finish(plan: Plan, calls: bool, given: str, command: str | None = None, view: str | None = None) -> str:
@@ -47,7 +59,7 @@ def finish(plan: Plan, calls: bool, given: str, command: str | None = None, view
     if calls:
         words = ["place", *args, *(["**given"] if given == "given" else [])]
         return f"return {plan.function}({', '.join(words)})"
-    inner = "".join(f"{arg}, " for arg in args).rstrip() if len(args) == 1 else ", ".join(args)
+    inner = ", ".join(args) + "," * (len(args) == 1)
     extra = f", {view}" if view else ""
     return f"return Invocation({command or plan.command}, ({inner}), {given}{extra})"
 
@@ -57,7 +69,7 @@ def _positional(plan: Plan, source: Source) -> None:
     raise_arity = f"raise arity({plan.word!r}, {plan.native!r}, args)"
     if all(param.required and param.shape is not Shape.TAIL for param in params):
         with source.block("try:"):
-            source.add(f"({''.join(f'a{index}, ' for index in range(len(params))).rstrip()}) = args")
+            source.add(f"[{', '.join(f'a{index}' for index in range(len(params)))}] = args")
         with source.block("except (TypeError, ValueError):"):
             source.add(f"{raise_arity} from None")
     else:
@@ -95,27 +107,25 @@ def _open_ended(params: Sequence[Param], source: Source, raise_arity: str) -> No
 
 
 def _options(plan: Plan, source: Source) -> None:
+    """The function that checks options: what was given, by name."""
     options = plan.signature.options
-    source.add("given = {}")
     known = repr(tuple(param.name for param in options))
-    with source.block("if options:"):
-        with source.block("if type(options) is not dict:"):
+    required = [param for param in options if param.required]
+    with source.block(f"def {plan.ident}_options(options):"):
+        with source.block("if options and type(options) is not dict:"):
             source.add(f"raise unknown_option({plan.word!r}, options, {known})")
-        with source.block("for word, x in options.items():"):
+        source.add("given = {}")
+        with source.block("for word, x in options.items() if options else ():"):
             for index, param in enumerate(options):
                 with source.block(f"{'el' if index else ''}if word == {param.name.encode()!r}:"):
                     _option(plan, param, source)
             with source.block("else:"):
                 source.add(f"raise unknown_option({plan.word!r}, word, {known})")
-    for param in options:
-        if param.required:
+        for param in required:
             with source.block(f"if {param.name!r} not in given:"):
                 source.add(f"raise missing({plan.word!r}, {param.name!r}, {plan.native!r})")
-        if param.same:
-            at = next(i for i, other in enumerate(plan.signature.positional) if other.name == param.same)
-            with source.block(f"if {param.name!r} in given and len(given[{param.name!r}]) != len(a{at}):"):
-                source.add(f"raise unequal({param.name!r}, {param.same!r})")
-    exclusions(plan, source, f"raise exclude({plan.word!r}, given, {{group}})")
+        exclusions(plan, source, f"raise exclude({plan.word!r}, given, {{group}})")
+        source.add("return given")
 
 
 def exclusions(plan: Plan, source: Source, line: str) -> None:
@@ -141,7 +151,7 @@ def _option(plan: Plan, param: Param, source: Source) -> None:
 
 def _parameter(plan: Plan, param: Param, source: Source, x: str) -> None:
     if not param.several:
-        element_check(plan, param, param.element, source, x, param.name)
+        element_check(plan, param.element, source, x, param.name, param.name)
         return
     expected = "an array" if param.empty else "an array of at least one element"
     test = f"type({x}) is not list and type({x}) is not tuple"
@@ -157,12 +167,12 @@ def _tail(plan: Plan, param: Param, source: Source, x: str) -> None:
     if converts(param.element):
         source.add("made = []")
         with source.block(f"for y in {x}:"):
-            element_check(plan, param, param.element, source, "y", param.name)
+            element_check(plan, param.element, source, "y", param.name, param.name)
             source.add("made.append(y)")
         source.add(f"{x} = tuple(made)")
     else:
         with source.block(f"for y in {x}:"):
-            element_check(plan, param, param.element, source, "y", param.name)
+            element_check(plan, param.element, source, "y", param.name, param.name)
         source.add(f"{x} = tuple({x})")
 
 
@@ -171,27 +181,26 @@ def converts(element: Element) -> bool:
     return not isinstance(element, Row) or any(line.startswith("{x} =") for line in element.then)
 
 
-def element_check(plan: Plan, param: Param, element: Element, source: Source, x: str, label: str) -> None:
-    """The lines that check the variable *x*, and convert it in place."""
+def element_check(plan: Plan, element: Element, source: Source, x: str, label: str, key: str) -> None:
+    """The lines that check the variable *x*, and convert it in place; *key* is its name in the namespace."""
     if isinstance(element, Row):
         with source.block(f"if {element.refuse.format(x=x)}:"):
             source.add(f"raise wrong({label!r}, {element.expected!r})")
         source.add(*(line.format(x=x, label=repr(label)) for line in element.then))
     elif isinstance(element, Choice):
-        name = label if label == param.name else label.rpartition(".")[2]
-        with source.block(f"if type({x}) is not bytes or {x} not in {plan.choices(name)}:"):
+        with source.block(f"if type({x}) is not bytes or {x} not in {plan.choices(key)}:"):
             source.add(f"raise wrong({label!r}, {'one of ' + ', '.join(element.words)!r})")
-        source.add(f"{x} = {plan.choices(name)}[{x}]")
+        source.add(f"{x} = {plan.choices(key)}[{x}]")
     elif isinstance(element, Block):
-        _block_check(plan, param, element, source, x)
+        _block_check(plan, element, source, x, label)
 
 
-def _block_check(plan: Plan, param: Param, block: Block, source: Source, x: str) -> None:
+def _block_check(plan: Plan, block: Block, source: Source, x: str, label: str) -> None:
     names = [f"{x}{index}" for index in range(len(block.fields))]
     test = f"type({x}) is not list and type({x}) is not tuple"
     with source.block(f"if ({test}) or len({x}) != {len(names)}:"):
-        source.add(f"raise wrong({param.name!r}, {'an array of ' + ', '.join(block.fields)!r})")
+        source.add(f"raise wrong({label!r}, {'an array of ' + ', '.join(block.fields)!r})")
     source.add(f"{', '.join(names)}{',' * (len(names) == 1)} = {x}")
-    for name, (label, element) in zip(names, block.fields.items(), strict=True):
-        element_check(plan, param, element, source, name, f"{param.name}.{label}")
-    source.add(f"{x} = {plan.record(param)}({', '.join(names)})")
+    for name, (part, element) in zip(names, block.fields.items(), strict=True):
+        element_check(plan, element, source, name, f"{label}.{part}", f"{label}_{part}")
+    source.add(f"{x} = {plan.record(label)}({', '.join(names)})")

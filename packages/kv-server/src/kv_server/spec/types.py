@@ -1,9 +1,10 @@
 """The closed table of parameter types: how each is checked, written, described and shown to clients.
 
-An alias such as `Key` is `Annotated[bytes, <row>]`: a type checker sees plain bytes inside a command, the kit finds the row.
-A row holds small templates of Python source; the binders paste them into straight-line functions, so one table serves the
-typed door, the text door, the schemas and the generated client. `{x}` stands for the variable, `{label}` for the parameter's
-name as a literal, `{raw}` for a word of a command line, `{scale}` for a multiplier, `{word}` for the command's word.
+An alias such as `Key` is `Annotated[bytes, <row>]`: a type checker sees plain bytes inside a command, the kit finds
+the row. A row holds small templates of Python source; the binders paste them into straight-line functions, so one table
+serves the typed door, the text door, the schemas and the generated client. `{x}` stands for the variable, `{label}` for
+the parameter's name as a literal, `{raw}` for a word of a command line, `{scale}` for a multiplier, `{word}` for the
+command's word.
 """
 
 from collections.abc import Mapping
@@ -14,18 +15,19 @@ from attrs import frozen
 from kv_protocol import limits
 
 __all__ = [
-    "NATIVE", "OPTIONAL", "TYPES", "Bool", "Channel", "Client", "Count", "Counted", "Cursor", "Duration", "Float", "Int", "Key",
-    "Label", "LockName", "Name", "Namespace", "Number", "Octets", "Pattern", "Row", "Same", "Size", "SourceKey", "Text", "Time",
-    "Timeout", "Token", "Token64", "Unit", "Value", "Version", "row_of_plain",
+    "NATIVE", "OPTIONAL", "TYPES", "Bool", "Channel", "Client", "Count", "Counted", "Cursor", "Duration", "Float",
+    "Int", "Key", "Label", "LockName", "Name", "Namespace", "Number", "Octets", "Pattern", "Row", "Same", "Size",
+    "SourceKey", "Text", "Time", "Timeout", "Token", "Token64", "Unit", "Value", "Version", "row_of_plain",
 ]  # fmt: skip
 
 
 @frozen(eq=False, repr=False)
 class Row:
-    """One type. *refuse* is a condition that refuses what came over the wire; *then* are lines that check on or convert {x}.
+    """One type.
 
-    *text* is an expression over a word; *encode*, *decode* and *client* are the generated client's; *present* is what
-    makes a reply of this type ready for the wire; *shown* is the word on usage lines; *access* is set for keys.
+    *refuse* is a condition that refuses what came over the wire, *then* are lines that check on or convert {x}; *text*
+    is an expression over a word. *encode*, *decode* and *client* are the generated client's; *present* is what makes a
+    reply of this type ready for the wire; *shown* is the word on usage lines; *access* is set for keys.
     """
 
     name: str
@@ -91,17 +93,27 @@ class Mark:
 NATIVE: Final = Mark("native")
 """The parameter has no form on a command line."""
 OPTIONAL: Final = Mark("optional")
-"""The tail may be empty."""
+"""A tail or a counted parameter may hold nothing."""
 COUNTED: Final = Mark("counted")
 
-T = TypeVar("T")
+_INT64: Final = (-(2**63), 2**63 - 1)
+_UINT64: Final = (0, 2**64 - 1)
+_NEVER_LATER_MS: Final = 253_402_300_800_000  # the year 10000
+_NOT_BYTES: Final = "type({x}) is not bytes"
+_BINARY: Final = {"type": "string", "contentEncoding": "base64"}
+_CHECKED: Final = (
+    "try:",
+    "    check({x})",
+    "except InvalidArgument as error:",
+    "    raise about({label}, error) from None",
+)
 
 
-def _name(name: str, *, access: str | None = None, shown: str | None = None) -> Row:
+def _short_name(name: str, *, access: str | None = None, shown: str | None = None) -> Row:
     return Row(
         name=name,
         expected=f"a name of at most {limits.MAX_NAME:,} bytes",
-        refuse=f"type({{x}}) is not bytes or len({{x}}) > {limits.MAX_NAME}",
+        refuse=f"{_NOT_BYTES} or len({{x}}) > {limits.MAX_NAME}",
         text="text_name({raw}, {label})",
         schema={"type": "string", "maxLength": limits.MAX_NAME},
         client="str",
@@ -113,105 +125,147 @@ def _name(name: str, *, access: str | None = None, shown: str | None = None) -> 
     )
 
 
-def _integer(name: str, low: int, high: int, expected: str, *, text: str | None = None, shown: str | None = None) -> Row:
+def _long_name(name: str, expected: str, *, shown: str | None = None) -> Row:
+    return Row(
+        name=name,
+        expected=expected,
+        refuse=_NOT_BYTES,
+        text="{raw}",
+        schema={"type": "string"},
+        client="str",
+        encode="name({x})",
+        decode="text({x})",
+        shown=shown,
+        present="shown({x})",
+    )
+
+
+def _integer(name: str, bounds: tuple[int, int], expected: str, text: str) -> Row:
+    low, high = bounds
     return Row(
         name=name,
         expected=expected,
         refuse=f"type({{x}}) is not int or not {low} <= {{x}} <= {high}",
-        text=text or f"text_int({{raw}}, {low}, {high})",
+        text=text,
         schema={"type": "integer", "minimum": low, "maximum": high},
         client="int",
-        shown=shown,
     )
 
 
-_MIN, _MAX, _UMAX = -(2**63), 2**63 - 1, 2**64 - 1
-_MAX_MS: Final = 253_402_300_800_000  # the year 10000
-_BYTES: Final = {"type": "string", "contentEncoding": "base64"}
-_SPAN: Final = "float | timedelta"
+def _milliseconds(name: str, bounds: tuple[int, int], expected: str, text: str, client: str, encode: str) -> Row:
+    low, high = bounds
+    return Row(
+        name=name,
+        expected=f"{expected}, {low} to {high:,}",
+        refuse=f"type({{x}}) is not int or not {low} <= {{x}} <= {high}",
+        text=text,
+        schema={"type": "integer", "minimum": low, "maximum": high, "description": expected},
+        client=client,
+        encode=encode,
+        decode="{x} / 1000",
+    )
 
-_CHECKED: Final = (
-    "try:",
-    "    check({x})",
-    "except InvalidArgument as error:",
-    "    raise about({label}, error) from None",
-)
 
-KEY: Final = _name("key", access="write")
-SOURCE_KEY: Final = _name("source_key", access="read")
-LOCK_NAME: Final = _name("lock_name", shown="lock")
-CHANNEL: Final = _name("channel")
-NAMESPACE: Final = _name("namespace", shown="namespace")
-NAME: Final = Row(
-    name="name", expected="a name (str or bytes)", refuse="type({x}) is not bytes", text="{raw}",
-    schema={"type": "string"}, client="str", encode="name({x})", decode="text({x})", present="shown({x})",
-)  # fmt: skip
-PATTERN: Final = Row(
-    name="pattern", expected="a glob pattern (str or bytes)", refuse="type({x}) is not bytes", text="{raw}",
-    schema={"type": "string"}, client="str", encode="name({x})", decode="text({x})", shown="pattern", present="shown({x})",
-)  # fmt: skip
+KEY: Final = _short_name("key", access="write")
+SOURCE_KEY: Final = _short_name("source_key", access="read")
+LOCK_NAME: Final = _short_name("lock_name")
+CHANNEL: Final = _short_name("channel")
+NAMESPACE: Final = _short_name("namespace", shown="namespace")
+NAME: Final = _long_name("name", "a name (str or bytes)")
+PATTERN: Final = _long_name("pattern", "a glob pattern (str or bytes)", shown="pattern")
 VALUE: Final = Row(
-    name="value", expected="a value (a bin that holds canonical msgpack)", refuse="type({x}) is not bytes",
-    then=_CHECKED, text="from_octets({raw})", schema={"description": "any value"},
-    client="Value", encode="encode({x})", decode="decode({x})",
-)  # fmt: skip
+    name="value",
+    expected="a value (a bin that holds canonical msgpack)",
+    refuse=_NOT_BYTES,
+    then=_CHECKED,
+    text="from_octets({raw})",
+    schema={"description": "any value"},
+    client="Value",
+    encode="encode({x})",
+    decode="decode({x})",
+    shown="value",
+)
 NUMBER: Final = Row(
-    name="number", expected="a number (a bin that holds a canonical int, float or Decimal)", refuse="type({x}) is not bytes",
-    then=("{x} = wire_number({x}, {label})",), text="text_number({raw})", schema={"type": "number"},
-    client="int | float | Decimal", encode="encode({x})", decode="decode_number({x})",
-)  # fmt: skip
+    name="number",
+    expected="a number (a bin that holds a canonical int, float or Decimal)",
+    refuse=_NOT_BYTES,
+    then=("{x} = wire_number({x}, {label})",),
+    text="text_number({raw})",
+    schema={"type": "number"},
+    client="int | float | Decimal",
+    encode="encode({x})",
+    decode="decode_number({x})",
+)
 TEXT: Final = Row(
-    name="text", expected="UTF-8 text", refuse="type({x}) is not bytes", then=("{x} = wire_text({x}, {label})",),
-    text="text_text({raw}, {label})", schema={"type": "string"}, client="str", decode="text({x})",
-)  # fmt: skip
-OCTETS: Final = Row(
-    name="octets", expected="bytes", refuse="type({x}) is not bytes", text="{raw}", schema=_BYTES, client="bytes",
-)  # fmt: skip
-INT: Final = _integer("int", _MIN, _MAX, "an integer of 64 bits")
-FLOAT: Final = Row(
-    name="float", expected="a number", refuse="type({x}) is not float and type({x}) is not int", then=("{x} = wire_float({x}, {label})",),
-    text="text_float({raw})", schema={"type": "number"}, client="float",
-)  # fmt: skip
-BOOL: Final = Row(
-    name="bool", expected="true or false", refuse="{x} is not True and {x} is not False", text="text_bool({raw})",
-    schema={"type": "boolean"}, client="bool",
-)  # fmt: skip
-DURATION: Final = Row(
-    name="duration", expected=f"a duration in milliseconds, 1 to {limits.MAX_TTL_MS:,}",
-    refuse=f"type({{x}}) is not int or not 1 <= {{x}} <= {limits.MAX_TTL_MS}", text="text_duration({raw}, {scale}, {word})",
-    schema={"type": "integer", "minimum": 1, "maximum": limits.MAX_TTL_MS, "description": "milliseconds"},
-    client=_SPAN, encode="duration_ms({x})", decode="{x} / 1000",
-)  # fmt: skip
-TIMEOUT: Final = Row(
-    name="timeout", expected=f"a time to wait in milliseconds, 0 to {limits.MAX_TTL_MS:,}",
-    refuse=f"type({{x}}) is not int or not 0 <= {{x}} <= {limits.MAX_TTL_MS}", text="text_timeout({raw}, {scale})",
-    schema={"type": "integer", "minimum": 0, "maximum": limits.MAX_TTL_MS, "description": "milliseconds"},
-    client=_SPAN, encode="duration_ms({x})", decode="{x} / 1000",
-)  # fmt: skip
-TIME: Final = Row(
-    name="time", expected="a time in milliseconds since 1970", refuse=f"type({{x}}) is not int or not 1 <= {{x}} <= {_MAX_MS}",
-    text="text_time({raw}, {scale}, {word})",
-    schema={"type": "integer", "minimum": 1, "maximum": _MAX_MS, "description": "milliseconds since 1970"},
-    client="datetime | float", encode="time_ms({x})", decode="{x} / 1000",
-)  # fmt: skip
-VERSION: Final = _integer("version", 0, _MAX, "a version (an integer from 0)")
-COUNT: Final = _integer("count", 1, _MAX, "an integer from 1", text="text_count({raw}, 1)")
-SIZE: Final = _integer("size", 0, _MAX, "an integer from 0", text="text_count({raw}, 0)")
-CURSOR: Final = _integer("cursor", 0, _UMAX, "a cursor (an integer of 64 bits)", text="text_cursor({raw})")
+    name="text",
+    expected="UTF-8 text",
+    refuse=_NOT_BYTES,
+    then=("{x} = wire_text({x}, {label})",),
+    text="text_text({raw}, {label})",
+    schema={"type": "string"},
+    client="str",
+    decode="text({x})",
+)
 NAME_TEXT: Final = Row(
-    name="name_text", expected="a name (str or bytes)", refuse="type({x}) is not bytes", then=("{x} = text({x})",),
-    text="text({raw})", schema={"type": "string"}, client="str", encode="name({x})", decode="text({x})", present="wire({x})",
+    name="name_text",
+    expected="a name (str or bytes)",
+    refuse=_NOT_BYTES,
+    then=("{x} = text({x})",),
+    text="text({raw})",
+    schema={"type": "string"},
+    client="str",
+    encode="name({x})",
+    decode="text({x})",
+    present="wire({x})",
+)
+OCTETS: Final = Row(
+    name="octets", expected="bytes", refuse=_NOT_BYTES, text="{raw}", schema=_BINARY, client="bytes"
 )  # fmt: skip
-TOKEN64: Final = _integer("token", 0, _UMAX, "a token (an integer of 64 bits)")
+FLOAT: Final = Row(
+    name="float",
+    expected="a number",
+    refuse="type({x}) is not float and type({x}) is not int",
+    then=("{x} = wire_float({x}, {label})",),
+    text="text_float({raw})",
+    schema={"type": "number"},
+    client="float",
+)
+BOOL: Final = Row(
+    name="bool",
+    expected="true or false",
+    refuse="{x} is not True and {x} is not False",
+    text="text_bool({raw})",
+    schema={"type": "boolean"},
+    client="bool",
+)
+INT: Final = _integer("int", _INT64, "an integer of 64 bits", "text_int({raw})")
+VERSION: Final = _integer("version", (0, _INT64[1]), "a version (an integer from 0)", "text_int({raw}, 0)")
+COUNT: Final = _integer("count", (1, _INT64[1]), "an integer from 1", "text_count({raw}, 1)")
+SIZE: Final = _integer("size", (0, _INT64[1]), "an integer from 0", "text_count({raw}, 0)")
+CURSOR: Final = _integer("cursor", _UINT64, "a cursor (an integer of 64 bits)", "text_cursor({raw})")
+TOKEN64: Final = _integer("token", _UINT64, "a token (an integer of 64 bits)", "text_token({raw})")
+DURATION: Final = _milliseconds(
+    "duration", (1, limits.MAX_TTL_MS), "a duration in milliseconds", "text_duration({raw}, {scale}, {word})",
+    "float | timedelta", "duration_ms({x})",
+)  # fmt: skip
+TIMEOUT: Final = _milliseconds(
+    "timeout", (0, limits.MAX_TTL_MS), "a time to wait in milliseconds", "text_timeout({raw}, {scale})",
+    "float | timedelta", "duration_ms({x})",
+)  # fmt: skip
+TIME: Final = _milliseconds(
+    "time", (1, _NEVER_LATER_MS), "a time in milliseconds since 1970", "text_time({raw}, {scale}, {word})",
+    "datetime | float", "time_ms({x})",
+)  # fmt: skip
 
 TYPES: Final[Mapping[str, Row]] = {
     row.name: row
     for row in (
-        KEY, SOURCE_KEY, LOCK_NAME, CHANNEL, NAMESPACE, NAME, PATTERN, VALUE, NUMBER, TEXT, OCTETS, INT, FLOAT, BOOL,
-        DURATION, TIMEOUT, TIME, VERSION, COUNT, SIZE, CURSOR, TOKEN64, NAME_TEXT,
+        KEY, SOURCE_KEY, LOCK_NAME, CHANNEL, NAMESPACE, NAME, PATTERN, VALUE, NUMBER, TEXT, NAME_TEXT, OCTETS, FLOAT,
+        BOOL, INT, VERSION, COUNT, SIZE, CURSOR, TOKEN64, DURATION, TIMEOUT, TIME,
     )
 }  # fmt: skip
 
+T = TypeVar("T")
 Key: TypeAlias = Annotated[bytes, KEY]
 SourceKey: TypeAlias = Annotated[bytes, SOURCE_KEY]
 LockName: TypeAlias = Annotated[bytes, LOCK_NAME]

@@ -1,0 +1,181 @@
+"""The processes a run starts: its own Redis and kv server, each on a CPU of its own, and programs that put load on them.
+
+Whatever is started here ends with the run, by the id it was started under.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+
+HERE: Final = Path(__file__).parent
+START_TIMEOUT_S: Final = 20.0
+STOP_TIMEOUT_S: Final = 5.0
+
+
+class Unavailable(Exception):
+    """Something a run needs is missing; its text says what to do about it."""
+
+
+def cpus() -> tuple[int, int] | None:
+    """The CPU for servers and the CPU for load; None where there are no two, or no way to choose."""
+    if not hasattr(os, "sched_getaffinity"):
+        return None
+    allowed = sorted(os.sched_getaffinity(0))
+    return (allowed[0], allowed[1]) if len(allowed) > 1 else None
+
+
+CPUS: Final = cpus()
+SERVER: Final = 0
+LOAD: Final = 1
+
+
+@contextlib.contextmanager
+def pinned(side: int) -> Iterator[None]:
+    """What is started in here runs on the CPU of *side*, SERVER or LOAD, from its first instruction."""
+    if CPUS is None:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {CPUS[side]})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+@contextlib.contextmanager
+def started(words: Sequence[str], side: int, *, folder: str | None = None) -> Iterator[subprocess.Popen[str]]:
+    """Run the program *words* with pipes for its input and output, and end it."""
+    with pinned(side):
+        process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=folder)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+
+
+class Server:
+    """A server that runs: where it listens, and what CPU time it has used."""
+
+    def __init__(self, name: str, pid: int, port: int) -> None:
+        self.name = name
+        self.pid = pid
+        self.port = port
+
+    def cpu_s(self) -> float:
+        """CPU time of all its threads until now, in seconds, as fine as the system tells it."""
+        total = 0
+        try:
+            for thread in os.listdir(f"/proc/{self.pid}/task"):
+                with open(f"/proc/{self.pid}/task/{thread}/schedstat") as figures:
+                    total += int(figures.read().split()[0])
+        except FileNotFoundError:
+            times = psutil.Process(self.pid).cpu_times()
+            return float(times.user + times.system)
+        return total / 1e9
+
+
+@contextlib.contextmanager
+def redis() -> Iterator[Server]:
+    """A Redis that keeps everything in memory alone, as kv does."""
+    program = shutil.which("redis-server")
+    if program is None or shutil.which("redis-benchmark") is None:
+        raise Unavailable("the peer is missing: install redis-server and redis-benchmark (Debian: redis-server, redis-tools)")
+    port = free_port()
+    words = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        started([*words, "--logfile", "log"], SERVER, folder=folder) as process,
+    ):
+        wait_for_port(process, port)
+        yield Server("Redis", process.pid, port)
+
+
+@contextlib.contextmanager
+def kv() -> Iterator[Server]:
+    """The kv server of the installed packages."""
+    words = [sys.executable, "-m", "kv_server", "--bind", "127.0.0.1:0"]
+    with tempfile.TemporaryDirectory() as folder, started(words, SERVER, folder=folder) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        place = re.search(r"127\.0\.0\.1:(\d+)", line)
+        if place is None:
+            raise Unavailable(f"kv-server did not come up; it said {line!r}")
+        yield Server("kv", process.pid, int(place[1]))
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for_port(process: subprocess.Popen[str], port: int) -> None:
+    """Return once something listens on *port*."""
+    for _ in range(int(START_TIMEOUT_S / 0.05)):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0):
+            return
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            raise Unavailable(f"the server ended at once with status {process.wait(0.05)}")
+    raise Unavailable(f"nothing listens on port {port} after {START_TIMEOUT_S:.0f} s")
+
+
+class Child:
+    """A Python program of this folder on the load's CPU that answers each line of JSON with one."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self._expect("ready")
+
+    def ask(self, **question: Any) -> dict[str, float]:
+        """Send *question* and return what the program measured."""
+        self.tell(**question)
+        return self.answer()
+
+    def tell(self, **question: Any) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(question) + "\n")
+        self._process.stdin.flush()
+
+    def answer(self) -> dict[str, float]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise Unavailable(f"{self._process.args!r} ended early; its reason is above")
+        figures: dict[str, float] = json.loads(line)
+        return figures
+
+    def _expect(self, word: str) -> None:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if line.strip() != word:
+            raise Unavailable(f"{self._process.args!r} did not start; its reason is above")
+
+
+@contextlib.contextmanager
+def child(program: str, *words: str) -> Iterator[Child]:
+    """The program of this folder called *program*, running until the block ends."""
+    with started([sys.executable, str(HERE / program), *words], LOAD) as process:
+        yield Child(process)

@@ -1,0 +1,176 @@
+"""The open calls of a client: their ids and seq numbers, their frames, what of them is to be sent."""
+
+from math import inf
+from struct import Struct
+from typing import Final
+
+from msgpack import Packer
+
+from kv_client._core.call import CHANGES, DONE, NOTE, QUEUED, SENT, WAITS, Call
+from kv_client._core.clock import ServerClock
+from kv_client._core.handshake import HELLO_ID
+from kv_client._core.writes import Writes
+from kv_protocol.errors import KvError, TooLarge
+from kv_protocol.limits import MAX_FRAME, MIB
+from kv_protocol.messages import DEADLINE, FENCE, NAMESPACE, SEEN, SEQ
+from kv_protocol.names import wire
+
+__all__ = ["Calls", "Late"]
+
+MAX_CALLS: Final = 8_192  # with what a waiting call may hold back, still fewer than the answers a server keeps
+MAX_BYTES: Final = 64 * MIB
+MAX_ID: Final = 2**32 - 1
+
+_length_head = Struct(">I").pack
+
+
+class Late(Call):
+    """Stands for every call whose owner has left after it was sent: its id is taken until the late reply has come."""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        super().__init__("", (), None, NOTE, deadline=inf, latest=inf)
+        self.size = self.count = 0
+        self.state = DONE
+
+    def wake(self) -> None:
+        self.count += 1
+        self.body = None
+
+    def event(self, body: object) -> None:
+        """An event that was on its way when its subscription ended."""
+
+
+class Calls:
+    """Every call that is not done, by id and in the order in which they were made."""
+
+    __slots__ = (
+        "_order", "_packer", "clock", "late", "max_frame", "open", "outgoing", "sending", "sent", "size", "waiting", "writes",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.open: dict[int, Call] = {}
+        self.outgoing: list[Call] = []
+        self.sending = False
+        self.waiting = 0
+        self.size = 0
+        self.sent = 0
+        self.late = Late()
+        self.clock = ServerClock()
+        self.writes = Writes()
+        self.max_frame = MAX_FRAME
+        self._order = HELLO_ID
+        self._packer = Packer(autoreset=True)
+
+    @property
+    def load(self) -> int:
+        """Open calls, without those that wait at the server."""
+        return len(self.open) - self.waiting
+
+    @property
+    def crowded(self) -> bool:
+        """Whether new calls should wait until others are answered."""
+        return len(self.open) - self.waiting >= MAX_CALLS or self.size >= MAX_BYTES
+
+    @property
+    def room(self) -> int:
+        """How many calls may come in before it is crowded."""
+        return 0 if self.size >= MAX_BYTES else max(0, MAX_CALLS - self.load)
+
+    def start(self, call: Call, now: float) -> None:
+        """Take *call* in. Raises what is wrong with it; then it was not taken."""
+        order = self._order + 1
+        if order > MAX_ID:
+            while order % MAX_ID + 1 in self.open:
+                order += 1
+            call.id = order % MAX_ID + 1
+        else:
+            call.id = order
+        self._order = call.order = order
+        if call.kind & CHANGES:
+            call.seq = self.writes.next_seq
+        self._pack(call, now)
+        if call.seq:
+            self.writes.enter(call)
+        self.open[call.id] = call
+        self.size += call.size
+        if call.kind & WAITS:
+            self.waiting += 1
+        if self.sending or call.kind & NOTE:
+            self.outgoing.append(call)
+
+    def again(self, call: Call, now: float, *, tell_seen: bool = False) -> None:
+        """Queue *call*, which is open, once more; a write without seq gets its own."""
+        if call.kind & CHANGES and not call.seq:
+            call.seq = self.writes.next_seq
+            self.writes.enter(call)
+        self.size -= call.size
+        call.state = QUEUED
+        self._pack(call, now, tell_seen=tell_seen)
+        self.size += call.size
+        self.outgoing.append(call)
+
+    def drop(self, call: Call) -> None:
+        """*call* is over."""
+        call.state = DONE
+        del self.open[call.id]
+        self.size -= call.size
+        if call.kind & WAITS:
+            self.waiting -= 1
+
+    def leave(self, call: Call) -> None:
+        """*call*, which was sent, is over for its owner; its reply will find nobody."""
+        self.drop(call)
+        self.open[call.id] = self.late
+
+    def fail(self, call: Call, error: KvError) -> None:
+        """*call* is over with *error*."""
+        self.drop(call)
+        call.error = error
+        call.wake()
+
+    def stop(self) -> list[Call]:
+        """There is no connection: forget what was about it alone; return the other calls, in their order."""
+        self.sending = False
+        self.outgoing = []
+        for number, call in list(self.open.items()):
+            if call is self.late:
+                del self.open[number]
+            elif call.kind & NOTE:
+                self.drop(call)
+        return sorted(self.open.values(), key=lambda call: call.order)
+
+    def data_to_send(self) -> bytes:
+        """What is to be sent now; from here on it counts as sent."""
+        calls = self.outgoing
+        if not calls:
+            return b""
+        self.outgoing = []
+        frames = []
+        for call in calls:
+            if call.state == QUEUED:
+                call.state = SENT
+                frames.append(call.frame)
+        self.sent += len(frames)
+        return b"".join(frames)
+
+    def _pack(self, call: Call, now: float, *, tell_seen: bool = False) -> None:
+        meta: dict[int, object] = {}
+        if call.latest != inf and self.clock.known:
+            meta[DEADLINE] = self.clock.stamp(call.latest, now)
+        if call.seq:
+            meta[SEQ] = call.seq
+            seen = self.writes.to_tell(call.seq, now=tell_seen)
+            if seen is not None:
+                meta[SEEN] = seen
+        if call.namespace is not None:
+            meta[NAMESPACE] = call.namespace
+        if call.fence is not None:
+            meta[FENCE] = (wire(call.fence.lock), call.fence.token)
+        body = self._packer.pack((call.id, call.word, call.args, call.options, meta))
+        if len(body) > self.max_frame:
+            limit = self.max_frame
+            raise TooLarge(f"{call.word}: a request of {len(body)} bytes; the server takes {limit}", {"limit": limit})
+        call.frame = _length_head(len(body)) + body
+        call.size = len(call.frame)

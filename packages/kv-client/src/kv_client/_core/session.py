@@ -1,0 +1,291 @@
+"""One client's dialogue with the server, over as many connections as it takes: answers, cancellation, time, reconnection.
+
+A face moves bytes and time: `connection_made`, `data_to_send`, `receive_data`, `connection_lost`, and `tick` when `next_wake` has
+come. `Call.wake` is called for every call that is done, in the order of the replies.
+
+A write keeps its seq until it is answered, on every connection that resumes the session: the server applies it once. Where the
+session could not be resumed, reads and what was never sent go out anew; a write that was sent fails, since nobody can tell.
+"""
+
+from math import inf
+from typing import Any, Final
+
+from kv_client._core.call import CHANGES, DONE, NOTE, QUEUED, SENT, TAKES, WAITS, Call
+from kv_client._core.calls import Calls
+from kv_client._core.failures import failure
+from kv_client._core.handshake import HELLO_ID, Welcome, hello, welcome
+from kv_client._core.leases import LeaseBook
+from kv_client._core.liveness import Liveness, Pulse
+from kv_protocol.errors import (
+    Busy, CallCancelled, CallTimeout, ClientClosed, ConnectionLost, KvError, ProtocolError, ShuttingDown,
+)  # fmt: skip
+from kv_protocol.frames import FrameReader, pack, unpack_reply
+from kv_protocol.limits import MAX_ANSWER_BYTES, MAX_ANSWERS, MAX_FRAME, MAX_HELLO_FRAME
+from kv_protocol.messages import FAILED, GOAWAY, LOCK_LOST, MORE, OK, REVOKED
+from kv_protocol.names import text, wire
+
+__all__ = ["Session"]
+
+CANCEL_S: Final = 1.0  # for the answer to a CANCEL
+DRAIN_S: Final = 5.0  # for the open calls of a server that goes away
+MAX_STRIKES: Final = 3  # connections that may break over the same call
+
+BY_OWNER: Final = 1
+BY_TIME: Final = 2
+
+
+class Session:
+    """The calls of one client and the connection they are on."""
+
+    def __init__(self, *, name: str | None, namespace: str, place: str) -> None:
+        self.name = name
+        self.namespace = namespace
+        self.place = place
+        self.trouble = f"{place}: not connected yet"
+        self.closed: KvError | None = None
+        self.ready = False
+        self.draining = False
+        self.calls = Calls()
+        self.leases = LeaseBook()
+        self.liveness = Liveness()
+        self.welcome: Welcome | None = None
+        self.answered = self.repeated = self.connections = 0
+        self._reader = FrameReader(MAX_HELLO_FRAME)
+        self._greeted_at = 0.0
+        self._drain_until = inf
+
+    # ---- calls
+    def start(self, call: Call, now: float) -> None:
+        """Take *call* in. Raises what is wrong with it, or that the client is closed; then it was not taken."""
+        if self.closed is not None:
+            raise self._closed()
+        self.calls.start(call, now)
+
+    def end(self, call: Call, now: float, by: int = BY_OWNER) -> bool:
+        """The owner of *call* wants out. True: it is out, and not woken. False: `wake` comes, within a second."""
+        calls = self.calls
+        if call.state == DONE or call.ending:
+            return False
+        if call.state == QUEUED:
+            calls.drop(call)
+            return True
+        if call.kind & TAKES and self.ready:
+            call.ending = by
+            call.deadline = now + CANCEL_S
+            self.note("CANCEL", call.id, now=now)
+            return False
+        if call.kind & WAITS and self.ready:
+            self.note("CANCEL", call.id, now=now)
+        calls.leave(call)
+        return True
+
+    def note(self, word: str, *args: object, now: float) -> None:
+        """Say something about this connection whose answer interests nobody."""
+        self.calls.start(Call(word, args, None, NOTE, deadline=inf, latest=inf), now)
+
+    def close(self, error: KvError | None = None) -> None:
+        """End everything: every open call fails, and so does every later one."""
+        if self.closed is not None:
+            return
+        self.closed = error or ClientClosed("the client is closed: use it inside `async with connect(...)`")
+        self.ready = False
+        for call in self.calls.stop():
+            if call.state == SENT and call.kind & CHANGES:
+                self.calls.fail(call, ConnectionLost(f"{call.word}: {self.closed}", maybe_applied=True))
+            else:
+                self.calls.fail(call, self._closed())
+
+    def _closed(self) -> KvError:
+        assert self.closed is not None
+        return type(self.closed)(self.closed.message, self.closed.details)
+
+    # ---- the connection
+    def connection_made(self, now: float) -> bytes:
+        """Begin with a new connection; return what opens it."""
+        self._reader = FrameReader(MAX_HELLO_FRAME)
+        self._greeted_at = now
+        secret = self.welcome.session if self.welcome is not None else None
+        return pack(hello(name=self.name, namespace=wire(self.namespace), session=secret))
+
+    def connection_lost(self, error: Exception) -> None:
+        """The connection ended by *error*; what is open waits for the next one."""
+        self.trouble = f"{self.place}: {error}"
+        self.ready = self.draining = False
+        self._drain_until = inf
+        self.liveness.stop()
+        for call in self.calls.stop():
+            if call.ending:
+                self._give_up(call)
+            elif isinstance(error, ProtocolError) and call.state == SENT:
+                call.strikes += 1
+                if call.strikes >= MAX_STRIKES:
+                    self.calls.fail(call, ProtocolError(f"{call.word}: {error}"))
+
+    def receive_data(self, data: bytes, now: float) -> int:
+        """Take what came; return how many owners were told. Raises `KvError` if the connection must end."""
+        self.liveness.heard = now
+        calls = self.calls
+        open_calls = calls.open
+        told = 0
+        for body in self._reader.feed(data):
+            try:
+                number, status, result = unpack_reply(body)
+                call = open_calls.pop(number, None) if status == OK else None
+            except (TypeError, ValueError):
+                raise ProtocolError("a frame that is no reply") from None
+            if call is None:
+                told += self._unusual(number, status, result, now)
+                continue
+            call.state = DONE
+            call.body = result
+            calls.size -= call.size
+            if call.kind & WAITS:
+                calls.waiting -= 1
+            call.wake()
+            told += 1
+        self.answered += told
+        if self._reader.failure is not None:
+            raise self._reader.failure
+        return told
+
+    def _unusual(self, number: int, status: int, result: Any, now: float) -> int:
+        if number == 0:
+            self._pushed(status, result, now)
+            return 0
+        if not self.ready and number == HELLO_ID:
+            self._greeted(status, result, now)
+            return 0
+        call = self.calls.open.get(number)
+        if call is None or status not in (MORE, FAILED):
+            raise ProtocolError(f"a reply of status {status!r} to the request {number!r}")
+        if status == MORE:
+            call.event(result)
+        elif call is self.calls.late:
+            del self.calls.open[number]
+            call.wake()
+        else:
+            return self._failed(call, failure(result), now)
+        return 1
+
+    def _failed(self, call: Call, error: KvError, now: float) -> int:
+        if not call.ending and not call.kind & NOTE:
+            if isinstance(error, ShuttingDown):
+                self._drain(now)
+                call.state = QUEUED
+                return 0
+            if isinstance(error, Busy) and call.seq and error.details.get("limit") in (MAX_ANSWERS, MAX_ANSWER_BYTES):
+                self.calls.again(call, now, tell_seen=True)
+                return 0
+        if call.ending == BY_TIME and isinstance(error, CallCancelled):
+            error = CallTimeout(f"{call.word} had no answer in time; it was not applied")
+        self.calls.fail(call, error)
+        return 1
+
+    def _pushed(self, status: int, result: Any, now: float) -> None:
+        if status == FAILED:
+            raise failure(result)
+        match result:
+            case ["GOAWAY", *_]:
+                self._drain(now)
+            case ["LOCK_LOST", namespace, lock, int(token), str(reason)]:
+                self.leases.pushed(text(namespace), text(lock), token, reason)
+            case [str(), *_]:
+                return
+            case _:
+                raise ProtocolError("a message about the connection that has no kind")
+
+    def _drain(self, now: float) -> None:
+        if not self.draining:
+            self.draining = True
+            self.calls.sending = False
+            self._drain_until = now + DRAIN_S
+
+    def _greeted(self, status: int, result: Any, now: float) -> None:
+        if status != OK:
+            raise failure(result)
+        greeting = welcome(result)
+        before, self.welcome = self.welcome, greeting
+        same_server = before is not None and before.epoch == greeting.epoch
+        if not same_server:
+            self.calls.clock.forget()
+            self.leases.restarted()
+        self.calls.clock.measure(self._greeted_at, now, greeting.clock_ms)
+        self._reader.max_frame = MAX_FRAME
+        self.calls.max_frame = greeting.max_frame
+        self.liveness.begin(now)
+        self.ready = self.calls.sending = True
+        self.connections += 1
+        self.leases.reconnected(now)
+        self._repeat(resumed=same_server and greeting.resumed, now=now)
+
+    def _repeat(self, *, resumed: bool, now: float) -> None:
+        """Send what is open on the new connection, as far as that is safe."""
+        calls = self.calls
+        if not resumed:
+            calls.writes.restart()
+        for call in sorted(calls.open.values(), key=lambda call: call.order):
+            if not resumed:
+                if call.state == SENT and call.kind & CHANGES:
+                    what = f"{call.word}: the connection was lost before the answer came, and the session with it"
+                    calls.fail(call, ConnectionLost(what, maybe_applied=True))
+                    continue
+                call.seq = 0
+            if call.state == SENT:
+                self.repeated += 1
+            calls.again(call, now)
+
+    # ---- time
+    def next_wake(self) -> float:
+        """When `tick` next has something to do."""
+        first = min((call.deadline for call in self.calls.open.values()), default=inf)
+        return min(first, self.liveness.next_wake(), self.leases.next_wake(self.liveness.heard), self._drain_until)
+
+    def tick(self, now: float) -> str | None:
+        """Do what is due. A text says why the connection is to be given up."""
+        self.leases.expire(now)
+        in_doubt = False
+        for call in [call for call in self.calls.open.values() if call.deadline <= now]:
+            if call.ending:
+                in_doubt = True
+                self._give_up(call)
+            else:
+                self._time_out(call, now)
+        if in_doubt:
+            return "a CANCEL had no answer for a second"
+        if self.drained or now >= self._drain_until:
+            return "the server is going away"
+        if not self.ready:
+            return None
+        pulse = self.liveness.look(now)
+        if pulse is Pulse.DEAD or self.leases.overdue(now, self.liveness.heard):
+            return "the server has been silent for too long"
+        if pulse is Pulse.ASK:
+            self.note("PING", now=now)
+        for renewal in self.leases.due(now, self.namespace):
+            self.calls.start(renewal, now)
+        return None
+
+    @property
+    def drained(self) -> bool:
+        """Whether the server goes away and owes no more answers."""
+        return self.draining and all(call.state != SENT or call.kind & NOTE for call in self.calls.open.values())
+
+    def _time_out(self, call: Call, now: float) -> None:
+        sent = call.state == SENT
+        maybe_applied = sent and bool(call.kind & CHANGES)
+        if self.end(call, now, BY_TIME):
+            error: KvError
+            if self.ready:
+                error = CallTimeout(f"{call.word} had no answer in time", maybe_applied=maybe_applied)
+            else:
+                error = ConnectionLost(f"{call.word}: {self.trouble}", maybe_applied=maybe_applied)
+            call.error = error
+            call.wake()
+
+    def _give_up(self, call: Call) -> None:
+        """Nobody can tell any more what became of *call*, whose end was asked for."""
+        if call.ending == BY_TIME:
+            error: KvError = CallTimeout(f"{call.word} had no answer in time", maybe_applied=bool(call.kind & CHANGES))
+        else:
+            error = CallCancelled(f"{call.word} was cancelled, and the connection lost before the server's word on it")
+        self.calls.fail(call, error)

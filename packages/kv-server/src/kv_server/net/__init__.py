@@ -1,0 +1,1 @@
+"""Sockets, readiness, the loop, time: the only floor besides `app` that awaits."""

@@ -1,0 +1,51 @@
+"""The server's two clocks: wall time that never jumps, and elapsed time that counts through suspension.
+
+Wall time is read once, at the start; from there it is elapsed time plus an offset, which follows the machine's wall clock
+by at most 500 ppm. So an operator who sets the clock ends no key early, and none lives an hour too long. Leases and
+deadlines use elapsed time alone.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+__all__ = ["Clock", "elapsed_ns"]
+
+_NS_PER_MS: Final = 1_000_000
+_SLEW: Final = 2_000  # one part in so many: 500 ppm
+
+
+def elapsed_ns() -> int:
+    """Nanoseconds since the machine started, suspension included where the system counts it."""
+    return time.clock_gettime_ns(_ELAPSED)
+
+
+_ELAPSED: Final[int] = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+class Clock:
+    """Reads both clocks. *wall* and *elapsed* count nanoseconds."""
+
+    def __init__(self, wall: Callable[[], int] = time.time_ns, elapsed: Callable[[], int] = elapsed_ns) -> None:
+        self._wall = wall
+        self._elapsed = elapsed
+        self._last = elapsed()
+        self._offset = wall() - self._last
+        self._drift = 0
+
+    def read(self) -> tuple[int, int]:
+        """Wall milliseconds since 1970 and elapsed milliseconds; neither ever goes back."""
+        elapsed = self._elapsed()
+        most = (elapsed - self._last) // _SLEW
+        if most > 0:
+            self._last = elapsed
+            self._drift = self._wall() - elapsed - self._offset
+            step = max(-most, min(most, self._drift))
+            self._offset += step
+            self._drift -= step
+        return (elapsed + self._offset) // _NS_PER_MS, elapsed // _NS_PER_MS
+
+    @property
+    def offset_ms(self) -> int:
+        """How far the machine's wall clock is ahead of ours."""
+        return self._drift // _NS_PER_MS

@@ -1,0 +1,135 @@
+"""Which descriptors are ready: one nested epoll watched by one task, or, where there is no epoll, a task for each.
+
+Both are level triggered: what is not read is told again. `wait` returns when something may be ready, `poll` says what.
+"""
+
+import select
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Final, Protocol
+
+import trio
+
+__all__ = ["READ", "TROUBLE", "WRITE", "NestedEpoll", "Readiness", "TaskEach", "open_readiness"]
+
+READ: Final = 1  # the bits of epoll
+WRITE: Final = 4
+TROUBLE: Final = 8 | 16  # an error or a hang-up: told whether one asks or not
+
+_MOST_EVENTS: Final = 1024
+
+
+class Readiness(Protocol):
+    """Watches descriptors."""
+
+    def watch(self, fd: int, wants: int) -> None:
+        """Begin to watch *fd* for the bits *wants*, or watch it for others than before."""
+
+    def forget(self, fd: int) -> None:
+        """Stop watching *fd*; to be called before it is closed."""
+
+    async def wait(self) -> None:
+        """Sleep until something may be ready."""
+
+    def poll(self) -> list[tuple[int, int]]:
+        """Descriptors and bits that are ready now."""
+
+
+class NestedEpoll:
+    """An epoll of our own, which trio sees as one descriptor: a wake-up costs the same for one connection or thousands."""
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+        self._watched: set[int] = set()
+
+    def watch(self, fd: int, wants: int) -> None:
+        if fd in self._watched:
+            self._epoll.modify(fd, wants)
+        else:
+            self._epoll.register(fd, wants)
+            self._watched.add(fd)
+
+    def forget(self, fd: int) -> None:
+        if fd in self._watched:
+            self._watched.remove(fd)
+            self._epoll.unregister(fd)
+
+    async def wait(self) -> None:
+        await trio.lowlevel.wait_readable(self._epoll.fileno())
+
+    def poll(self) -> list[tuple[int, int]]:
+        return self._epoll.poll(0, _MOST_EVENTS)
+
+    def close(self) -> None:
+        self._epoll.close()
+
+
+class TaskEach:
+    """A task for each descriptor and direction, run in *nursery*."""
+
+    def __init__(self, nursery: trio.Nursery) -> None:
+        self._nursery = nursery
+        self._scopes: dict[tuple[int, int], trio.CancelScope] = {}
+        self._ready: dict[int, int] = {}
+        self._arrived = trio.Event()
+        self._collected = trio.Event()
+
+    def watch(self, fd: int, wants: int) -> None:
+        for bit in (READ, WRITE):
+            scope = self._scopes.get((fd, bit))
+            if wants & bit and scope is None:
+                scope = self._scopes[fd, bit] = trio.CancelScope()
+                self._nursery.start_soon(self._watch, fd, bit, scope)
+            elif not wants & bit and scope is not None:
+                self._drop(fd, bit)
+
+    def forget(self, fd: int) -> None:
+        for bit in (READ, WRITE):
+            if (fd, bit) in self._scopes:
+                self._drop(fd, bit)
+        self._ready.pop(fd, None)
+        trio.lowlevel.notify_closing(fd)
+
+    async def wait(self) -> None:
+        await self._arrived.wait()
+
+    def poll(self) -> list[tuple[int, int]]:
+        ready = list(self._ready.items())
+        if ready:
+            self._ready.clear()
+            self._collected.set()
+            self._collected = trio.Event()
+            self._arrived = trio.Event()
+        return ready
+
+    def _drop(self, fd: int, bit: int) -> None:
+        self._scopes.pop((fd, bit)).cancel()
+
+    async def _watch(self, fd: int, bit: int, scope: trio.CancelScope) -> None:
+        wait = trio.lowlevel.wait_readable if bit == READ else trio.lowlevel.wait_writable
+        with scope:
+            while True:
+                try:
+                    await wait(fd)
+                except (trio.ClosedResourceError, OSError):
+                    return
+                if scope.cancel_called:
+                    return
+                self._ready[fd] = self._ready.get(fd, 0) | bit
+                self._arrived.set()
+                await self._collected.wait()
+
+
+@asynccontextmanager
+async def open_readiness(*, nested: bool = hasattr(select, "epoll")) -> AsyncGenerator[Readiness]:
+    """The better of the two that this system has."""
+    if nested:
+        epoll = NestedEpoll()
+        try:
+            yield epoll
+        finally:
+            epoll.close()
+    else:
+        async with trio.open_nursery() as nursery:
+            yield TaskEach(nursery)
+            nursery.cancel_scope.cancel()

@@ -1,0 +1,132 @@
+"""Makes the binders of a command: emits their source, compiles it into the catalog's namespace, hands them out.
+
+The namespace is shared by a whole catalog and every name in it starts with its command's, so that `Catalog.source()` is
+one module that a later build may compile ahead of time.
+"""
+
+import linecache
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from kv_server.spec import checks
+from kv_server.spec.command import Flag, Invocation
+from kv_server.spec.reply import Form, present_expression
+from kv_server.spec.signature import Block, Choice, Param
+from kv_server.spec.source import Plan, Source
+from kv_server.spec.text import text_source
+from kv_server.spec.typed import typed_source
+from kv_server.spec.types import Row
+from kv_server.spec.words import Words
+
+__all__ = ["Binders", "bind", "ident_of", "new_namespace"]
+
+
+class Binders(NamedTuple):
+    """The generated functions of one command."""
+
+    call: Callable[[Any, Any, Any], Any]
+    bind_typed: Callable[[Any, Any], Invocation]
+    call_text: Callable[[Any, list[bytes]], Any]
+    bind_text: Callable[[list[bytes]], Invocation]
+    keys: Callable[[Invocation], list[tuple[bytes, Flag]]]
+    present: Callable[[Any], Any] | None
+    source: str
+
+
+def new_namespace(commands: dict[str, Any]) -> dict[str, Any]:
+    """What generated code may name; *commands* are the targets of selecting tokens, by word."""
+    space: dict[str, Any] = {name: getattr(checks, name) for name in checks.__all__}
+    return space | {
+        "Invocation": Invocation,
+        "Words": Words,
+        "commands": commands,
+        "READ": Flag.READ,
+        "WRITE": Flag.WRITE,
+    }
+
+
+def ident_of(word: str) -> str:
+    return re.sub(r"\W", "_", word.lower())
+
+
+def bind(plan: Plan, function: Callable[..., Any], form: Form, space: dict[str, Any]) -> Binders:
+    """Emit and compile the binders of one command into *space*."""
+    own: dict[str, Any] = {plan.function: function, f"{plan.ident}_view": plan.plain_view}
+    for param in plan.signature.params:
+        _own(plan, param, own)
+    if plan.declaration.grammar is not None:
+        own[f"{plan.ident}_grammar"] = plan.declaration.grammar.parse
+    own[f"{plan.ident}_without"] = {view.without: view for view in plan.declaration.views if view.without}
+    own[f"{plan.ident}_asked"] = {
+        sum(1 << plan.tokens.index(token) for token in view.tokens): view
+        for view in plan.declaration.views
+        if view.tokens
+    }
+    space.update(own)
+    text = "\n\n".join([typed_source(plan), text_source(plan), _keys_source(plan), _present_source(plan, form)])
+    _compile(plan, text, space)
+    return Binders(
+        call=space[f"{plan.ident}_call"],
+        bind_typed=space[f"{plan.ident}_bind_typed"],
+        call_text=space[f"{plan.ident}_call_text"],
+        bind_text=space[f"{plan.ident}_bind_text"],
+        keys=space[f"{plan.ident}_keys"],
+        present=space.get(f"{plan.ident}_present"),
+        source=text,
+    )
+
+
+def _own(plan: Plan, param: Param, own: dict[str, Any]) -> None:
+    """The objects that the source of one parameter refers to."""
+    default = plan.default(param)
+    if default.isidentifier():
+        own[default] = param.default
+    parts: dict[str, Any] = {param.name: param.element}
+    if isinstance(param.element, Block):
+        own[plan.record(param.name)] = param.element.record
+        parts |= {f"{param.name}_{name}": element for name, element in param.element.fields.items()}
+    for key, element in parts.items():
+        if isinstance(element, Choice):
+            own[plan.choices(key)] = {word.encode(): word for word in element.words}
+
+
+def _compile(plan: Plan, text: str, space: dict[str, Any]) -> None:
+    name = f"<binders of {plan.word}>"
+    linecache.cache[name] = (len(text), None, text.splitlines(True), name)
+    exec(compile(text, name, "exec"), space)
+
+
+def _keys_source(plan: Plan) -> str:
+    """Which keys a call names, and whether it may change them."""
+    source = Source()
+    with source.block(f"def {plan.ident}_keys(invocation):"):
+        source.add("args = invocation.args", "found = []")
+        for index, param in enumerate(plan.signature.positional):
+            where = f"args[{index}:]" if param.several and param is plan.signature.tail else f"args[{index}]"
+            _keys_of(plan, param, source, where)
+        for param in plan.signature.options:
+            _keys_of(plan, param, source, f"invocation.options.get({param.name!r})")
+        source.add("return found")
+    return source.text()
+
+
+def _keys_of(plan: Plan, param: Param, source: Source, where: str) -> None:
+    parts: list[tuple[str, Row | Choice]] = []
+    if isinstance(param.element, Block):
+        parts = [(f"x[{at}]", part) for at, part in enumerate(param.element.fields.values())]
+    else:
+        parts = [("x", param.element)]
+    keys = [(x, part.access) for x, part in parts if isinstance(part, Row) and part.access]
+    if not keys:
+        return
+    sequence = f"{where} or ()" if param.several else f"({where},)"
+    with source.block(f"for x in {sequence}:"), source.block("if x is not None:"):
+        for x, access in keys:
+            writes = access == "write" and Flag.WRITE in plan.declaration.flags
+            source.add(f"found.append(({x}, {'WRITE' if writes else 'READ'}))")
+
+
+def _present_source(plan: Plan, form: Form) -> str:
+    expression = present_expression(form)
+    return f"def {plan.ident}_present(reply):\n    return {expression}\n" if expression else ""

@@ -1,0 +1,114 @@
+"""From replies, errors and events to frames. One packer serves all connections of a server."""
+
+from collections.abc import Mapping
+from struct import Struct
+from typing import Any, Final
+
+from msgpack import Packer
+
+from kv_protocol.errors import AnswerLost, KvError, TooLarge
+from kv_protocol.limits import KIB, MIB
+from kv_protocol.messages import FAILED, MORE, OK
+from kv_protocol.names import wire
+from kv_protocol.types import Change
+from kv_server.engine.engine import Engine
+from kv_server.spec.command import Command, Flag
+
+__all__ = ["Encoder"]
+
+_START: Final = 0x93CE  # an array of three, then the id as uint32
+_HEAD_LENGTH: Final = 7  # of the head of a frame, what its length counts
+_head = Struct(">IHIB").pack
+
+# Answers of the commonest kinds in one stroke. The fourth field is the status, 0, and the first byte of the body.
+_one_byte = Struct(">IHIH").pack
+_short_bin = Struct(">IHIHB").pack
+_long_bin = Struct(">IHIHI").pack
+_uint64 = Struct(">IHIHQ").pack
+_NIL: Final = 0x00C0
+_FALSE: Final = 0x00C2
+_TRUE: Final = 0x00C3
+_BIN8: Final = 0x00C4
+_BIN32: Final = 0x00C6
+_UINT64: Final = 0x00CF
+
+_KEPT_BUFFER: Final = 1 * MIB  # a packer that has grown beyond is let go
+
+
+class Encoder:
+    """Makes the frames of the server around *engine*; none is longer than *max_frame*."""
+
+    def __init__(self, engine: Engine, max_frame: int) -> None:
+        self.engine = engine
+        self.max_frame = max_frame
+        self._new_packer()
+
+    def _new_packer(self) -> None:
+        self._pack = Packer(buf_size=64 * KIB).pack
+
+    def ok(self, request_id: int, command: Command, reply: Any) -> bytes:
+        """The answer *reply* of *command*. Raises `TooLarge` or `AnswerLost` if no frame can hold it."""
+        if reply is None:
+            return _one_byte(8, _START, request_id, _NIL)
+        if command.present is not None:
+            return self.general(request_id, command, command.present(reply))
+        kind = type(reply)
+        if kind is bytes:
+            size = len(reply)
+            if size < 256:
+                return _short_bin(size + 9, _START, request_id, _BIN8, size) + reply
+            if size + 12 <= self.max_frame:
+                return _long_bin(size + 12, _START, request_id, _BIN32, size) + reply
+        elif kind is int and 0 <= reply < 2**64:
+            if reply < 128:
+                return _one_byte(8, _START, request_id, reply)
+            return _uint64(16, _START, request_id, _UINT64, reply)
+        elif kind is bool:
+            return _one_byte(8, _START, request_id, _TRUE if reply else _FALSE)
+        return self.general(request_id, command, reply)
+
+    def general(self, request_id: int, command: Command, reply: object) -> bytes:
+        """The answer *reply*, of any kind that can be packed."""
+        frame = self.plain(request_id, reply)
+        if len(frame) - 4 <= self.max_frame:
+            return frame
+        if command.flags & Flag.WRITE:
+            text = f"{command.name} was applied, but its answer is larger than a frame may be"
+            raise AnswerLost(text, {"revision": self.engine.revision})
+        raise TooLarge(f"the answer of {command.name} is larger than a frame may be", {"limit": self.max_frame})
+
+    def plain(self, request_id: int, reply: object) -> bytes:
+        """The answer *reply* of a call that is no command."""
+        body = self._packed(reply)
+        return _head(_HEAD_LENGTH + len(body), _START, request_id, OK) + body
+
+    def failed(self, request_id: int, error: KvError) -> bytes:
+        """The answer that a call, or under id 0 the connection, failed with *error*."""
+        body = self._packed((error.code, _printable(error.message), _details(error.details)))
+        return _head(_HEAD_LENGTH + len(body), _START, request_id, FAILED) + body
+
+    def more(self, request_id: int, event: Change[Any]) -> bytes:
+        """One event of a subscription."""
+        key = None if event.key is None else wire(event.key)
+        body = self._packed((event.kind, event.revision, key, event.value))
+        return _head(_HEAD_LENGTH + len(body), _START, request_id, MORE) + body
+
+    def push(self, kind: str, fields: tuple[object, ...]) -> bytes:
+        """Something about the connection itself."""
+        body = self._packed((kind, *(wire(word) if isinstance(word, str) else word for word in fields)))
+        return _head(_HEAD_LENGTH + len(body), _START, 0, MORE) + body
+
+    def _packed(self, body: object) -> bytes:
+        packed: bytes = self._pack(body)
+        if len(packed) > _KEPT_BUFFER:
+            self._new_packer()
+        return packed
+
+
+def _printable(message: str) -> str:
+    """*message* as UTF-8 allows it: a name in it may have come from bytes that are none."""
+    return message if message.isascii() else message.encode("utf-8", "backslashreplace").decode()
+
+
+def _details(details: Mapping[str, Any]) -> dict[str, Any]:
+    return {fact: wire(value) if isinstance(value, str) else value for fact, value in details.items()}

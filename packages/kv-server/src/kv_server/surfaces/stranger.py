@@ -1,0 +1,61 @@
+"""What a client hears that speaks another protocol: one line, or nothing where a web page may have sent it."""
+
+from typing import Final
+
+from kv_protocol.errors import KvError
+
+__all__ = ["Stranger"]
+
+_TLS_HANDSHAKE: Final = 0x16
+_HTTP: Final = (b"GET ", b"POST ", b"PUT ", b"HEAD ", b"DELETE ", b"OPTIONS ", b"PATCH ", b"CONNECT ", b"TRACE ", b"PRI ", b"Host:")
+
+
+class Stranger:
+    """A connection that no door of this server is for: it is told so and ended."""
+
+    session = None
+    stalled = False
+    halfway = False
+    overflowed = False
+    calls = 0
+
+    def __init__(self) -> None:
+        self.closing = False
+        self.held = 0
+        self._out = b""
+
+    def receive_data(self, data: bytes) -> None:
+        """Answer the first bytes; the rest is of no interest."""
+        if self.closing:
+            return
+        self.closing = True
+        if data[0] == _TLS_HANDSHAKE:
+            self._say("this bind has no TLS")
+        elif not _looks_like_http(data):
+            self._say("this port speaks kv's native protocol; see protocol.md, or use a kv client")
+
+    def refuse(self, error: KvError) -> None:
+        self.closing = True
+        self._say(str(error))
+
+    def data_to_send(self) -> bytes:
+        data, self._out, self.held = self._out, b"", 0
+        return data
+
+    def resume(self) -> None:
+        """Nothing of a stranger's is ever put off."""
+
+    def go_away(self, error: KvError) -> None:
+        self.closing = True
+
+    def leave(self) -> None:
+        self.closing = True
+
+    def _say(self, text: str) -> None:
+        self._out = b"-ERR %s\r\n" % text.encode()
+        self.held = len(self._out)
+
+
+def _looks_like_http(data: bytes) -> bool:
+    line = data.split(b"\r\n", 1)[0]
+    return data.startswith(_HTTP) or b" HTTP/1." in line

@@ -1,0 +1,389 @@
+"""The hardest command lines Redis has, declared for the kit's own tests: what they do is of no interest, only their form."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, NamedTuple
+
+from kv_protocol.errors import InvalidArgument
+from kv_server.spec import (
+    BLOCKS, FAST, GROWS, OPTIONAL, READ, SLOW, TAKES, WRITE, Catalog, Count, Counted, Duration, Float, Grammar, Int, Key,
+    Name, Octets, Pattern, Same, Size, SourceKey, Text, Time, Timeout, Token, Unit, Value, Version, View, Words, command,
+)  # fmt: skip
+from kv_server.spec.checks import from_octets, text_float, text_int
+
+SINCE = "0.1"
+COST = "O(1)"
+
+
+class Scored(NamedTuple):
+    score: Float
+    member: Name
+
+
+class Limit(NamedTuple):
+    offset: Int
+    count: Int
+
+
+class Field(NamedTuple):
+    name: Name
+    value: Value
+
+
+class Position(NamedTuple):
+    longitude: Float
+    latitude: Float
+
+
+class Radius(NamedTuple):
+    radius: Float
+    unit: Literal["M", "KM", "FT", "MI"]
+
+
+class Box(NamedTuple):
+    width: Float
+    height: Float
+    unit: Literal["M", "KM", "FT", "MI"]
+
+
+class Trim(NamedTuple):
+    """How far a stream is cut after an entry was added."""
+
+    strategy: Literal["MAXLEN", "MINID"]
+    nearly: bool
+    threshold: Octets
+
+
+class Reading(NamedTuple):
+    stream: Key
+    after: Octets
+
+
+class BitOperation(NamedTuple):
+    operation: Literal["GET", "SET", "INCRBY"]
+    encoding: Octets
+    offset: Octets
+    value: Int
+
+
+class Credentials(NamedTuple):
+    user: Text
+    password: Text
+
+
+class Found(NamedTuple):
+    member: Name
+    distance: float
+    position: Position
+
+
+def answer(*_: Any, **__: Any) -> Any:
+    """What every command of the sample does."""
+    return None
+
+
+@command(
+    WRITE | GROWS | FAST, group="string", since=SINCE, cost=COST,
+    views=(View("done", lambda reply: b"OK"),), selects={"GET": "GETSET"},
+    exclusive=(("ttl", "expires_at", "keep_ttl"), ("if_absent", "if_present", "if_value")),
+)  # fmt: skip
+def set_(
+    tx: Any,
+    key: Key,
+    value: Value,
+    /,
+    *,
+    ttl: Annotated[Duration | None, Token("EX", 1000), Token("PX")] = None,
+    expires_at: Annotated[Time | None, Token("EXAT", 1000), Token("PXAT")] = None,
+    keep_ttl: Annotated[bool, Token("KEEPTTL")] = False,
+    if_absent: Annotated[bool, Token("NX")] = False,
+    if_present: Annotated[bool, Token("XX")] = False,
+    if_value: Annotated[Value | None, Token("IFEQ")] = None,
+) -> Version:
+    """Store *value* at *key*."""
+    return 1
+
+
+@command(WRITE | GROWS | FAST, group="string", since=SINCE, cost=COST, exclusive=(("ttl", "expires_at", "keep_ttl"),))
+def getset(
+    tx: Any,
+    key: Key,
+    value: Value,
+    /,
+    *,
+    ttl: Annotated[Duration | None, Token("EX", 1000), Token("PX")] = None,
+    expires_at: Annotated[Time | None, Token("EXAT", 1000), Token("PXAT")] = None,
+    keep_ttl: Annotated[bool, Token("KEEPTTL")] = False,
+    if_absent: Annotated[bool, Token("NX")] = False,
+    if_present: Annotated[bool, Token("XX")] = False,
+    if_value: Annotated[Value | None, Token("IFEQ")] = None,
+) -> Value | None:
+    """Store *value* at *key* and return what was there."""
+    return b"\xa3old"
+
+
+@command(WRITE | GROWS | FAST, group="zset", since=SINCE, cost="O(log n) a member")
+def zadd(
+    tx: Any,
+    key: Key,
+    /,
+    *items: Scored,
+    condition: Literal["NX", "XX"] | None = None,
+    comparison: Literal["GT", "LT"] | None = None,
+    ch: bool = False,
+) -> int:
+    """Add members to the sorted set at *key*, or move those already there."""
+    return len(items)
+
+
+@command(
+    READ, group="zset", since=SINCE, cost="O(log n + m)",
+    views=(View("members", lambda pairs: [pair[1] for pair in pairs]), View("scores", list, tokens=("WITHSCORES",))),
+)  # fmt: skip
+def zrange(
+    tx: Any,
+    key: Key,
+    start: Octets,
+    stop: Octets,
+    /,
+    *,
+    by: Literal["BYSCORE", "BYLEX"] | None = None,
+    rev: bool = False,
+    limit: Limit | None = None,
+) -> list[Scored]:
+    """Return members of the sorted set at *key* from *start* to *stop*."""
+    return [Scored(1.0, b"a")]
+
+
+@command(WRITE | SLOW, group="zset", since=SINCE, cost="O(n log n)")
+def zunionstore(
+    tx: Any,
+    target: Key,
+    keys: Counted[SourceKey],
+    /,
+    *,
+    weights: Annotated[tuple[Float, ...] | None, Token("WEIGHTS"), Same("keys")] = None,
+    aggregate: Annotated[Literal["SUM", "MIN", "MAX"], Token("AGGREGATE")] = "SUM",
+) -> int:
+    """Store the union of sorted sets at *target*."""
+    return 0
+
+
+@command(READ | SLOW, group="set", since=SINCE, cost="O(n)")
+def sintercard(tx: Any, keys: Counted[SourceKey], /, *, limit: Annotated[Size, Token("LIMIT")] = 0) -> int:
+    """Return how many members sets have in common."""
+    return 0
+
+
+@command(WRITE | FAST, group="list", since=SINCE, cost="O(keys)")
+def lmpop(
+    tx: Any, keys: Counted[Key], where: Literal["LEFT", "RIGHT"], /, *, count: Annotated[Count, Token("COUNT")] = 1
+) -> tuple[Key, list[Value]] | None:
+    """Pop values off the first list that has some."""
+    return None
+
+
+@command(
+    WRITE | FAST, group="list", since=SINCE, cost="O(count)",
+    views=(View("one", lambda values: values[0] if values else None, without="count"),),
+)  # fmt: skip
+def lpop(tx: Any, key: Key, count: Size = 1, /) -> list[Value]:
+    """Pop values off the head of the list at *key*."""
+    return [b"\xa1a"] * count
+
+
+@command(WRITE | BLOCKS | TAKES, group="list", since=SINCE, cost="O(keys)")
+def blpop(tx: Any, /, *keys: Key, timeout: Annotated[Timeout, Unit(1000)]) -> tuple[Key, Value] | None:
+    """Pop the head of the first list that has one, waiting for it."""
+    return None
+
+
+@command(WRITE | FAST, group="hash", since=SINCE, cost="O(fields)")
+def hexpire(
+    tx: Any,
+    key: Key,
+    ttl: Annotated[Duration, Unit(1000)],
+    /,
+    *,
+    condition: Literal["NX", "XX", "GT", "LT"] | None = None,
+    fields: Annotated[Counted[Name], Token("FIELDS")],
+) -> list[int]:
+    """Let fields of the hash at *key* expire."""
+    return [1 for _ in fields]
+
+
+@command(WRITE | SLOW, group="script", since=SINCE, cost="O(script)")
+def eval_(tx: Any, script: Text, keys: Annotated[Counted[Key], OPTIONAL], /, *args: Annotated[Octets, OPTIONAL]) -> Any:
+    """Run *script*."""
+    return [script, keys, args]
+
+
+@command(READ | SLOW, group="keys", since=SINCE, cost="O(n log n)")
+def sort(
+    tx: Any,
+    key: Key,
+    /,
+    *,
+    by: Annotated[Pattern | None, Token("BY")] = None,
+    limit: Limit | None = None,
+    gets: Annotated[tuple[Pattern, ...], Token("GET")] = (),
+    order: Literal["ASC", "DESC"] | None = None,
+    alpha: bool = False,
+    store: Annotated[Key | None, Token("STORE")] = None,
+) -> list[Value | None]:
+    """Return what is at *key* in order."""
+    return []
+
+
+@command(
+    READ | SLOW, group="geo", since=SINCE, cost="O(n)",
+    exclusive=(("from_member", "from_position"), ("radius", "box")),
+    views=(
+        View("members", lambda found: [each.member for each in found]),
+        View("places", lambda found: [(each.member, each.position) for each in found], tokens=("WITHCOORD",)),
+        View("distances", lambda found: [(each.member, each.distance) for each in found], tokens=("WITHDIST",)),
+        View("both", list, tokens=("WITHCOORD", "WITHDIST")),
+    ),
+)  # fmt: skip
+def geosearch(
+    tx: Any,
+    key: SourceKey,
+    /,
+    *,
+    from_member: Annotated[Name | None, Token("FROMMEMBER")] = None,
+    from_position: Annotated[Position | None, Token("FROMLONLAT")] = None,
+    radius: Annotated[Radius | None, Token("BYRADIUS")] = None,
+    box: Annotated[Box | None, Token("BYBOX")] = None,
+    order: Literal["ASC", "DESC"] | None = None,
+    count: Annotated[Count | None, Token("COUNT")] = None,
+    any_: Annotated[bool, Token("ANY")] = False,
+) -> list[Found]:
+    """Return members near a place."""
+    return [Found(b"a", 1.5, Position(13.0, 38.0))]
+
+
+def parse_xadd(words: Words) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    words.need(4)
+    options: dict[str, Any] = {}
+    key = words.take()
+    if words.token("NOMKSTREAM"):
+        options["create"] = False
+    strategy = words.token("MAXLEN", "MINID")
+    if strategy:
+        nearly = words.peek() == b"~"
+        if words.peek() in (b"~", b"="):
+            words.take()
+        options["trim"] = Trim(strategy, nearly, words.take())  # type: ignore[arg-type]
+    entry = words.take()
+    rest = words.rest()
+    if not rest or len(rest) % 2:
+        raise InvalidArgument(f"wrong number of arguments for '{words.command}' command")
+    pairs = [Field(rest[at], from_octets(rest[at + 1])) for at in range(0, len(rest), 2)]
+    return (key, entry, *pairs), options
+
+
+@command(
+    WRITE | GROWS | FAST, group="stream", since=SINCE, cost=COST,
+    grammar=Grammar("key [NOMKSTREAM] [<MAXLEN | MINID> [= | ~] threshold] <* | id> field value [field value ...]", parse_xadd),
+)  # fmt: skip
+def xadd(tx: Any, key: Key, id: Octets, /, *fields: Field, create: bool = True, trim: Trim | None = None) -> Octets:
+    """Append an entry to the stream at *key*."""
+    return id
+
+
+def parse_xreadgroup(words: Words) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    words.need(6)
+    if not words.token("GROUP"):
+        raise InvalidArgument("syntax error")
+    group, consumer = words.take(), words.take()
+    options: dict[str, Any] = {}
+    while (token := words.token("COUNT", "BLOCK", "NOACK", "STREAMS")) not in (None, "STREAMS"):
+        if token == "NOACK":
+            options["no_ack"] = True
+        else:
+            options["count" if token == "COUNT" else "block"] = text_int(words.take(), 0)
+    rest = words.rest()
+    if token is None or not rest or len(rest) % 2:
+        raise InvalidArgument(
+            "Unbalanced 'xreadgroup' list of streams: for each stream key an ID or '>' must be specified."
+        )
+    half = len(rest) // 2
+    return (group, consumer, *map(Reading, rest[:half], rest[half:])), options
+
+
+@command(
+    WRITE | BLOCKS | TAKES, group="stream", since=SINCE, cost="O(entries)",
+    grammar=Grammar(
+        "GROUP group consumer [COUNT count] [BLOCK milliseconds] [NOACK] STREAMS key [key ...] id [id ...]",
+        parse_xreadgroup,
+    ),
+)  # fmt: skip
+def xreadgroup(
+    tx: Any, group: Name, consumer: Name, /, *streams: Reading,
+    count: Count | None = None, block: Timeout | None = None, no_ack: bool = False,
+) -> dict[Name, list[Value]] | None:  # fmt: skip
+    """Read entries of streams for a consumer of a group."""
+    return None
+
+
+def parse_bitfield(words: Words) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    words.need(1)
+    key = words.take()
+    made = []
+    while operation := words.token("GET", "SET", "INCRBY"):
+        encoding, offset = words.take(), words.take()
+        made.append(BitOperation(operation, encoding, offset, 0 if operation == "GET" else text_int(words.take())))  # type: ignore[arg-type]
+    return (key, *made), {}
+
+
+@command(
+    WRITE | GROWS, group="bitmap", since=SINCE, cost="O(operations)",
+    grammar=Grammar("key [GET encoding offset | SET encoding offset value | INCRBY encoding offset increment ...]", parse_bitfield),
+)  # fmt: skip
+def bitfield(tx: Any, key: Key, /, *operations: Annotated[BitOperation, OPTIONAL]) -> list[int | None]:
+    """Read and change integers within the bits at *key*."""
+    return []
+
+
+def parse_migrate(words: Words) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    words.need(5)
+    host, port, key = words.take().decode(), text_int(words.take()), words.take()
+    database, timeout = words.take(), int(text_float(words.take()))
+    options: dict[str, Any] = {}
+    keys = [key] if key else []
+    while token := words.token("COPY", "REPLACE", "AUTH", "AUTH2", "KEYS"):
+        if token == "KEYS":
+            if key:
+                raise InvalidArgument(
+                    "When using MIGRATE KEYS option, the key argument must be set to the empty string"
+                )
+            keys = words.rest()
+        elif token in ("COPY", "REPLACE"):
+            options[token.lower()] = True
+        else:
+            user = words.take().decode() if token == "AUTH2" else "default"
+            options["credentials"] = Credentials(user, words.take().decode())
+    return (host, port, database, timeout, *keys), options
+
+
+@command(
+    WRITE | SLOW, group="keys", since=SINCE, cost="O(size)",
+    grammar=Grammar(
+        'host port <key | ""> database timeout [COPY] [REPLACE] [AUTH password | AUTH2 user password] [KEYS key [key ...]]',
+        parse_migrate,
+    ),
+)  # fmt: skip
+def migrate(
+    tx: Any, host: Text, port: Int, database: Name, timeout: Timeout, /, *keys: Key,
+    copy: bool = False, replace: bool = False, credentials: Credentials | None = None,
+) -> int:  # fmt: skip
+    """Move keys to another server."""
+    return len(keys)
+
+
+HARD = Catalog(
+    (
+        set_, getset, zadd, zrange, zunionstore, sintercard, lmpop, lpop, blpop, hexpire, eval_, sort, geosearch, xadd,
+        xreadgroup, bitfield, migrate,
+    )
+)  # fmt: skip
