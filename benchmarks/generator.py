@@ -1,4 +1,4 @@
-"""Drives the load generator: load.c where a C compiler is at hand, else its plain twin load.py; and redis-benchmark beside it."""
+"""Drives the load generator, load.c where a C compiler is at hand, else its plain twin load.py; and redis-benchmark."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from typing import Final
 
 from attrs import frozen
-
 from processes import HERE, LOAD, Server, Unavailable, pinned, started
 
 CONNECTIONS: Final = 50
@@ -48,18 +47,16 @@ class Generator:
         self._words = words
         self.kind = kind
 
-    def run(
-        self, server: Server, protocol: str, operation: str, pipeline: int, seconds: float, *, connections: int = CONNECTIONS
-    ) -> Load:
+    def run(self, server: Server, protocol: str, operation: str, pipeline: int, seconds: float) -> Load:
         """Load *server* for *seconds* and tell what that cost it; connecting is not counted."""
-        with self._connected(server, protocol, operation, pipeline, seconds, 0, connections) as process:
+        with self._connected(server, protocol, operation, pipeline, seconds, 0, CONNECTIONS) as process:
             before = server.cpu_s()
             begin(process)
             line = answer(process)
             cpu_s = server.cpu_s() - before
         told = json.loads(line)
         if told["absent"]:
-            raise Unavailable(f"{told['absent']} of the keys asked of {server.name} were absent: the store was not filled")
+            raise Unavailable(f"{server.name} has lost {told['absent']} of the keys it was filled with")
         return Load(told["operations"], told["seconds"], cpu_s)
 
     def fill(self, server: Server, protocol: str) -> None:

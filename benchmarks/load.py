@@ -1,4 +1,4 @@
-"""The load generator without a compiler: the twin of load.c, with the same words, input and output. Slower, and it says so."""
+"""The load generator without a compiler: the slower twin of load.c, with the same words, input and output."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import selectors
 import socket
 import sys
 import time
+from abc import ABC, abstractmethod
 from typing import Any, Final
 
 from kv_protocol.frames import FrameReader, pack, unpack_reply
@@ -22,7 +23,7 @@ class Failed(Exception):
     """The server answered with an error, or not at all."""
 
 
-class Connection:
+class Connection(ABC):
     """A socket with one batch of requests under way; the two protocols derive from it."""
 
     def __init__(self, port: int, operation: str) -> None:
@@ -33,12 +34,13 @@ class Connection:
         self.socket = socket.create_connection(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
+    @abstractmethod
     def request(self, key: str, *, batch_begins: bool) -> bytes:
-        raise NotImplementedError
+        """One request about *key*."""
 
+    @abstractmethod
     def count_replies(self, data: bytes) -> int:
         """The number of replies that are complete with *data*."""
-        raise NotImplementedError
 
     def send(self, keys: list[int]) -> None:
         names = [f"{self.prefix}{key:012}" for key in keys]
@@ -164,7 +166,7 @@ class Run:
 
 def main() -> None:
     protocol, port, operation, connections, pipeline, keys, seconds, rate = sys.argv[1:]
-    peers = [
+    peers: list[Connection] = [
         Resp(int(port), operation) if protocol == "resp" else Native(int(port), operation, protocol == "session")
         for _ in range(int(connections))
     ]

@@ -1,4 +1,4 @@
-"""The processes a run starts: its own Redis and kv server, each on a CPU of its own, and programs that put load on them.
+"""The processes a run starts: a Redis and a kv server of its own on one CPU, and what puts load on them on another.
 
 Whatever is started here ends with the run, by the id it was started under.
 """
@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 HERE: Final = Path(__file__).parent
 START_TIMEOUT_S: Final = 20.0
@@ -102,7 +102,7 @@ def redis() -> Iterator[Server]:
     """A Redis that keeps everything in memory alone, as kv does."""
     program = shutil.which("redis-server")
     if program is None or shutil.which("redis-benchmark") is None:
-        raise Unavailable("the peer is missing: install redis-server and redis-benchmark (Debian: redis-server, redis-tools)")
+        raise Unavailable("Redis is missing: install redis-server and redis-benchmark (Debian: redis-server)")
     port = free_port()
     words = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
     with (

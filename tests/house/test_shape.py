@@ -24,7 +24,8 @@ def test_a_module_says_what_it_owns(file: Module) -> None:
 
 def test_a_module_fits_in_the_head(file: Module) -> None:
     length = file.source.count("\n")
-    assert file.is_generated or length <= LONGEST_MODULE, f"{file.name} has {length} lines: split it by noun"
+    exempt = file.is_generated or file.name.startswith("tests/")
+    assert exempt or length <= LONGEST_MODULE, f"{file.name} has {length} lines: split it by noun"
 
 
 def test_a_function_fits_on_a_screen(file: Module) -> None:

@@ -142,7 +142,7 @@ def scalar_checks() -> dict[int, Check]:
     checks |= dict.fromkeys(range(0xA0, 0xC0), _short_str)
     checks |= {0xCA: _narrow_float, 0xCB: _float}
     checks |= {0xD9: _str8, 0xDA: _sized("str", 2, 0x100), 0xDB: _sized("str", 4, 0x1_0000)}
-    checks |= {0xC4: _sized("bytes", 1, 0), 0xC5: _sized("bytes", 2, 0x100), 0xC6: _sized("bytes", 4, 0x1_0000)}
+    checks |= {0xC4: _bin8, 0xC5: _sized("bytes", 2, 0x100), 0xC6: _sized("bytes", 4, 0x1_0000)}
     unsigned = ((0xCC, 1, 0x80), (0xCD, 2, 0x100), (0xCE, 4, 0x1_0000), (0xCF, 8, 0x1_0000_0000))
     signed = ((0xD0, 1, 32), (0xD1, 2, 0x80), (0xD2, 4, 0x8000), (0xD3, 8, 0x8000_0000))
     checks |= {head: _unsigned(width, least) for head, width, least in unsigned}
@@ -176,6 +176,12 @@ def _str8(blob: bytes) -> str | None:
     if 34 <= len(blob) == blob[1] + 2:
         return _utf8_fault(blob[2:])
     return _STR8(blob)
+
+
+def _bin8(blob: bytes) -> str | None:
+    if 2 <= len(blob) == blob[1] + 2:
+        return None
+    return _BIN8(blob)
 
 
 def _utf8_fault(octets: bytes) -> str | None:
@@ -247,6 +253,7 @@ def _classes() -> list[str]:
 
 
 _STR8 = _sized("str", 1, 32)
+_BIN8 = _sized("bytes", 1, 0)
 HEADS: Final = _heads_of_octets()
 """Bytes in front of the octets of a str or bytes blob, by its first byte; 0 for any other class."""
 

@@ -1,10 +1,10 @@
-"""One call: what was asked, where it stands, what came back.
+r"""One call: what was asked, where it stands, what came back.
 
     QUEUED --> SENT --> DONE
        \________________/^
 
-A face derives from `Call` and overrides `wake`, which the session calls once, when the call is done. A call whose owner left after
-it was sent is DONE at once; its id stays taken until the late reply has come.
+A face derives from `Call` and overrides `wake`, which the session calls once, when the call is done. A call whose
+owner left after it was sent is DONE at once; its id stays taken until the late reply has come.
 """
 
 from typing import Any, Final, Protocol
@@ -12,8 +12,19 @@ from typing import Any, Final, Protocol
 from kv_protocol.errors import KvError
 
 __all__ = [
-    "CHANGES", "DONE", "NOTE", "QUEUED", "READ", "SENT", "TAKES", "WAITS", "WRITE", "Call", "Fencing", "Wire",
-]  # fmt: skip
+    "CHANGES",
+    "DONE",
+    "NOTE",
+    "QUEUED",
+    "READ",
+    "SENT",
+    "TAKES",
+    "WAITS",
+    "WRITE",
+    "Call",
+    "Fencing",
+    "Wire",
+]
 
 READ: Final = 0
 WRITE: Final = 1
@@ -47,14 +58,38 @@ class Call:
     """
 
     __slots__ = (
-        "args", "body", "deadline", "ending", "error", "fence", "frame", "id", "kind", "latest", "namespace", "options", "order",
-        "seq", "size", "state", "strikes", "word",
-    )  # fmt: skip
+        "args",
+        "body",
+        "deadline",
+        "ending",
+        "error",
+        "fence",
+        "frame",
+        "id",
+        "kind",
+        "latest",
+        "namespace",
+        "options",
+        "order",
+        "seq",
+        "size",
+        "state",
+        "strikes",
+        "word",
+    )
 
     def __init__(
-        self, word: str, args: tuple[object, ...], options: dict[str, object] | None, kind: int, *, namespace: Wire | None = None,
-        fence: Fencing | None = None, deadline: float, latest: float,
-    ) -> None:  # fmt: skip
+        self,
+        word: str,
+        args: tuple[object, ...],
+        options: dict[str, object] | None,
+        kind: int,
+        *,
+        namespace: Wire | None = None,
+        fence: Fencing | None = None,
+        deadline: float,
+        latest: float,
+    ) -> None:
         self.word = word
         self.args = args
         self.options = options
@@ -77,6 +112,9 @@ class Call:
 
     def wake(self) -> None:
         """Tell the owner that the call is done."""
+
+    def repeat(self) -> None:
+        """Get ready to be sent once more."""
 
     def event(self, body: Any) -> None:
         """Take one of many replies; only subscriptions have any."""

@@ -15,7 +15,7 @@ from kv_protocol.limits import MAX_FRAME, MIB
 from kv_protocol.messages import DEADLINE, FENCE, NAMESPACE, SEEN, SEQ
 from kv_protocol.names import wire
 
-__all__ = ["Calls", "Late"]
+__all__ = ["Calls", "Late", "Measurement"]
 
 MAX_CALLS: Final = 8_192  # with what a waiting call may hold back, still fewer than the answers a server keeps
 MAX_BYTES: Final = 64 * MIB
@@ -42,12 +42,39 @@ class Late(Call):
         """An event that was on its way when its subscription ended."""
 
 
+class Measurement(Call):
+    """A look at the server's clock."""
+
+    __slots__ = ("calls", "since")
+
+    def __init__(self, calls: "Calls", now: float) -> None:
+        super().__init__("TIME", (), None, NOTE, deadline=inf, latest=inf)
+        self.calls = calls
+        self.since = now
+
+    def wake(self) -> None:
+        if type(self.body) is list and len(self.body) == 2 and type(self.body[1]) is int:
+            self.calls.clock.measure(self.since, self.calls.now, self.body[1])
+
+
 class Calls:
     """Every call that is not done, by id and in the order in which they were made."""
 
     __slots__ = (
-        "_order", "_packer", "clock", "late", "max_frame", "open", "outgoing", "sending", "sent", "size", "waiting", "writes",
-    )  # fmt: skip
+        "_order",
+        "_packer",
+        "clock",
+        "late",
+        "max_frame",
+        "now",
+        "open",
+        "outgoing",
+        "sending",
+        "sent",
+        "size",
+        "waiting",
+        "writes",
+    )
 
     def __init__(self) -> None:
         self.open: dict[int, Call] = {}
@@ -57,6 +84,7 @@ class Calls:
         self.size = 0
         self.sent = 0
         self.late = Late()
+        self.now = 0.0  # when something last came
         self.clock = ServerClock()
         self.writes = Writes()
         self.max_frame = MAX_FRAME
@@ -107,6 +135,7 @@ class Calls:
             self.writes.enter(call)
         self.size -= call.size
         call.state = QUEUED
+        call.repeat()
         self._pack(call, now, tell_seen=tell_seen)
         self.size += call.size
         self.outgoing.append(call)

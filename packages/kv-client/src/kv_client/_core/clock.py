@@ -11,8 +11,8 @@ DRIFT: Final = 200e-6  # two computers' clocks part by less than this, in second
 class ServerClock:
     """The offset between two monotonic clocks, from the exchange that told most about it.
 
-    A deadline that is told too late is merely less sharp; one that is told too early refuses good calls. So `stamp` adds all
-    that may be wrong with the offset: half the round trip, and the drift since.
+    A deadline that is told too late is merely less sharp; one that is told too early refuses good calls. So `stamp`
+    adds all that may be wrong with the offset: half the round trip, and the drift since.
     """
 
     __slots__ = ("_error_ms", "_measured", "_offset_ms")

@@ -1,12 +1,12 @@
 """The arithmetic of held locks: until when each is safe, when it is to be renewed, when it is lost.
 
-A lease is counted from before the request that brought it was sent, less a margin, so that the client's end comes before the
-server's. Locks of one namespace and one lease are renewed together, at a third of the lease, in one EXTEND.
+A lease is counted from before the request that brought it was sent, less a margin, so that the client's end comes
+before the server's. Locks of one namespace and one lease are renewed together, at a third of the lease, in one EXTEND.
 """
 
 from collections.abc import Iterable
 from math import inf
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from kv_client._core.call import SENT, WRITE, Call, Wire
 from kv_protocol.names import wire
@@ -46,8 +46,16 @@ class Lease:
     __slots__ = ("hold_until", "lost", "name", "namespace", "renew_at", "renewing", "token", "ttl", "until")
 
     def __init__(
-        self, namespace: str, name: str, token: int, *, ttl: float, since: float, renew: bool = True, hold_until: float = inf
-    ) -> None:  # fmt: skip
+        self,
+        namespace: str,
+        name: str,
+        token: int,
+        *,
+        ttl: float,
+        since: float,
+        renew: bool = True,
+        hold_until: float = inf,
+    ) -> None:
         self.namespace = namespace
         self.name = name
         self.token = token
@@ -189,11 +197,12 @@ class LeaseBook:
         self.renewals += made
         return made
 
-    def next_wake(self, heard: float) -> float:
-        """When `expire` or `due` next has something to do, or a renewal is overdue in silence."""
+    def next_wake(self, heard: float, *, renew: bool) -> float:
+        """When `expire` has something to do, or, on a connection that can *renew*, `due` or `overdue`."""
         times = [lease.until for lease in self._leases.values() if lease.lost is None]
-        times += [lease.renew_at for lease in self._renewable()]
-        times += [renewal.overdue(heard) for renewal in self.renewals]
+        if renew:
+            times += [lease.renew_at for lease in self._renewable()]
+            times += [renewal.overdue(heard) for renewal in self.renewals]
         return min(times, default=inf)
 
     def overdue(self, now: float, heard: float) -> bool:
@@ -201,4 +210,8 @@ class LeaseBook:
         return any(renewal.overdue(heard) <= now for renewal in self.renewals)
 
     def _renewable(self) -> Iterable[Lease]:
-        return (lease for lease in self._leases.values() if lease.lost is None and not lease.renewing and lease.renew_at != inf)
+        return (
+            lease
+            for lease in self._leases.values()
+            if lease.lost is None and not lease.renewing and lease.renew_at != inf
+        )

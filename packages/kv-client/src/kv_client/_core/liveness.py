@@ -24,13 +24,17 @@ class Liveness:
     __slots__ = ("_asked", "heard")
 
     def __init__(self) -> None:
-        self.heard = inf
-        self._asked = inf
+        self.stop()
 
     def begin(self, now: float) -> None:
         """A new connection speaks."""
         self.heard = now
         self._asked = inf
+
+    def hear(self, now: float) -> None:
+        """The connection, if there is one, has spoken."""
+        if self.heard != inf:
+            self.begin(now)
 
     def stop(self) -> None:
         """There is no connection to watch."""
@@ -38,13 +42,13 @@ class Liveness:
 
     def next_wake(self) -> float:
         """When to look again."""
-        if self._asked > self.heard and self._asked != inf:
+        if self._asked != inf:
             return self._asked + ANSWER_S
         return self.heard + SILENT_S
 
     def look(self, now: float) -> Pulse:
         """Judge the silence at *now*; after ASK the caller sends something that must be answered."""
-        if self._asked != inf and self._asked > self.heard:
+        if self._asked != inf:
             return Pulse.DEAD if now >= self._asked + ANSWER_S else Pulse.GOOD
         if now >= self.heard + SILENT_S:
             self._asked = now

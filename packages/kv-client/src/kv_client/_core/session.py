@@ -1,27 +1,36 @@
-"""One client's dialogue with the server, over as many connections as it takes: answers, cancellation, time, reconnection.
+"""One client's dialogue with the server, over as many connections as it takes: answers, cancellation, time,
+reconnection.
 
-A face moves bytes and time: `connection_made`, `data_to_send`, `receive_data`, `connection_lost`, and `tick` when `next_wake` has
-come. `Call.wake` is called for every call that is done, in the order of the replies.
+A face moves bytes and time: `connection_made`, `data_to_send`, `receive_data`, `connection_lost`, and `tick` when
+`next_wake` has come. `Call.wake` is called for every call that is done, in the order of the replies.
 
-A write keeps its seq until it is answered, on every connection that resumes the session: the server applies it once. Where the
-session could not be resumed, reads and what was never sent go out anew; a write that was sent fails, since nobody can tell.
+A write keeps its seq until it is answered, on every connection that resumes the session: the server applies it once.
+Where the session could not be resumed, reads and what was never sent go out anew; a write that was sent fails, since
+nobody can tell.
 """
 
 from math import inf
 from typing import Any, Final
 
 from kv_client._core.call import CHANGES, DONE, NOTE, QUEUED, SENT, TAKES, WAITS, Call
-from kv_client._core.calls import Calls
+from kv_client._core.calls import Calls, Measurement
 from kv_client._core.failures import failure
 from kv_client._core.handshake import HELLO_ID, Welcome, hello, welcome
 from kv_client._core.leases import LeaseBook
 from kv_client._core.liveness import Liveness, Pulse
 from kv_protocol.errors import (
-    Busy, CallCancelled, CallTimeout, ClientClosed, ConnectionLost, KvError, ProtocolError, ShuttingDown,
-)  # fmt: skip
+    Busy,
+    CallCancelled,
+    CallTimeout,
+    ClientClosed,
+    ConnectionLost,
+    KvError,
+    ProtocolError,
+    ShuttingDown,
+)
 from kv_protocol.frames import FrameReader, pack, unpack_reply
 from kv_protocol.limits import MAX_ANSWER_BYTES, MAX_ANSWERS, MAX_FRAME, MAX_HELLO_FRAME
-from kv_protocol.messages import FAILED, GOAWAY, LOCK_LOST, MORE, OK, REVOKED
+from kv_protocol.messages import FAILED, MORE, OK
 from kv_protocol.names import text, wire
 
 __all__ = ["Session"]
@@ -29,6 +38,8 @@ __all__ = ["Session"]
 CANCEL_S: Final = 1.0  # for the answer to a CANCEL
 DRAIN_S: Final = 5.0  # for the open calls of a server that goes away
 MAX_STRIKES: Final = 3  # connections that may break over the same call
+
+MEASURE_S: Final = 60.0  # between two looks at the server's clock
 
 BY_OWNER: Final = 1
 BY_TIME: Final = 2
@@ -53,6 +64,7 @@ class Session:
         self._reader = FrameReader(MAX_HELLO_FRAME)
         self._greeted_at = 0.0
         self._drain_until = inf
+        self._measure_at = inf
 
     # ---- calls
     def start(self, call: Call, now: float) -> None:
@@ -66,15 +78,15 @@ class Session:
         calls = self.calls
         if call.state == DONE or call.ending:
             return False
-        if call.state == QUEUED:
+        if call.state == QUEUED or not self.ready:
             calls.drop(call)
             return True
-        if call.kind & TAKES and self.ready:
+        if call.kind & TAKES:
             call.ending = by
             call.deadline = now + CANCEL_S
             self.note("CANCEL", call.id, now=now)
             return False
-        if call.kind & WAITS and self.ready:
+        if call.kind & WAITS:
             self.note("CANCEL", call.id, now=now)
         calls.leave(call)
         return True
@@ -82,6 +94,17 @@ class Session:
     def note(self, word: str, *args: object, now: float) -> None:
         """Say something about this connection whose answer interests nobody."""
         self.calls.start(Call(word, args, None, NOTE, deadline=inf, latest=inf), now)
+
+    def measure(self, now: float) -> None:
+        """Look at the server's clock, and whether it answers."""
+        self._measure_at = now + MEASURE_S
+        self.calls.start(Measurement(self.calls, now), now)
+
+    def distrust_clock(self, now: float) -> None:
+        """A call was refused as too late although it was not: say no deadlines until the clock is known again."""
+        self.calls.clock.forget()
+        if self.ready:
+            self.measure(now)
 
     def close(self, error: KvError | None = None) -> None:
         """End everything: every open call fails, and so does every later one."""
@@ -110,22 +133,23 @@ class Session:
     def connection_lost(self, error: Exception) -> None:
         """The connection ended by *error*; what is open waits for the next one."""
         self.trouble = f"{self.place}: {error}"
+        broken = self.ready and isinstance(error, ProtocolError)
         self.ready = self.draining = False
-        self._drain_until = inf
+        self._drain_until = self._measure_at = inf
         self.liveness.stop()
         for call in self.calls.stop():
             if call.ending:
                 self._give_up(call)
-            elif isinstance(error, ProtocolError) and call.state == SENT:
+            elif broken and call.state == SENT:
                 call.strikes += 1
                 if call.strikes >= MAX_STRIKES:
                     self.calls.fail(call, ProtocolError(f"{call.word}: {error}"))
 
     def receive_data(self, data: bytes, now: float) -> int:
         """Take what came; return how many owners were told. Raises `KvError` if the connection must end."""
-        self.liveness.heard = now
         calls = self.calls
         open_calls = calls.open
+        calls.now = now
         told = 0
         for body in self._reader.feed(data):
             try:
@@ -144,6 +168,7 @@ class Session:
             call.wake()
             told += 1
         self.answered += told
+        self.liveness.hear(now)
         if self._reader.failure is not None:
             raise self._reader.failure
         return told
@@ -213,10 +238,11 @@ class Session:
         self._reader.max_frame = MAX_FRAME
         self.calls.max_frame = greeting.max_frame
         self.liveness.begin(now)
+        self._measure_at = now + MEASURE_S
         self.ready = self.calls.sending = True
         self.connections += 1
+        self._repeat(resumed=greeting.resumed, now=now)
         self.leases.reconnected(now)
-        self._repeat(resumed=same_server and greeting.resumed, now=now)
 
     def _repeat(self, *, resumed: bool, now: float) -> None:
         """Send what is open on the new connection, as far as that is safe."""
@@ -232,13 +258,22 @@ class Session:
                 call.seq = 0
             if call.state == SENT:
                 self.repeated += 1
-            calls.again(call, now)
+            try:
+                calls.again(call, now)
+            except KvError as error:  # this server takes less than the last one
+                calls.fail(call, error)
 
     # ---- time
     def next_wake(self) -> float:
         """When `tick` next has something to do."""
         first = min((call.deadline for call in self.calls.open.values()), default=inf)
-        return min(first, self.liveness.next_wake(), self.leases.next_wake(self.liveness.heard), self._drain_until)
+        return min(
+            first,
+            self.liveness.next_wake(),
+            self.leases.next_wake(self.liveness.heard, renew=self.ready),
+            self._drain_until,
+            self._measure_at,
+        )
 
     def tick(self, now: float) -> str | None:
         """Do what is due. A text says why the connection is to be given up."""
@@ -259,8 +294,8 @@ class Session:
         pulse = self.liveness.look(now)
         if pulse is Pulse.DEAD or self.leases.overdue(now, self.liveness.heard):
             return "the server has been silent for too long"
-        if pulse is Pulse.ASK:
-            self.note("PING", now=now)
+        if pulse is Pulse.ASK or now >= self._measure_at:
+            self.measure(now)
         for renewal in self.leases.due(now, self.namespace):
             self.calls.start(renewal, now)
         return None

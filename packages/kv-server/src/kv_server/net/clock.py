@@ -1,8 +1,8 @@
 """The server's two clocks: wall time that never jumps, and elapsed time that counts through suspension.
 
-Wall time is read once, at the start; from there it is elapsed time plus an offset, which follows the machine's wall clock
-by at most 500 ppm. So an operator who sets the clock ends no key early, and none lives an hour too long. Leases and
-deadlines use elapsed time alone.
+Wall time is read once, at the start; from there it is elapsed time plus an offset that follows the machine's wall clock
+by at most 500 ppm. So nobody who sets the clock ends a key early or makes it outlive its time. Leases and deadlines use
+elapsed time alone.
 """
 
 import time
@@ -13,6 +13,7 @@ __all__ = ["Clock", "elapsed_ns"]
 
 _NS_PER_MS: Final = 1_000_000
 _SLEW: Final = 2_000  # one part in so many: 500 ppm
+_LOOK_EVERY_NS: Final = 10 * _NS_PER_MS  # how often the machine's wall clock is compared
 
 
 def elapsed_ns() -> int:
@@ -36,8 +37,8 @@ class Clock:
     def read(self) -> tuple[int, int]:
         """Wall milliseconds since 1970 and elapsed milliseconds; neither ever goes back."""
         elapsed = self._elapsed()
-        most = (elapsed - self._last) // _SLEW
-        if most > 0:
+        if elapsed - self._last >= _LOOK_EVERY_NS:
+            most = (elapsed - self._last) // _SLEW
             self._last = elapsed
             self._drift = self._wall() - elapsed - self._offset
             step = max(-most, min(most, self._drift))

@@ -36,7 +36,7 @@ class Readiness(Protocol):
 
 
 class NestedEpoll:
-    """An epoll of our own, which trio sees as one descriptor: a wake-up costs the same for one connection or thousands."""
+    """An epoll of our own, which trio sees as one descriptor: a wake-up costs the same for one connection or many."""
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
@@ -95,7 +95,7 @@ class TaskEach:
 
     def poll(self) -> list[tuple[int, int]]:
         ready = list(self._ready.items())
-        if ready:
+        if self._arrived.is_set():
             self._ready.clear()
             self._collected.set()
             self._collected = trio.Event()
@@ -111,6 +111,9 @@ class TaskEach:
             while True:
                 try:
                     await wait(fd)
+                except trio.BusyResourceError:  # the task before this one has not gone yet
+                    await trio.lowlevel.checkpoint()
+                    continue
                 except (trio.ClosedResourceError, OSError):
                     return
                 if scope.cancel_called:

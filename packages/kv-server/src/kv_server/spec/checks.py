@@ -11,6 +11,7 @@ from kv_protocol import limits
 from kv_protocol.errors import InvalidArgument, TooLarge
 from kv_protocol.names import text, wire
 from kv_protocol.values import check, class_of, encode, from_octets, int_blob
+from kv_server.spec.types import MAX_TIME_MS
 
 __all__ = [
     "InvalidArgument", "about", "arity", "check", "exclude", "from_octets", "missing", "numkeys_beyond", "shown",
@@ -20,7 +21,6 @@ __all__ = [
     "words_missing", "wrong",
 ]  # fmt: skip
 
-MAX_TIME_MS: Final = 253_402_300_800_000  # the year 10000
 _INT: Final = re.compile(rb"0|-?[1-9][0-9]{0,19}")
 _FLOAT: Final = re.compile(
     rb"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?|inf(?:inity)?)", re.IGNORECASE

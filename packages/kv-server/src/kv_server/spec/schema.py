@@ -11,10 +11,10 @@ __all__ = ["schema_of"]
 
 def schema_of(signature: Signature, reply: Form) -> dict[str, Any]:
     """Both schemas; arguments are an object by parameter name, in which a tail is an array."""
-    required = [param.name for param in signature.params if param.required]
+    required = [param.word for param in signature.params if param.required]
     arguments: dict[str, Any] = {
         "type": "object",
-        "properties": {param.name: _param(param) for param in signature.params},
+        "properties": {param.word: _param(param) for param in signature.params},
         "additionalProperties": False,
     }
     if required:
@@ -33,7 +33,9 @@ def _element(element: Element) -> dict[str, Any]:
     if isinstance(element, Choice):
         return {"enum": list(element.words)}
     if isinstance(element, Block):
-        return _array([_element(part) for part in element.fields.values()], list(element.fields))
+        return _array(
+            [_element(part) for part in element.fields.values()], [name.rstrip("_") for name in element.fields]
+        )
     return dict(element.schema)
 
 

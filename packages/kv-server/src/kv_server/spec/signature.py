@@ -87,6 +87,11 @@ class Param:
     client: str | None = None
 
     @property
+    def word(self) -> str:
+        """The name as it travels: a trailing underscore only keeps Python's words apart."""
+        return self.name.rstrip("_")
+
+    @property
     def positional(self) -> bool:
         return self.shape in POSITIONAL
 
@@ -230,7 +235,7 @@ def _shape(raw: inspect.Parameter, element: Element, many: Many, token: bool) ->
         return Shape.COUNTED if many is Many.COUNTED else Shape.FIXED
     if raw.default is raw.empty:
         return Shape.OPTION if token else Shape.LAST
-    if isinstance(element, Row) and element.name == "bool":
+    if isinstance(element, Row) and element.name == "bool" and raw.default is False:
         return Shape.TOKEN
     return Shape.CHOICE if isinstance(element, Choice) and not token and many is Many.ONE else Shape.OPTION
 

@@ -222,10 +222,10 @@ def _counted(plan: Plan, param: Param, source: Source, x: str) -> None:
     size = width(param.element)
     with source.block("if at >= end:"):
         source.add("raise syntax_error()")
-    source.add(f"number = text_numkeys(words[at], {param.name!r}, {param.empty!r})", "at += 1")
+    source.add(f"number = text_numkeys(words[at], {param.word!r}, {param.empty!r})", "at += 1")
     source.add(f"stop = at + number * {size}" if size > 1 else "stop = at + number")
     with source.block("if stop > end:"):
-        source.add(f"raise numkeys_beyond({param.name!r})")
+        source.add(f"raise numkeys_beyond({param.word!r})")
     _sequence(plan, param, source, x, "at", "stop")
     source.add("at = stop")
 
@@ -239,7 +239,7 @@ def _tail(plan: Plan, param: Param, source: Source, x: str) -> None:
         with source.block(f"if {' or '.join(tests)}:"):
             source.add(refuse)
     with source.block(f"if end - at > {limits.MAX_BATCH * size}:"):
-        source.add(f"raise too_many({param.name!r})")
+        source.add(f"raise too_many({param.word!r})")
     _sequence(plan, param, source, x, "at", "end")
 
 
@@ -250,7 +250,7 @@ def _sequence(plan: Plan, param: Param, source: Source, x: str, start: str, stop
         source.add(f"{x} = tuple(words[{start}:{stop}])")
         return
     if not isinstance(element, Block):
-        item = _expression(plan, element, "w", param.name, param.name, param.scale)
+        item = _expression(plan, element, "w", param.word, param.name, param.scale)
         source.add(f"{x} = tuple([{item} for w in words[{start}:{stop}]])")
         return
     source.add(f"{x} = tuple([{_record(plan, param, 'i', param.scale)} for i in range({start}, {stop}, {size})])")
@@ -272,7 +272,7 @@ def _place(plan: Plan, param: Param, source: Source, x: str, at: str, *, scale: 
     if isinstance(param.element, Block):
         source.add(f"{x} = {_record(plan, param, at, factor)}")
     else:
-        source.add(f"{x} = {_expression(plan, param.element, f'words[{at}]', param.name, param.name, factor)}")
+        source.add(f"{x} = {_expression(plan, param.element, f'words[{at}]', param.word, param.name, factor)}")
 
 
 def _expression(plan: Plan, element: Row | Choice, raw: str, label: str, key: str, scale: int) -> str:

@@ -99,7 +99,7 @@ def _open_ended(params: Sequence[Param], source: Source, raise_arity: str) -> No
         if param.shape is Shape.TAIL:
             source.add(f"a{index} = args[{index}:]")
             with source.block(f"if count > {limits.MAX_BATCH}:"):
-                source.add(f"raise too_many({param.name!r})")
+                source.add(f"raise too_many({param.word!r})")
         elif param.required:
             source.add(f"a{index} = args[{index}]")
         else:
@@ -109,7 +109,7 @@ def _open_ended(params: Sequence[Param], source: Source, raise_arity: str) -> No
 def _options(plan: Plan, source: Source) -> None:
     """The function that checks options: what was given, by name."""
     options = plan.signature.options
-    known = repr(tuple(param.name for param in options))
+    known = repr(tuple(param.word for param in options))
     required = [param for param in options if param.required]
     with source.block(f"def {plan.ident}_options(options):"):
         with source.block("if options and type(options) is not dict:"):
@@ -117,13 +117,13 @@ def _options(plan: Plan, source: Source) -> None:
         source.add("given = {}")
         with source.block("for word, x in options.items() if options else ():"):
             for index, param in enumerate(options):
-                with source.block(f"{'el' if index else ''}if word == {param.name.encode()!r}:"):
+                with source.block(f"{'el' if index else ''}if word == {param.word.encode()!r}:"):
                     _option(plan, param, source)
             with source.block("else:"):
                 source.add(f"raise unknown_option({plan.word!r}, word, {known})")
         for param in required:
             with source.block(f"if {param.name!r} not in given:"):
-                source.add(f"raise missing({plan.word!r}, {param.name!r}, {plan.native!r})")
+                source.add(f"raise missing({plan.word!r}, {param.word!r}, {plan.native!r})")
         exclusions(plan, source, f"raise exclude({plan.word!r}, given, {{group}})")
         source.add("return given")
 
@@ -151,14 +151,14 @@ def _option(plan: Plan, param: Param, source: Source) -> None:
 
 def _parameter(plan: Plan, param: Param, source: Source, x: str) -> None:
     if not param.several:
-        element_check(plan, param.element, source, x, param.name, param.name)
+        element_check(plan, param.element, source, x, param.word, param.name)
         return
     expected = "an array" if param.empty else "an array of at least one element"
     test = f"type({x}) is not list and type({x}) is not tuple"
     with source.block(f"if {test}:" if param.empty else f"if {test} or not {x}:"):
-        source.add(f"raise wrong({param.name!r}, {expected!r})")
+        source.add(f"raise wrong({param.word!r}, {expected!r})")
     with source.block(f"if len({x}) > {limits.MAX_BATCH}:"):
-        source.add(f"raise too_many({param.name!r})")
+        source.add(f"raise too_many({param.word!r})")
     _tail(plan, param, source, x)
 
 
@@ -167,12 +167,12 @@ def _tail(plan: Plan, param: Param, source: Source, x: str) -> None:
     if converts(param.element):
         source.add("made = []")
         with source.block(f"for y in {x}:"):
-            element_check(plan, param.element, source, "y", param.name, param.name)
+            element_check(plan, param.element, source, "y", param.word, param.name)
             source.add("made.append(y)")
         source.add(f"{x} = tuple(made)")
     else:
         with source.block(f"for y in {x}:"):
-            element_check(plan, param.element, source, "y", param.name, param.name)
+            element_check(plan, param.element, source, "y", param.word, param.name)
         source.add(f"{x} = tuple({x})")
 
 
@@ -192,15 +192,15 @@ def element_check(plan: Plan, element: Element, source: Source, x: str, label: s
             source.add(f"raise wrong({label!r}, {'one of ' + ', '.join(element.words)!r})")
         source.add(f"{x} = {plan.choices(key)}[{x}]")
     elif isinstance(element, Block):
-        _block_check(plan, element, source, x, label)
+        _block_check(plan, element, source, x, label, key)
 
 
-def _block_check(plan: Plan, block: Block, source: Source, x: str, label: str) -> None:
+def _block_check(plan: Plan, block: Block, source: Source, x: str, label: str, key: str) -> None:
     names = [f"{x}{index}" for index in range(len(block.fields))]
     test = f"type({x}) is not list and type({x}) is not tuple"
     with source.block(f"if ({test}) or len({x}) != {len(names)}:"):
         source.add(f"raise wrong({label!r}, {'an array of ' + ', '.join(block.fields)!r})")
     source.add(f"{', '.join(names)}{',' * (len(names) == 1)} = {x}")
     for name, (part, element) in zip(names, block.fields.items(), strict=True):
-        element_check(plan, element, source, name, f"{label}.{part}", f"{label}_{part}")
-    source.add(f"{x} = {plan.record(label)}({', '.join(names)})")
+        element_check(plan, element, source, name, f"{label}.{part.rstrip('_')}", f"{key}_{part}")
+    source.add(f"{x} = {plan.record(key)}({', '.join(names)})")

@@ -15,9 +15,9 @@ from attrs import frozen
 from kv_protocol import limits
 
 __all__ = [
-    "NATIVE", "OPTIONAL", "TYPES", "Bool", "Channel", "Client", "Count", "Counted", "Cursor", "Duration", "Float",
-    "Int", "Key", "Label", "LockName", "Name", "Namespace", "Number", "Octets", "Pattern", "Row", "Same", "Size",
-    "SourceKey", "Text", "Time", "Timeout", "Token", "Token64", "Unit", "Value", "Version", "row_of_plain",
+    "MAX_TIME_MS", "NATIVE", "OPTIONAL", "TYPES", "Bool", "Channel", "Client", "Count", "Counted", "Cursor", "Duration",
+    "Float", "Int", "Key", "Label", "LockName", "Name", "Namespace", "Number", "Octets", "Pattern", "Row", "Same",
+    "Size", "SourceKey", "Text", "Time", "Timeout", "Token", "Token64", "Unit", "Value", "Version", "row_of_plain",
 ]  # fmt: skip
 
 
@@ -26,8 +26,9 @@ class Row:
     """One type.
 
     *refuse* is a condition that refuses what came over the wire, *then* are lines that check on or convert {x}; *text*
-    is an expression over a word. *encode*, *decode* and *client* are the generated client's; *present* is what makes a
-    reply of this type ready for the wire; *shown* is the word on usage lines; *access* is set for keys.
+    is an expression over a word. Of the generated client are *client* (the annotation of an argument), *encode*,
+    *answer* (the annotation of a reply, if another) and *decode*. *present* is what makes a reply of this type ready
+    for the wire; *shown* is the word on usage lines; *access* is set for keys.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Row:
     client: str
     then: tuple[str, ...] = ()
     encode: str = "{x}"
+    answer: str | None = None
     decode: str = "{x}"
     shown: str | None = None
     access: str | None = None
@@ -96,9 +98,9 @@ OPTIONAL: Final = Mark("optional")
 """A tail or a counted parameter may hold nothing."""
 COUNTED: Final = Mark("counted")
 
+MAX_TIME_MS: Final = 253_402_300_799_999  # the last moment that a datetime can say
 _INT64: Final = (-(2**63), 2**63 - 1)
 _UINT64: Final = (0, 2**64 - 1)
-_NEVER_LATER_MS: Final = 253_402_300_800_000  # the year 10000
 _NOT_BYTES: Final = "type({x}) is not bytes"
 _BINARY: Final = {"type": "string", "contentEncoding": "base64"}
 _CHECKED: Final = (
@@ -117,8 +119,8 @@ def _short_name(name: str, *, access: str | None = None, shown: str | None = Non
         text="text_name({raw}, {label})",
         schema={"type": "string", "maxLength": limits.MAX_NAME},
         client="str",
-        encode="name({x})",
-        decode="text({x})",
+        encode="_name({x})",
+        decode="_text({x})",
         access=access,
         shown=shown,
         present="shown({x})",
@@ -133,8 +135,8 @@ def _long_name(name: str, expected: str, *, shown: str | None = None) -> Row:
         text="{raw}",
         schema={"type": "string"},
         client="str",
-        encode="name({x})",
-        decode="text({x})",
+        encode="_name({x})",
+        decode="_text({x})",
         shown=shown,
         present="shown({x})",
     )
@@ -152,7 +154,7 @@ def _integer(name: str, bounds: tuple[int, int], expected: str, text: str) -> Ro
     )
 
 
-def _milliseconds(name: str, bounds: tuple[int, int], expected: str, text: str, client: str, encode: str) -> Row:
+def _duration(name: str, bounds: tuple[int, int], expected: str, text: str) -> Row:
     low, high = bounds
     return Row(
         name=name,
@@ -160,9 +162,10 @@ def _milliseconds(name: str, bounds: tuple[int, int], expected: str, text: str, 
         refuse=f"type({{x}}) is not int or not {low} <= {{x}} <= {high}",
         text=text,
         schema={"type": "integer", "minimum": low, "maximum": high, "description": expected},
-        client=client,
-        encode=encode,
-        decode="{x} / 1000",
+        client="float | timedelta",
+        encode="_duration_ms({x})",
+        answer="float",
+        decode="_seconds({x})",
     )
 
 
@@ -181,8 +184,8 @@ VALUE: Final = Row(
     text="from_octets({raw})",
     schema={"description": "any value"},
     client="Value",
-    encode="encode({x})",
-    decode="decode({x})",
+    encode="_encode({x})",
+    decode="_decode({x})",
     shown="value",
 )
 NUMBER: Final = Row(
@@ -193,8 +196,8 @@ NUMBER: Final = Row(
     text="text_number({raw})",
     schema={"type": "number"},
     client="int | float | Decimal",
-    encode="encode({x})",
-    decode="decode_number({x})",
+    encode="_encode({x})",
+    decode="_number({x})",
 )
 TEXT: Final = Row(
     name="text",
@@ -204,7 +207,7 @@ TEXT: Final = Row(
     text="text_text({raw}, {label})",
     schema={"type": "string"},
     client="str",
-    decode="text({x})",
+    decode="_text({x})",
 )
 NAME_TEXT: Final = Row(
     name="name_text",
@@ -214,8 +217,8 @@ NAME_TEXT: Final = Row(
     text="text({raw})",
     schema={"type": "string"},
     client="str",
-    encode="name({x})",
-    decode="text({x})",
+    encode="_name({x})",
+    decode="_text({x})",
     present="wire({x})",
 )
 OCTETS: Final = Row(
@@ -244,18 +247,23 @@ COUNT: Final = _integer("count", (1, _INT64[1]), "an integer from 1", "text_coun
 SIZE: Final = _integer("size", (0, _INT64[1]), "an integer from 0", "text_count({raw}, 0)")
 CURSOR: Final = _integer("cursor", _UINT64, "a cursor (an integer of 64 bits)", "text_cursor({raw})")
 TOKEN64: Final = _integer("token", _UINT64, "a token (an integer of 64 bits)", "text_token({raw})")
-DURATION: Final = _milliseconds(
-    "duration", (1, limits.MAX_TTL_MS), "a duration in milliseconds", "text_duration({raw}, {scale}, {word})",
-    "float | timedelta", "duration_ms({x})",
-)  # fmt: skip
-TIMEOUT: Final = _milliseconds(
-    "timeout", (0, limits.MAX_TTL_MS), "a time to wait in milliseconds", "text_timeout({raw}, {scale})",
-    "float | timedelta", "duration_ms({x})",
-)  # fmt: skip
-TIME: Final = _milliseconds(
-    "time", (1, _NEVER_LATER_MS), "a time in milliseconds since 1970", "text_time({raw}, {scale}, {word})",
-    "datetime | float", "time_ms({x})",
-)  # fmt: skip
+DURATION: Final = _duration(
+    "duration", (1, limits.MAX_TTL_MS), "a duration in milliseconds", "text_duration({raw}, {scale}, {word})"
+)
+TIMEOUT: Final = _duration(
+    "timeout", (0, limits.MAX_TTL_MS), "a time to wait in milliseconds", "text_timeout({raw}, {scale})"
+)
+TIME: Final = Row(
+    name="time",
+    expected="a time in milliseconds since 1970",
+    refuse=f"type({{x}}) is not int or not 1 <= {{x}} <= {MAX_TIME_MS}",
+    text="text_time({raw}, {scale}, {word})",
+    schema={"type": "integer", "minimum": 1, "maximum": MAX_TIME_MS, "description": "milliseconds since 1970"},
+    client="datetime | float",
+    encode="_time_ms({x})",
+    answer="datetime",
+    decode="_moment({x})",
+)
 
 TYPES: Final[Mapping[str, Row]] = {
     row.name: row

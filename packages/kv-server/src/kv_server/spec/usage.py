@@ -41,17 +41,17 @@ def native_usage(word: str, signature: Signature) -> str:
         elif param.several:
             label = f"[{label}, ...]"
         parts.append(label if param.required or param.shape is Shape.TAIL else f"[{label}]")
-    options = ", ".join(param.name + "*" * param.required for param in signature.options)
+    options = ", ".join(param.word + "*" * param.required for param in signature.options)
     return " ".join(parts) + (f" {{{options}}}" if options else "")
 
 
 def label_of(param: Param) -> str:
     """What one element of a parameter is called; a record by its fields."""
     if isinstance(param.element, Block):
-        return " ".join(name.replace("_", "-") for name in param.element.fields)
+        return " ".join(name.rstrip("_").replace("_", "-") for name in param.element.fields)
     if param.label is not None:
         return param.label
-    name = param.name.replace("_", "-")
+    name = param.word.replace("_", "-")
     if not param.several:
         return name
     return name[:-3] + "y" if name.endswith("ies") else name.removesuffix("s")
@@ -68,7 +68,7 @@ def _positional(param: Param) -> str:
 
 def _numbered(param: Param) -> str:
     label = label_of(param)
-    name = param.name.replace("_", "-")
+    name = param.word.replace("_", "-")
     return f"num{name} [{label} ...]" if param.empty else f"num{name} {label} [{label} ...]"
 
 
@@ -117,6 +117,6 @@ def _form(param: Param, token: Token) -> str:
 def _value(param: Param, token: Token) -> str:
     if isinstance(param.element, Choice):
         return _choice(param.element)
-    if isinstance(param.element, Block) or param.label or param.several:
+    if isinstance(param.element, Block) or param.label:
         return label_of(param)
     return _UNITS.get((param.element.name, token.scale)) or param.element.shown or label_of(param)

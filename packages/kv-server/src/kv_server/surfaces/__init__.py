@@ -1,1 +1,1 @@
-"""What clients speak: bytes in, calls to the engine, bytes out. Sans-IO: nothing here knows a socket or a clock of its own."""
+"""What clients speak: bytes in, calls to the engine, bytes out. Sans-IO: no sockets, and no clock of its own."""

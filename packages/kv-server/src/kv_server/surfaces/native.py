@@ -1,8 +1,8 @@
-"""kv's own protocol on one connection: bytes in, calls to the engine, frames out. `protocol.md` is the text to this module.
+"""kv's own protocol on one connection: bytes in, calls to the engine, frames out. `protocol.md` is the text to this.
 
-A connection is greeted once, then every frame is one call. Frames that arrive together run together, until they have cost
-a slice of time or made more output than a reader should be owed; the rest waits here (`stalled`) for `resume`. Only calls
-that wait are remembered by their id. Nothing a client sends makes `receive_data` raise.
+A connection is greeted once, then every frame is one call. Frames that arrive together run together, until they have
+cost a slice of time or made more output than a reader should be owed; the rest waits here (`stalled`) for `resume`.
+Only calls that wait are remembered by their id. Nothing a client sends makes `receive_data` raise.
 """
 
 from __future__ import annotations
@@ -13,7 +13,14 @@ from typing import Any, Final
 
 from msgpack import unpackb
 
-from kv_protocol.errors import InternalError, InvalidArgument, KvError, ProtocolError, UnknownCommand, UnsupportedVersion
+from kv_protocol.errors import (
+    InternalError,
+    InvalidArgument,
+    KvError,
+    ProtocolError,
+    UnknownCommand,
+    UnsupportedVersion,
+)  # fmt: skip
 from kv_protocol.frames import FrameReader
 from kv_protocol.limits import MAX_HELLO_FRAME, MIB
 from kv_protocol.messages import GOAWAY
@@ -53,6 +60,10 @@ class NativeDoor:
         """A new connection; it calls *wake* when it has output, or an end, that no input of its own caused."""
         return NativeConnection(self, wake)
 
+    def trouble(self) -> tuple[int, int]:
+        """How often clients broke the protocol, and how often we failed them."""
+        return self.protocol_errors, sum(times for _, times in self.bugs.values())
+
     def note_bug(self, name: bytes, error: Exception) -> int:
         """Log a failure of ours, but a repeated one ever more rarely; return its number."""
         trace = trace_of(error)
@@ -68,8 +79,8 @@ class NativeConnection:
     """One client. The engine talks back to it through the methods of `Outbox`."""
 
     __slots__ = (
-        "_door", "_encoder", "_open", "_out", "_reader", "_waiting", "_wake", "calls", "closing", "held", "overflowed", "session",
-        "stalled",
+        "_door", "_encoder", "_open", "_out", "_reader", "_waiting", "_wake", "calls", "closing", "held", "overflowed",
+        "session", "stalled",
     )  # fmt: skip
 
     def __init__(self, door: NativeDoor, wake: Callable[[], None]) -> None:
@@ -241,7 +252,8 @@ class NativeConnection:
         else:
             self.session = session
             self._reader.max_frame = door.limits.frame
-            self._append(self._encoder.plain(request_id, welcome(door.server, door.engine, session, resumed, door.limits)))
+            answer = welcome(door.server, door.engine, session, resumed, door.limits)
+            self._append(self._encoder.plain(request_id, answer))
             return
         self._end()
 

@@ -52,18 +52,17 @@ class Encoder:
             return _one_byte(8, _START, request_id, _NIL)
         if command.present is not None:
             return self.general(request_id, command, command.present(reply))
-        kind = type(reply)
-        if kind is bytes:
+        if type(reply) is bytes:
             size = len(reply)
             if size < 256:
                 return _short_bin(size + 9, _START, request_id, _BIN8, size) + reply
             if size + 12 <= self.max_frame:
                 return _long_bin(size + 12, _START, request_id, _BIN32, size) + reply
-        elif kind is int and 0 <= reply < 2**64:
+        elif type(reply) is int and 0 <= reply < 2**64:
             if reply < 128:
                 return _one_byte(8, _START, request_id, reply)
             return _uint64(16, _START, request_id, _UINT64, reply)
-        elif kind is bool:
+        elif type(reply) is bool:
             return _one_byte(8, _START, request_id, _TRUE if reply else _FALSE)
         return self.general(request_id, command, reply)
 

@@ -1,4 +1,4 @@
-"""From the body of a frame to the parts of a request. Bodies come from strangers: what one may make us build is bounded here.
+"""From the body of a frame to the parts of a request. Bodies come from strangers: what they make us build is bounded.
 
 An array is made at the length that its head claims before its elements are read, and an element of one byte becomes an
 object of fifty. A short body cannot claim much. Of a long one the arguments are read one by one, against a budget.
@@ -34,7 +34,7 @@ class Overfull(TooLarge):
 
 
 def read_long(body: bytes, max_batch: int) -> list[Any]:
-    """The parts of the request in *body*, still to be checked, with at most *max_batch* arguments and parts of arguments.
+    """The parts of the request in *body*, still to be checked, with at most *max_batch* arguments and parts of those.
 
     Raises `Overfull` where there are more, and anything at all where *body* is no request.
     """
@@ -81,16 +81,18 @@ def read_first(body: bytes) -> tuple[int, bytes, list[Any], dict[Any, Any] | Non
     """Id, name, arguments and options of the first request of a connection. Raises `ProtocolError`."""
     try:
         message = unpackb(body, raw=True, strict_map_key=False, max_array_len=8, max_map_len=16)
-        request_id, name, args, options, *_ = [*message, None]
     except Exception as error:
         raise ProtocolError(f"a frame that holds no request: {type(error).__name__}") from None
+    if type(message) is not list or not 3 <= len(message) <= 5:
+        raise ProtocolError("a frame that holds no request")
+    request_id, name, args = message[:3]
+    options = message[3] if len(message) > 3 else None
     if (
         type(request_id) is not int
         or not 0 < request_id <= _MAX_ID
         or type(name) is not bytes
         or type(args) is not list
         or (options is not None and type(options) is not dict)
-        or not 3 <= len(message) <= 5
     ):
         raise refusal(request_id)
     return request_id, name, args, options

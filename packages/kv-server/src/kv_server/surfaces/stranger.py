@@ -3,25 +3,28 @@
 from typing import Final
 
 from kv_protocol.errors import KvError
+from kv_server.engine.session import Session
 
 __all__ = ["Stranger"]
 
 _TLS_HANDSHAKE: Final = 0x16
-_HTTP: Final = (b"GET ", b"POST ", b"PUT ", b"HEAD ", b"DELETE ", b"OPTIONS ", b"PATCH ", b"CONNECT ", b"TRACE ", b"PRI ", b"Host:")
+_HTTP: Final = tuple(
+    method + b" "
+    for method in (b"GET", b"POST", b"PUT", b"HEAD", b"DELETE", b"OPTIONS", b"PATCH", b"CONNECT", b"TRACE", b"PRI")
+)
 
 
 class Stranger:
     """A connection that no door of this server is for: it is told so and ended."""
 
-    session = None
-    stalled = False
-    halfway = False
-    overflowed = False
-    calls = 0
-
     def __init__(self) -> None:
-        self.closing = False
+        self.session: Session | None = None
+        self.calls = 0
         self.held = 0
+        self.stalled = False
+        self.halfway = False
+        self.closing = False
+        self.overflowed = False
         self._out = b""
 
     def receive_data(self, data: bytes) -> None:
@@ -58,4 +61,4 @@ class Stranger:
 
 def _looks_like_http(data: bytes) -> bool:
     line = data.split(b"\r\n", 1)[0]
-    return data.startswith(_HTTP) or b" HTTP/1." in line
+    return line.startswith(_HTTP) or b" HTTP/1." in line or line.lower().startswith(b"host:")

@@ -1,15 +1,44 @@
-"""The hardest command lines Redis has, declared for the kit's own tests: what they do is of no interest, only their form."""
+"""The hardest command lines Redis has, declared for the kit's own tests: only their form matters, not what they do."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal, NamedTuple
 
-from kv_protocol.errors import InvalidArgument
+import pytest
+
 from kv_server.spec import (
-    BLOCKS, FAST, GROWS, OPTIONAL, READ, SLOW, TAKES, WRITE, Catalog, Count, Counted, Duration, Float, Grammar, Int, Key,
-    Name, Octets, Pattern, Same, Size, SourceKey, Text, Time, Timeout, Token, Unit, Value, Version, View, Words, command,
+    BLOCKS,
+    FAST,
+    GROWS,
+    OPTIONAL,
+    READ,
+    SLOW,
+    TAKES,
+    WRITE,
+    Catalog,
+    Count,
+    Counted,
+    Duration,
+    Float,
+    Int,
+    Key,
+    Label,
+    Name,
+    Octets,
+    Pattern,
+    Same,
+    Size,
+    SourceKey,
+    Text,
+    Time,
+    Timeout,
+    Token,
+    Unit,
+    Value,
+    Version,
+    View,
+    command,
 )  # fmt: skip
-from kv_server.spec.checks import from_octets, text_float, text_int
 
 SINCE = "0.1"
 COST = "O(1)"
@@ -22,12 +51,7 @@ class Scored(NamedTuple):
 
 class Limit(NamedTuple):
     offset: Int
-    count: Int
-
-
-class Field(NamedTuple):
-    name: Name
-    value: Value
+    count_: Int
 
 
 class Position(NamedTuple):
@@ -46,40 +70,10 @@ class Box(NamedTuple):
     unit: Literal["M", "KM", "FT", "MI"]
 
 
-class Trim(NamedTuple):
-    """How far a stream is cut after an entry was added."""
-
-    strategy: Literal["MAXLEN", "MINID"]
-    nearly: bool
-    threshold: Octets
-
-
-class Reading(NamedTuple):
-    stream: Key
-    after: Octets
-
-
-class BitOperation(NamedTuple):
-    operation: Literal["GET", "SET", "INCRBY"]
-    encoding: Octets
-    offset: Octets
-    value: Int
-
-
-class Credentials(NamedTuple):
-    user: Text
-    password: Text
-
-
 class Found(NamedTuple):
     member: Name
     distance: float
     position: Position
-
-
-def answer(*_: Any, **__: Any) -> Any:
-    """What every command of the sample does."""
-    return None
 
 
 @command(
@@ -202,7 +196,7 @@ def blpop(tx: Any, /, *keys: Key, timeout: Annotated[Timeout, Unit(1000)]) -> tu
 def hexpire(
     tx: Any,
     key: Key,
-    ttl: Annotated[Duration, Unit(1000)],
+    ttl: Annotated[Duration, Unit(1000), Label("seconds")],
     /,
     *,
     condition: Literal["NX", "XX", "GT", "LT"] | None = None,
@@ -229,7 +223,7 @@ def sort(
     gets: Annotated[tuple[Pattern, ...], Token("GET")] = (),
     order: Literal["ASC", "DESC"] | None = None,
     alpha: bool = False,
-    store: Annotated[Key | None, Token("STORE")] = None,
+    store: Annotated[Key | None, Token("STORE"), Label("target")] = None,
 ) -> list[Value | None]:
     """Return what is at *key* in order."""
     return []
@@ -262,128 +256,12 @@ def geosearch(
     return [Found(b"a", 1.5, Position(13.0, 38.0))]
 
 
-def parse_xadd(words: Words) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    words.need(4)
-    options: dict[str, Any] = {}
-    key = words.take()
-    if words.token("NOMKSTREAM"):
-        options["create"] = False
-    strategy = words.token("MAXLEN", "MINID")
-    if strategy:
-        nearly = words.peek() == b"~"
-        if words.peek() in (b"~", b"="):
-            words.take()
-        options["trim"] = Trim(strategy, nearly, words.take())  # type: ignore[arg-type]
-    entry = words.take()
-    rest = words.rest()
-    if not rest or len(rest) % 2:
-        raise InvalidArgument(f"wrong number of arguments for '{words.command}' command")
-    pairs = [Field(rest[at], from_octets(rest[at + 1])) for at in range(0, len(rest), 2)]
-    return (key, entry, *pairs), options
+CATALOG = Catalog(
+    (set_, getset, zadd, zrange, zunionstore, sintercard, lmpop, lpop, blpop, hexpire, eval_, sort, geosearch)
+)
 
 
-@command(
-    WRITE | GROWS | FAST, group="stream", since=SINCE, cost=COST,
-    grammar=Grammar("key [NOMKSTREAM] [<MAXLEN | MINID> [= | ~] threshold] <* | id> field value [field value ...]", parse_xadd),
-)  # fmt: skip
-def xadd(tx: Any, key: Key, id: Octets, /, *fields: Field, create: bool = True, trim: Trim | None = None) -> Octets:
-    """Append an entry to the stream at *key*."""
-    return id
-
-
-def parse_xreadgroup(words: Words) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    words.need(6)
-    if not words.token("GROUP"):
-        raise InvalidArgument("syntax error")
-    group, consumer = words.take(), words.take()
-    options: dict[str, Any] = {}
-    while (token := words.token("COUNT", "BLOCK", "NOACK", "STREAMS")) not in (None, "STREAMS"):
-        if token == "NOACK":
-            options["no_ack"] = True
-        else:
-            options["count" if token == "COUNT" else "block"] = text_int(words.take(), 0)
-    rest = words.rest()
-    if token is None or not rest or len(rest) % 2:
-        raise InvalidArgument(
-            "Unbalanced 'xreadgroup' list of streams: for each stream key an ID or '>' must be specified."
-        )
-    half = len(rest) // 2
-    return (group, consumer, *map(Reading, rest[:half], rest[half:])), options
-
-
-@command(
-    WRITE | BLOCKS | TAKES, group="stream", since=SINCE, cost="O(entries)",
-    grammar=Grammar(
-        "GROUP group consumer [COUNT count] [BLOCK milliseconds] [NOACK] STREAMS key [key ...] id [id ...]",
-        parse_xreadgroup,
-    ),
-)  # fmt: skip
-def xreadgroup(
-    tx: Any, group: Name, consumer: Name, /, *streams: Reading,
-    count: Count | None = None, block: Timeout | None = None, no_ack: bool = False,
-) -> dict[Name, list[Value]] | None:  # fmt: skip
-    """Read entries of streams for a consumer of a group."""
-    return None
-
-
-def parse_bitfield(words: Words) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    words.need(1)
-    key = words.take()
-    made = []
-    while operation := words.token("GET", "SET", "INCRBY"):
-        encoding, offset = words.take(), words.take()
-        made.append(BitOperation(operation, encoding, offset, 0 if operation == "GET" else text_int(words.take())))  # type: ignore[arg-type]
-    return (key, *made), {}
-
-
-@command(
-    WRITE | GROWS, group="bitmap", since=SINCE, cost="O(operations)",
-    grammar=Grammar("key [GET encoding offset | SET encoding offset value | INCRBY encoding offset increment ...]", parse_bitfield),
-)  # fmt: skip
-def bitfield(tx: Any, key: Key, /, *operations: Annotated[BitOperation, OPTIONAL]) -> list[int | None]:
-    """Read and change integers within the bits at *key*."""
-    return []
-
-
-def parse_migrate(words: Words) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    words.need(5)
-    host, port, key = words.take().decode(), text_int(words.take()), words.take()
-    database, timeout = words.take(), int(text_float(words.take()))
-    options: dict[str, Any] = {}
-    keys = [key] if key else []
-    while token := words.token("COPY", "REPLACE", "AUTH", "AUTH2", "KEYS"):
-        if token == "KEYS":
-            if key:
-                raise InvalidArgument(
-                    "When using MIGRATE KEYS option, the key argument must be set to the empty string"
-                )
-            keys = words.rest()
-        elif token in ("COPY", "REPLACE"):
-            options[token.lower()] = True
-        else:
-            user = words.take().decode() if token == "AUTH2" else "default"
-            options["credentials"] = Credentials(user, words.take().decode())
-    return (host, port, database, timeout, *keys), options
-
-
-@command(
-    WRITE | SLOW, group="keys", since=SINCE, cost="O(size)",
-    grammar=Grammar(
-        'host port <key | ""> database timeout [COPY] [REPLACE] [AUTH password | AUTH2 user password] [KEYS key [key ...]]',
-        parse_migrate,
-    ),
-)  # fmt: skip
-def migrate(
-    tx: Any, host: Text, port: Int, database: Name, timeout: Timeout, /, *keys: Key,
-    copy: bool = False, replace: bool = False, credentials: Credentials | None = None,
-) -> int:  # fmt: skip
-    """Move keys to another server."""
-    return len(keys)
-
-
-HARD = Catalog(
-    (
-        set_, getset, zadd, zrange, zunionstore, sintercard, lmpop, lpop, blpop, hexpire, eval_, sort, geosearch, xadd,
-        xreadgroup, bitfield, migrate,
-    )
-)  # fmt: skip
+@pytest.fixture(scope="session")
+def hard() -> Catalog:
+    """The sample as a catalog."""
+    return CATALOG

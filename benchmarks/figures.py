@@ -1,0 +1,155 @@
+"""What was measured: one record a round for each side of each row; and the table made of it, with its floors."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import Any, Final
+
+from attrs import Factory, define, frozen
+
+PIPELINES: Final = (1, 16, 64)
+OPERATIONS: Final = ("get", "set", "incr")
+TASKS: Final = (1, 10, 100, 1000, 0)
+PEERS: Final = ("redis-py", "coredis", "glide")
+
+KV: Final = "kv"
+SESSION: Final = "kv, session"
+REDIS: Final = "Redis"
+REDIS_BENCHMARK: Final = "Redis, redis-benchmark"
+EXPIRY: Final = "notice of an expiry"
+
+SERVER_FLOORS: Final = {1: 2.0, 16: 3.5}
+"""By pipeline: kv's server CPU time for an operation is at most this many times that of Redis."""
+
+CLIENT_FLOORS: Final = {(100, "redis-py"): 6.0}
+"""By tasks and peer: kv's client does at least this many times the operations of the peer's."""
+
+HEADS: Final = ("what", "kv", "peer", "kv ÷ peer", "floor", "")
+
+
+@define
+class Figures:
+    """The records of all rounds, by row and side."""
+
+    rounds: dict[str, dict[str, list[dict[str, float]]]] = Factory(dict)
+
+    def add(self, row: str, side: str, record: dict[str, float]) -> None:
+        self.rounds.setdefault(row, {}).setdefault(side, []).append(record)
+
+    def has(self, row: str) -> bool:
+        return row in self.rounds
+
+    def median(self, row: str, side: str, figure: str) -> float:
+        return median(record[figure] for record in self.rounds[row][side])
+
+    def ratio(self, row: str, side: str, peer: str, figure: str) -> float:
+        return self.median(row, side, figure) / self.median(row, peer, figure)
+
+    def summary(self) -> dict[str, Any]:
+        """Median, lowest and highest of every figure, by row and side."""
+        return {
+            row: {side: {figure: spread(records, figure) for figure in records[0]} for side, records in sides.items()}
+            for row, sides in self.rounds.items()
+        }
+
+
+def spread(records: list[dict[str, float]], figure: str) -> dict[str, float]:
+    values = [record[figure] for record in records]
+    told = {"median": median(values), "lowest": min(values), "highest": max(values)}
+    return {name: float(f"{value:.4g}") for name, value in told.items()}
+
+
+@frozen
+class Line:
+    """One line of the table. *passed* is None where no floor is set."""
+
+    what: str
+    kv: str
+    peer: str
+    ratio: str
+    floor: str = ""
+    passed: bool | None = None
+
+    def cells(self) -> tuple[str, ...]:
+        verdict = {None: "", True: "pass", False: "**short**"}[self.passed]
+        return self.what, self.kv, self.peer, self.ratio, self.floor, verdict
+
+
+def server_row(operation: str, pipeline: int) -> str:
+    return f"server, {operation.upper()} P{pipeline}"
+
+
+def client_row(tasks: int) -> str:
+    return f"client, {tasks} task{'s' * (tasks > 1)}" if tasks else "client, batches of 100"
+
+
+def lines(figures: Figures) -> list[Line]:
+    """The whole table, as far as it was measured."""
+    table = []
+    for operation in OPERATIONS:
+        for pipeline in PIPELINES:
+            if figures.has(server_row(operation, pipeline)):
+                table += [server_line(figures, operation, pipeline, side) for side in (KV, SESSION)]
+    for tasks in TASKS:
+        if figures.has(client_row(tasks)):
+            table += [client_line(figures, tasks, peer) for peer in PEERS]
+    if figures.has(EXPIRY):
+        table.append(expiry_line(figures))
+    return table
+
+
+def server_line(figures: Figures, operation: str, pipeline: int, side: str) -> Line:
+    row = server_row(operation, pipeline)
+    mine, peer, other = (figures.median(row, name, "cpu_us") for name in (side, REDIS, REDIS_BENCHMARK))
+    ratio, limit = mine / peer, SERVER_FLOORS.get(pipeline)
+    return Line(
+        row + (", with session" if side == SESSION else ""),
+        f"{mine:.2f} µs",
+        f"Redis {peer:.2f} µs ({other:.2f})",
+        f"CPU {ratio:.2f} ({mine / other:.2f})",
+        "" if limit is None else f"≤ {limit}",
+        None if limit is None else ratio <= limit,
+    )
+
+
+def client_line(figures: Figures, tasks: int, peer: str) -> Line:
+    row = client_row(tasks)
+    faster, cpu, slowest = (figures.ratio(row, KV, peer, figure) for figure in ("ops_s", "cpu_us", "p99_ms"))
+    limit = CLIENT_FLOORS.get((tasks, peer))
+    return Line(
+        row,
+        client_cell(figures, row, KV),
+        f"{peer} {client_cell(figures, row, peer)}",
+        f"ops/s {faster:.2f}, CPU {cpu:.2f}, p99 {slowest:.2f}",
+        "" if limit is None else f"≥ {limit}",
+        None if limit is None else faster >= limit,
+    )
+
+
+def client_cell(figures: Figures, row: str, side: str) -> str:
+    names = ("ops_s", "cpu_us", "p50_ms", "p99_ms")
+    rate, cpu, middle, slowest = (figures.median(row, side, name) for name in names)
+    return f"{rate / 1000:.1f}k/s, {cpu:.1f} µs, {middle:.2f} / {slowest:.2f} ms"
+
+
+def expiry_line(figures: Figures) -> Line:
+    middle, slowest = (figures.ratio(EXPIRY, KV, REDIS, figure) for figure in ("p50_ms", "p99_ms"))
+    ratio = f"p50 {middle:.4f}, p99 {slowest:.4f}"
+    return Line(EXPIRY, expiry_cell(figures, KV), f"Redis {expiry_cell(figures, REDIS)}", ratio)
+
+
+def expiry_cell(figures: Figures, side: str) -> str:
+    middle, slowest, told = (figures.median(EXPIRY, side, figure) for figure in ("p50_ms", "p99_ms", "told"))
+    return f"{middle:.2f} / {slowest:.2f} ms, {told:.0%} told in time"
+
+
+def as_markdown(table: list[Line]) -> str:
+    rows = [HEADS, ("---",) * len(HEADS), *(line.cells() for line in table)]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in rows)
+
+
+def as_text(table: list[Line]) -> str:
+    rows = [HEADS, *(line.cells() for line in table)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADS))]
+    padded = ([cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows)
+    return "\n".join("  ".join(row).rstrip() for row in padded)

@@ -1,0 +1,42 @@
+"""The trio client of kv.
+
+async with kv_client.connect("kv://127.0.0.1:7440/shop") as client:
+    await client.set("user:1", {"name": "Ada"}, ttl=3600)
+    async with client.lock("invoice:7", ttl=15) as held:
+        await client.set("invoice:7", document, fence=held)
+"""
+
+from kv_client._batch import Batch
+from kv_client._client import Client, connect
+from kv_client._convert import Entry
+from kv_client._core.statistics import Statistics
+from kv_client._keyspace import Keyspace
+from kv_client._locks import Held, Lock
+from kv_client._pending import Pending
+from kv_client._update import ABORT, DELETE, MISSING
+from kv_client._watch import Watch
+from kv_protocol.errors import *  # noqa: F403
+from kv_protocol.errors import __all__ as _errors
+from kv_protocol.types import Change, Fence, LockInfo
+from kv_protocol.values import Value
+
+__all__ = [
+    "ABORT",
+    "DELETE",
+    "MISSING",
+    "Batch",
+    "Change",
+    "Client",
+    "Entry",
+    "Fence",
+    "Held",
+    "Keyspace",
+    "Lock",
+    "LockInfo",
+    "Pending",
+    "Statistics",
+    "Value",
+    "Watch",
+    "connect",
+]
+__all__ += [name for name in _errors if name != "error_from_wire"]

@@ -1,0 +1,126 @@
+"""Many calls in one write: queued in the body of an `async with`, sent at its end, each with its own result or error."""
+
+from collections.abc import Callable
+from math import inf
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import trio
+from trio.lowlevel import Abort, RaiseCancelT, Task, checkpoint, current_task, reschedule, wait_task_rescheduled
+
+from kv_client._commands import BatchCommands
+from kv_client._core.call import DONE, READ, WAITS, Call, Fencing, Wire
+from kv_client._link import Link
+from kv_client._pending import Pending
+from kv_protocol.errors import CallCancelled, InvalidArgument, KvError
+
+__all__ = ["Batch"]
+
+T = TypeVar("T")
+
+
+class Member(Call):
+    """One call of a batch."""
+
+    __slots__ = ("batch",)
+
+    batch: "Batch"
+
+    def wake(self) -> None:
+        self.batch.answered()
+
+
+class Batch(BatchCommands):
+    """The calls of one batch. Leave the block by an exception, and nothing is sent."""
+
+    def __init__(self, link: Link, namespace: Wire | None) -> None:
+        self._link = link
+        self._namespace = namespace
+        self._members: list[Member] = []
+        self._open = False
+        self._awaited = 0
+        self._task: Task | None = None
+        self._raise_cancel: RaiseCancelT | None = None
+
+    def _add(
+        self,
+        word: str,
+        args: tuple[object, ...],
+        options: dict[str, object] | None,
+        kind: int,
+        decode: Callable[[Any], T],
+        fence: Fencing | None = None,
+    ) -> Pending[T]:
+        if not self._open:
+            raise RuntimeError("use a batch inside its `async with` block")
+        if kind & WAITS:
+            raise InvalidArgument(f"{word} may wait; it cannot be part of a batch")
+        call = Member(word, args, options, kind, namespace=self._namespace, fence=fence, deadline=inf, latest=inf)
+        call.batch = self
+        self._members.append(call)
+        return Pending(call, decode)
+
+    async def __aenter__(self) -> Self:
+        self._link.check_run()
+        if self._open or self._members:
+            raise RuntimeError("a batch is used once")
+        self._open = True
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open = False
+        if error is not None:
+            return
+        link = self._link
+        link.check_run()
+        limit = link.now() + link.timeout
+        members = self._members
+        sent = 0
+        await checkpoint()
+        while sent < len(members):
+            if link.crowd or link.calls.crowded:
+                await link.make_room("a batch", limit)
+            part = members[sent : sent + max(1, link.calls.room)]
+            sent += len(part)
+            await self._exchange(part, limit)
+
+    async def _exchange(self, members: list[Member], limit: float) -> None:
+        link = self._link
+        now = link.now()
+        latest = link.latest(trio.current_effective_deadline(), limit, READ)
+        for call in members:
+            call.deadline, call.latest = limit, latest
+            try:
+                link.session.start(call, now)
+            except KvError as error:
+                call.state, call.error = DONE, error
+        self._awaited = sum(call.state != DONE for call in members)
+        link.poke(limit)
+        link.flush_at_once()
+        if self._awaited:
+            self._task = current_task()
+            await wait_task_rescheduled(lambda raise_cancel: self._abort(members, raise_cancel))
+            if self._raise_cancel is not None:
+                self._raise_cancel()
+
+    def answered(self) -> None:
+        """One more call is done."""
+        self._awaited -= 1
+        if not self._awaited and self._task is not None:
+            task, self._task = self._task, None
+            reschedule(task)
+
+    def _abort(self, members: list[Member], raise_cancel: RaiseCancelT) -> Abort:
+        """Leave what may be left; calls that take something are waited for, so that what they took is in their
+        results.
+        """
+        for call in members:
+            if call.state != DONE and self._link.leave(call):
+                call.error = CallCancelled(f"{call.word}: its batch was cancelled")
+                self._awaited -= 1
+        if not self._awaited:
+            return Abort.SUCCEEDED
+        self._raise_cancel = raise_cancel
+        return Abort.FAILED

@@ -1,0 +1,69 @@
+"""Between a caller's Python and the wire: names, values, durations, times, entries. What the generated commands are
+made of.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from math import ceil, isfinite
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from kv_protocol.errors import InvalidArgument, ProtocolError
+from kv_protocol.names import text
+from kv_protocol.names import wire as name
+from kv_protocol.values import Value, decode, encode
+
+__all__ = ["Entry", "decode", "decode_number", "duration_ms", "encode", "entry", "name", "text", "time_ms"]
+
+V = TypeVar("V")
+
+
+class Entry(NamedTuple, Generic[V]):
+    """A value with what the store knows of it."""
+
+    value: V
+    version: int
+    ttl: float | None
+    """Seconds until the entry expires; None if it does not."""
+
+
+def duration_ms(span: float | timedelta) -> int:
+    """Return *span*, seconds or a timedelta, in whole milliseconds; what is left over counts as one more."""
+    seconds = span.total_seconds() if isinstance(span, timedelta) else span
+    if type(seconds) not in (float, int):
+        raise InvalidArgument(f"a duration must be seconds or a timedelta, not {type(span).__name__}")
+    if not isfinite(seconds) or seconds < 0:
+        raise InvalidArgument(f"a duration must be a finite number of seconds from 0, not {span!r}")
+    return ceil(round(seconds * 1000, 3))
+
+
+def time_ms(moment: datetime | float) -> int:
+    """Return *moment*, an aware datetime or seconds since 1970, in whole milliseconds since 1970."""
+    if isinstance(moment, datetime):
+        if moment.tzinfo is None:
+            raise InvalidArgument("a time must have a time zone: say datetime.now(UTC)")
+        moment = moment.timestamp()
+    if type(moment) not in (float, int):
+        raise InvalidArgument(f"a time must be an aware datetime or seconds, not {type(moment).__name__}")
+    if not isfinite(moment):
+        raise InvalidArgument(f"a time must be finite, not {moment!r}")
+    return round(moment * 1000)
+
+
+def decode_number(blob: bytes) -> int | float | Decimal:
+    """Return the number in *blob*."""
+    value = decode(blob)
+    if type(value) not in (int, float, Decimal):
+        raise ProtocolError(f"a number was expected, not {type(value).__name__}")
+    return value  # type: ignore[return-value]
+
+
+def entry(reply: Sequence[Any] | None) -> Entry[Value] | None:
+    """Return the entry in *reply*, None if there is none."""
+    if reply is None:
+        return None
+    try:
+        blob, version, ttl = reply
+    except (TypeError, ValueError):
+        raise ProtocolError("an entry of another form") from None
+    return Entry(None if blob is None else decode(blob), version, None if ttl is None else ttl / 1000)

@@ -1,0 +1,115 @@
+"""How connections come to be: dialling, HELLO, backoff, and the tasks that live as long as one connection."""
+
+import random
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import trio
+
+from kv_client._core.address import Address
+from kv_client._core.backoff import Backoff
+from kv_client._core.session import Session
+from kv_client._link import RECEIVE, Link
+from kv_protocol.errors import CommandError, ConnectionLost, KvError, UnsupportedVersion
+
+__all__ = ["Dial", "Lifeline", "dialler"]
+
+Dial = Callable[[], Awaitable[socket.socket]]
+"""Makes a connected, non-blocking socket."""
+
+
+def dialler(address: Address) -> Dial:
+    """Return what connects to *address*. Names are looked up anew each time."""
+
+    async def dial() -> socket.socket:
+        if address.path:
+            stream = await trio.open_unix_socket(address.path)
+        else:
+            stream = await trio.open_tcp_stream(address.host, address.port)
+        connection = socket.socket(fileno=stream.socket.detach())
+        connection.setblocking(False)
+        if not address.path:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
+
+    return dial
+
+
+class Lifeline:
+    """Keeps one link connected until it is cancelled, or the server says that there is no point in trying."""
+
+    def __init__(self, link: Link, dial: Dial, connect_timeout: float) -> None:
+        self.opened = trio.Event()
+        self._link = link
+        self._session: Session = link.session
+        self._dial = dial
+        self._connect_timeout = connect_timeout
+        self._backoff = Backoff(random.Random())
+
+    async def run(self) -> None:
+        """The background of a client."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._link.keep_time)
+            while self._session.closed is None:
+                await trio.sleep(self._backoff.next_delay())
+                connection = await self._connect()
+                if connection is not None:
+                    await self._serve(connection)
+                    self._backoff.lost(trio.current_time())
+            nursery.cancel_scope.cancel()
+
+    async def _connect(self) -> socket.socket | None:
+        """One try; a greeted connection, or None."""
+        trouble: BaseException
+        try:
+            with trio.fail_after(self._connect_timeout):
+                connection = await self._dial()
+                try:
+                    await self._greet(connection)
+                except BaseException:
+                    connection.close()
+                    raise
+            return connection
+        except trio.TooSlowError:
+            trouble = TimeoutError(f"no answer within {self._connect_timeout:g} s")
+        except OSError as error:
+            trouble = _innermost(error)
+        except KvError as error:
+            if isinstance(error, CommandError | UnsupportedVersion):
+                self._link.close(error)
+                self.opened.set()
+                return None
+            trouble = error
+        tries = self._backoff.tries
+        self._session.connection_lost(
+            ConnectionLost(f"not connected after {tries} {'try' if tries == 1 else 'tries'}; the last: {trouble}")
+        )
+        return None
+
+    async def _greet(self, connection: socket.socket) -> None:
+        connection.send(self._session.connection_made(trio.current_time()))  # on a new connection it fits
+        while not self._session.ready:
+            await trio.lowlevel.wait_readable(connection)
+            with suppress(BlockingIOError):
+                data = connection.recv(RECEIVE)
+                if not data:
+                    raise ConnectionError("the server closed the connection before it answered HELLO")
+                self._session.receive_data(data, trio.current_time())
+
+    async def _serve(self, connection: socket.socket) -> None:
+        """Run the tasks of *connection* until it has ended."""
+        self._backoff.opened(trio.current_time())
+        async with trio.open_nursery() as nursery:
+            self._link.attach(connection, nursery.cancel_scope.cancel)
+            self.opened.set()
+            nursery.start_soon(self._link.read)
+            nursery.start_soon(self._link.write)
+
+
+def _innermost(error: OSError) -> BaseException:
+    """The reason behind trio's summary of several addresses that were tried."""
+    cause: BaseException = error.__cause__ or error
+    while isinstance(cause, BaseExceptionGroup):
+        cause = cause.exceptions[-1]
+    return cause

@@ -1,0 +1,98 @@
+"""Watches: the changes of some keys, in order, as an async iterator; over reconnections with a gap rather than in
+silence.
+"""
+
+from types import TracebackType
+from typing import Any, Self
+
+import trio
+from trio.lowlevel import Abort, RaiseCancelT, Task, checkpoint, current_task, reschedule, wait_task_rescheduled
+
+from kv_client._core.call import DONE, Wire
+from kv_client._core.subscription import Subscription
+from kv_client._link import Link
+from kv_protocol.types import Change
+
+__all__ = ["Watch"]
+
+
+class WatchCall(Subscription):
+    """A subscription that one task iterates over."""
+
+    __slots__ = ("task",)
+
+    task: Task | None
+
+    def arrived(self) -> None:
+        if self.task is not None:
+            task, self.task = self.task, None
+            reschedule(task)
+
+
+class Watch:
+    """The changes of *keys*, and of all keys that begin with *prefix*, from the moment the `async with` block begins.
+
+    After a lost connection the watch goes on; where changes may have been missed it tells a change of kind `gap`,
+    whose value is the revision up to which nothing was. `revision` is the newest one everything is known up to.
+    """
+
+    def __init__(self, link: Link, keys: tuple[str, ...], prefix: str | None, namespace: Wire | None) -> None:
+        self._link = link
+        self._call = WatchCall(keys, prefix, namespace=namespace)
+        self._call.task = None
+
+    @property
+    def revision(self) -> int:
+        return self._call.revision
+
+    async def __aenter__(self) -> Self:
+        link, call = self._link, self._call
+        link.check_run()
+        if call.opened or call.state == DONE:
+            raise RuntimeError("a watch is used once")
+        await checkpoint()
+        call.open_by(link.now() + link.timeout)
+        link.post(call)
+        try:
+            while call.error is None and not call.opened:
+                await self._next_arrival()
+        except BaseException:
+            link.leave(call)
+            raise
+        if call.error is not None:
+            raise call.error
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._link.leave(self._call)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Change[Any]:
+        call = self._call
+        if len(call):
+            await checkpoint()
+        while not len(call):
+            if call.error is not None:
+                raise call.error
+            if call.state == DONE or not call.opened:
+                raise RuntimeError("use a watch inside its `async with` block")
+            await self._next_arrival()
+        change = call.take()
+        credit = call.due_credit()
+        if credit:
+            self._link.grant(call, credit)
+        return change
+
+    async def _next_arrival(self) -> None:
+        if self._call.task is not None:
+            raise trio.BusyResourceError("another task iterates over this watch already")
+        self._call.task = current_task()
+        await wait_task_rescheduled(self._forget)
+
+    def _forget(self, _: RaiseCancelT) -> Abort:
+        self._call.task = None
+        return Abort.SUCCEEDED

@@ -1,0 +1,102 @@
+"""One server as a process: its ready line, its signals, its garbage collector, its end."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import resource
+import signal
+import sys
+from collections.abc import AsyncIterator
+from typing import Final
+
+import trio
+
+from kv_server import __version__
+from kv_server.app.config import Config
+from kv_server.app.wiring import serve
+from kv_server.net.listen import CannotListen
+from kv_server.net.server import Server
+
+__all__ = ["run"]
+
+_SPARE_DESCRIPTORS: Final = 64  # for listeners, logs and what the runtime needs
+
+log = logging.getLogger("kv.process")
+
+
+def run(config: Config) -> int:
+    """Serve until a signal ends it; the exit status."""
+    _raise_descriptor_limit(config.max_connections)
+    try:
+        return trio.run(_main, config)
+    except* CannotListen as group:
+        error = group.exceptions[0]
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        sys.stderr.write(f"kv-server: {error}\n")
+    return 2
+
+
+async def _main(config: Config) -> int:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with trio.open_nursery() as nursery:
+            server: Server = await nursery.start(serve, config)
+            _settle_garbage()
+            _say_ready(server, config)
+            status = await _until_signalled(server, signals, config.drain_timeout / 1000)
+            nursery.cancel_scope.cancel()
+    return status
+
+
+async def _until_signalled(server: Server, signals: AsyncIterator[int], drain_timeout_s: float) -> int:
+    """Drain at the first signal; at the second, stop."""
+    number = await anext(signals)
+    log.info("signal %s", signal.Signals(number).name)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_drain, server, drain_timeout_s, nursery.cancel_scope)
+        number = await anext(signals)
+        log.warning("second signal %s: stopping at once", signal.Signals(number).name)
+        nursery.cancel_scope.cancel()
+        return 128 + number
+    return 0
+
+
+async def _drain(server: Server, timeout_s: float, scope: trio.CancelScope) -> None:
+    await server.drain(timeout_s)
+    scope.cancel()
+
+
+def _say_ready(server: Server, config: Config) -> None:
+    """Print the one line that says where the server listens. Nobody has to be there to read it."""
+    places = ", ".join(map(str, server.addresses))
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.write(f"kv-server {__version__} ready on {places} ({config.shards} shards, memory only)\n")
+        sys.stdout.flush()
+    if any(address.public for address in config.bind):
+        log.warning("other machines can reach this server and nobody has to log in bind=%s", places)
+
+
+def _settle_garbage() -> None:
+    """Take what was imported out of the collector's sight, and let it look at the rest more rarely.
+
+    Calls leave no cycles behind, so most collections find nothing; what they cost grows with the objects that they walk
+    over, and a full one would walk over every entry of the store.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 100)
+
+
+def _raise_descriptor_limit(connections: int) -> None:
+    """Let the process have a descriptor for every connection, as far as the system allows."""
+    wanted = connections + _SPARE_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
+    if most < wanted:
+        log.warning("too few descriptors for max_connections limit=%d wanted=%d", most, wanted)

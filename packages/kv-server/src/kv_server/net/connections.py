@@ -1,0 +1,310 @@
+"""All connections: reading, sending, and how each of them ends. Knows rounds of the loop, not when they happen.
+
+A connection ends in steps, so that its last words arrive: the engine forgets it, its output leaves, its sending side is
+shut, what the peer still sends is thrown away until the peer closes too. Every step has a time limit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+import trio
+from attrs import define, frozen
+
+from kv_protocol.errors import KvError, ProtocolError, ShuttingDown, TooManyConnections
+from kv_protocol.limits import MAX_CONNECTIONS
+from kv_server.net.doors import Doors, open_door
+from kv_server.net.peer import Peer, prepare_socket
+from kv_server.net.readiness import READ, TROUBLE, WRITE, Readiness
+from kv_server.surfaces.native import HIGH_WATER
+from kv_server.surfaces.trace import trace_of
+
+__all__ = ["Connections", "Counters", "NetLimits"]
+
+_CHUNK: Final = 64 * 1024
+_LINGER_MS: Final = 2_000  # how long a peer may take to close after we have
+_LAST_OUTPUT_MS: Final = 30_000  # how long it may take to read its last answers
+_MOST_REFUSED: Final = 64  # connections beyond the limit that are told so at the same time
+
+log = logging.getLogger("kv.net")
+
+
+@frozen
+class NetLimits:
+    """Times in milliseconds; an idle time of 0 is no limit."""
+
+    connections: int = MAX_CONNECTIONS
+    hello_ms: int = 30_000
+    frame_ms: int = 300_000
+    idle_ms: int = 0
+
+
+@define
+class Counters:
+    """What happened since the start."""
+
+    accepted: int = 0
+    refused: int = 0
+    overflowed: int = 0
+    timed_out: int = 0
+    accept_pauses: int = 0
+    bytes_received: int = 0
+    bytes_sent: int = 0
+
+
+class Connections:
+    """The table of peers by descriptor. `dirty` ones may have output, `stalled` ones have input that waits inside."""
+
+    def __init__(self, readiness: Readiness, doors: Doors, limits: NetLimits) -> None:
+        self.limits = limits
+        self.counters = Counters()
+        self.peers: dict[int, Peer] = {}
+        self.admitted = 0
+        self.dirty: dict[Peer, None] = {}
+        self.stalled: dict[Peer, None] = {}
+        self.elapsed_ms = 0
+        self.on_drop: Callable[[], None] | None = None
+        self._readiness = readiness
+        self._doors = doors
+        self._change = trio.Event()
+
+    # ---- beginning
+    def admit(self, sock: socket.socket, address: str) -> None:
+        """Take in a socket that was accepted; beyond the limit, only to say so."""
+        full = self.admitted >= self.limits.connections
+        if full:
+            self.counters.refused += 1
+            if len(self.peers) - self.admitted >= _MOST_REFUSED:
+                sock.close()
+                return
+        prepare_socket(sock)
+        peer = Peer(sock, sock.fileno(), address, self.elapsed_ms, self.elapsed_ms)
+        if full:
+            most = self.limits.connections
+            peer.refusal = TooManyConnections(f"the server has as many connections as it may ({most})", {"limit": most})
+            peer.ends_ms = self.elapsed_ms + _LINGER_MS
+        else:
+            self.admitted += 1
+            self.counters.accepted += 1
+        self.peers[peer.fd] = peer
+        self._readiness.watch(peer.fd, READ)
+
+    # ---- one round
+    def receive(self, fd: int, bits: int) -> None:
+        """Read from a descriptor that is ready and run what came; or note that it can be written to."""
+        peer = self.peers.get(fd)
+        if peer is None:
+            return
+        if bits & WRITE or not peer.wants & READ:
+            self.dirty[peer] = None
+        surface = peer.surface
+        if not (bits & (READ | TROUBLE) and peer.wants & READ) or (surface is not None and surface.stalled):
+            return
+        try:
+            data = peer.socket.recv(_CHUNK)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            self.drop(peer)
+            return
+        if peer.half_closed or not data:
+            if not data:
+                self._hang_up(peer)
+            return
+        self.counters.bytes_received += len(data)
+        peer.active_ms = self.elapsed_ms
+        try:
+            if surface is None:
+                surface = peer.surface = open_door(self._doors, data[0], partial(self.wake, peer))
+                if peer.refusal is not None:
+                    surface.refuse(peer.refusal)
+            surface.receive_data(data)
+        except Exception as error:
+            self._bug(peer, error)
+        else:
+            self.dirty[peer] = None
+
+    def resume_one(self) -> None:
+        """Let the connection whose input has waited longest go on."""
+        peer = next(iter(self.stalled))
+        del self.stalled[peer]
+        assert peer.surface is not None
+        try:
+            peer.surface.resume()
+        except Exception as error:
+            self._bug(peer, error)
+        else:
+            self.dirty[peer] = None
+
+    def flush(self) -> None:
+        """Send once to every connection that has output."""
+        while self.dirty:
+            dirty, self.dirty = self.dirty, {}
+            for peer in dirty:
+                self._send(peer)
+
+    def wake(self, peer: Peer) -> None:
+        """*peer* has output that no input of its own caused."""
+        if not peer.half_closed and self.peers.get(peer.fd) is peer:
+            self.dirty[peer] = None
+
+    def _send(self, peer: Peer) -> None:
+        surface = peer.surface
+        if surface is None:
+            return
+        data = surface.data_to_send() if peer.rest is None else peer.rest
+        if data:
+            try:
+                sent = peer.socket.send(data)
+            except (BlockingIOError, InterruptedError):
+                sent = 0
+            except OSError:
+                self.drop(peer)
+                return
+            self.counters.bytes_sent += sent
+            peer.rest = None if sent == len(data) else memoryview(data)[sent:]
+        if peer.rest is not None or surface.held or surface.stalled or surface.closing or peer.wants != READ:
+            self._settle(peer)
+
+    def _settle(self, peer: Peer) -> None:
+        """Decide what *peer* is watched for, or how it goes on ending."""
+        surface = peer.surface
+        assert surface is not None
+        if surface.overflowed:
+            self.counters.overflowed += 1
+            log.warning("closing a connection that does not read address=%s unsent=%d", peer.address, peer.unsent)
+            self.drop(peer)
+            return
+        if surface.closing and not peer.left:
+            self._leave(peer)
+        unsent = peer.unsent
+        if surface.closing and not unsent:
+            self._half_close(peer)
+            return
+        wants = READ if unsent <= HIGH_WATER and not surface.closing else 0
+        if surface.stalled and wants:
+            self.stalled[peer] = None
+        if unsent:
+            wants |= WRITE
+        if wants != peer.wants:
+            peer.wants = wants
+            self._readiness.watch(peer.fd, wants)
+
+    # ---- ending
+    def refuse(self, peer: Peer, error: KvError) -> None:
+        """End *peer* because of *error*."""
+        if peer.surface is None:
+            self.drop(peer)
+        else:
+            peer.surface.refuse(error)
+            self.dirty[peer] = None
+
+    def drop(self, peer: Peer) -> None:
+        """Close *peer* now."""
+        if self.peers.pop(peer.fd, None) is None:
+            return
+        self.dirty.pop(peer, None)
+        self.stalled.pop(peer, None)
+        if peer.refusal is None:
+            self.admitted -= 1
+        if peer.surface is not None and not peer.left:
+            peer.left = True
+            peer.surface.leave()
+        self._readiness.forget(peer.fd)
+        peer.socket.close()
+        self._changed()
+        if self.on_drop is not None:
+            self.on_drop()
+
+    def _hang_up(self, peer: Peer) -> None:
+        """The peer sends nothing more. It may still read what it is owed."""
+        if peer.surface is None or peer.half_closed:
+            self.drop(peer)
+        else:
+            self._leave(peer)
+            self.dirty[peer] = None
+
+    def _leave(self, peer: Peer) -> None:
+        peer.left = True
+        peer.ends_ms = self.elapsed_ms + _LAST_OUTPUT_MS
+        assert peer.surface is not None
+        peer.surface.leave()
+
+    def _half_close(self, peer: Peer) -> None:
+        if peer.half_closed:
+            return
+        peer.half_closed = True
+        peer.ends_ms = self.elapsed_ms + _LINGER_MS
+        with contextlib.suppress(OSError):
+            peer.socket.shutdown(socket.SHUT_WR)
+        peer.wants = READ
+        self._readiness.watch(peer.fd, READ)
+        self._changed()
+
+    def _bug(self, peer: Peer, error: Exception) -> None:
+        log.error("a connection failed address=%s trace=%r", peer.address, trace_of(error))
+        self.drop(peer)
+
+    def sweep(self) -> None:
+        """End what has taken too long. Called about once a second."""
+        elapsed_ms, limits = self.elapsed_ms, self.limits
+        for peer in list(self.peers.values()):
+            surface = peer.surface
+            if peer.ends_ms is not None:
+                if elapsed_ms >= peer.ends_ms:
+                    self.drop(peer)
+            elif surface is None or surface.session is None:
+                if elapsed_ms - peer.opened_ms >= limits.hello_ms:
+                    self._time_out(peer, "no HELLO came in time")
+            elif surface.halfway and not surface.stalled:
+                if peer.begun_calls != surface.calls:
+                    peer.begun_calls, peer.begun_ms = surface.calls, elapsed_ms
+                elif elapsed_ms - peer.begun_ms >= limits.frame_ms:
+                    self._time_out(peer, "the rest of a frame did not come in time")
+            elif limits.idle_ms and not surface.session.waiting and elapsed_ms - peer.active_ms >= limits.idle_ms:
+                self._time_out(peer, "the connection was idle for too long")
+
+    def _time_out(self, peer: Peer, reason: str) -> None:
+        self.counters.timed_out += 1
+        self.refuse(peer, ProtocolError(reason))
+
+    # ---- all of them
+    def go_away(self) -> None:
+        """Tell everybody that the server is about to stop; drop those that have not even begun."""
+        error = ShuttingDown("the server is shutting down")
+        for peer in list(self.peers.values()):
+            if peer.surface is None:
+                self.drop(peer)
+            else:
+                peer.surface.go_away(error)
+                self.dirty[peer] = None
+
+    def leave_all(self) -> None:
+        """Take no more calls; what was answered is still sent."""
+        for peer in list(self.peers.values()):
+            if peer.surface is not None and not peer.left:
+                self._leave(peer)
+                self.dirty[peer] = None
+
+    def drop_all(self) -> None:
+        for peer in list(self.peers.values()):
+            self.drop(peer)
+
+    async def wait_sent(self) -> None:
+        """Wait until no connection is owed output."""
+        while any(not peer.half_closed for peer in self.peers.values()):
+            await self._change.wait()
+
+    async def wait_gone(self) -> None:
+        """Wait until there is no connection."""
+        while self.peers:
+            await self._change.wait()
+
+    def _changed(self) -> None:
+        self._change.set()
+        self._change = trio.Event()

@@ -1,0 +1,140 @@
+"""The loop: rounds of read, run and send, bounded by time; and the alarm for what falls due.
+
+One round sets the engine's clocks, reads and runs what is ready, and then sends once to each connection with output.
+Sending is a step of its own behind a gate, so that answers can be held until what they tell is durable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import Final
+
+import trio
+from attrs import define
+
+from kv_server.engine.engine import Engine
+from kv_server.net.accept import Acceptor
+from kv_server.net.clock import Clock
+from kv_server.net.connections import Connections
+from kv_server.net.readiness import Readiness
+
+__all__ = ["Loop", "Pulse"]
+
+_BUDGET_S: Final = 0.002  # how long the loop keeps other tasks of the process waiting
+_SWEEP_MS: Final = 1_000
+
+
+@define
+class Pulse:
+    """How late the alarm rang, in milliseconds, and how many rounds there were."""
+
+    rounds: int = 0
+    lag_ms: float = 0.0
+    """A moving average."""
+    longest_lag_ms: float = 0.0
+
+    def note(self, late_ms: float) -> None:
+        self.lag_ms += (late_ms - self.lag_ms) / 8
+        self.longest_lag_ms = max(self.longest_lag_ms, late_ms)
+
+
+class Loop:
+    """Drives *engine* with what *connections* bring. *may_send* is the gate before every send."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Clock,
+        readiness: Readiness,
+        connections: Connections,
+        acceptor: Acceptor,
+        may_send: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self.pulse = Pulse()
+        self._engine = engine
+        self._clock = clock
+        self._readiness = readiness
+        self._connections = connections
+        self._acceptor = acceptor
+        self._may_send = may_send
+        self._alarm = trio.CancelScope()
+        self._alarm_ms = 0
+        self._sweep_ms = 0
+        self._more = False
+        self.set_clocks()
+
+    async def serve(self) -> None:
+        """Run rounds for ever."""
+        readiness, connections = self._readiness, self._connections
+        while True:
+            await readiness.wait()
+            until = perf_counter() + _BUDGET_S
+            events = readiness.poll()
+            while events or connections.stalled:
+                events = self.round(events, until)
+                if perf_counter() >= until:
+                    await trio.lowlevel.cancel_shielded_checkpoint()
+                    until = perf_counter() + _BUDGET_S
+                events = events or readiness.poll()
+
+    def round(self, events: list[tuple[int, int]], until: float) -> list[tuple[int, int]]:
+        """Serve *events* while there is time; return those that are left."""
+        self.pulse.rounds += 1
+        self.set_clocks()
+        connections, listeners = self._connections, self._acceptor.listeners
+        if connections.stalled:
+            connections.resume_one()
+        done = 0
+        for fd, bits in events:
+            done += 1
+            if fd in listeners:
+                self._acceptor.accept(fd)
+            else:
+                connections.receive(fd, bits)
+            if perf_counter() >= until:
+                break
+        while connections.stalled and perf_counter() < until:
+            connections.resume_one()
+        self.send()
+        self._set_alarm()
+        return events[done:]
+
+    def set_clocks(self) -> None:
+        """Tell the engine what time it is, and let it do a slice of what is due."""
+        now_ms, elapsed_ms = self._clock.read()
+        self._connections.elapsed_ms = elapsed_ms
+        self._more = self._engine.advance(now_ms, elapsed_ms)
+
+    def send(self) -> None:
+        """Send all there is, if the gate is open. Who opens a gate that was closed calls this."""
+        if self._may_send():
+            self._connections.flush()
+
+    async def keep_time(self) -> None:
+        """Ring when something falls due, and sweep once a second."""
+        while True:
+            due_ms, elapsed_ms = self._next_due_ms(), self._clock.read()[1]
+            self._alarm_ms = due_ms
+            with trio.CancelScope(deadline=trio.current_time() + max(0, due_ms - elapsed_ms) / 1000) as self._alarm:
+                await trio.sleep_forever()
+            self.pulse.note((trio.current_time() - self._alarm.deadline) * 1000)
+            self.set_clocks()
+            if self._connections.elapsed_ms >= self._sweep_ms:
+                self._sweep_ms = self._connections.elapsed_ms + _SWEEP_MS
+                self._connections.sweep()
+                self._acceptor.open()
+            self.send()
+
+    def _next_due_ms(self) -> int:
+        if self._more:
+            return self._connections.elapsed_ms
+        due_ms = self._engine.next_due_ms()
+        return self._sweep_ms if due_ms is None else min(due_ms, self._sweep_ms)
+
+    def _set_alarm(self) -> None:
+        """Ring earlier if a call of this round made something due earlier."""
+        due_ms = self._next_due_ms()
+        if due_ms < self._alarm_ms:
+            self._alarm_ms = due_ms
+            self._alarm.deadline = trio.current_time() + max(0, due_ms - self._clock.read()[1]) / 1000

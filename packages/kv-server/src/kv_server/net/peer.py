@@ -1,0 +1,65 @@
+"""One accepted connection: its socket, its surface, and what the kernel did not take yet."""
+
+from __future__ import annotations
+
+import socket
+from typing import Final
+
+from attrs import define
+
+from kv_protocol.errors import KvError
+from kv_server.net.doors import Surface
+from kv_server.net.readiness import READ
+
+__all__ = ["Peer", "prepare_socket"]
+
+KEEPALIVE_IDLE_S: Final = 30  # a peer that has vanished is noticed 45 s after its last sign
+KEEPALIVE_INTERVAL_S: Final = 5
+KEEPALIVE_PROBES: Final = 3
+
+
+@define(eq=False)
+class Peer:
+    """Times are milliseconds of the elapsed clock."""
+
+    socket: socket.socket
+    fd: int
+    address: str
+    opened_ms: int
+    active_ms: int
+    refusal: KvError | None = None
+    """Why it is turned away as soon as it has said which protocol it speaks."""
+    surface: Surface | None = None
+    wants: int = READ
+    rest: memoryview | None = None
+    """Output that was taken from the surface and that the kernel had no room for."""
+    left: bool = False
+    """The engine knows that it is over."""
+    half_closed: bool = False
+    ends_ms: int | None = None
+    """It is dropped then, whatever it is still owed."""
+    begun_ms: int = 0
+    begun_calls: int = -1
+    """When an unfinished frame was first seen, and after how many calls."""
+
+    @property
+    def unsent(self) -> int:
+        """Bytes of output that have not left."""
+        held = 0 if self.surface is None else self.surface.held
+        return held if self.rest is None else held + len(self.rest)
+
+
+def prepare_socket(sock: socket.socket) -> None:
+    """Set what every connection wants: no blocking, no delay, and to learn when the other side is gone."""
+    sock.setblocking(False)
+    if sock.family == socket.AF_UNIX:
+        return
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (
+        ("TCP_KEEPIDLE", KEEPALIVE_IDLE_S),
+        ("TCP_KEEPINTVL", KEEPALIVE_INTERVAL_S),
+        ("TCP_KEEPCNT", KEEPALIVE_PROBES),
+    ):
+        if hasattr(socket, option):
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)

@@ -1,0 +1,340 @@
+"""An engine in a test's hands: clocks that only the test moves, clients whose outboxes remember, calls in wire form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from random import Random
+from typing import Any, NamedTuple
+
+from msgpack import packb, unpackb
+
+from kv_protocol.messages import NAMESPACE
+from kv_protocol.values import decode, encode
+from kv_server.commands import CATALOG
+from kv_server.engine.commit import Commit
+from kv_server.engine.engine import PARKED, Engine, Limits, Start
+from kv_server.engine.session import Session
+from kv_server.engine.tx import Tx
+from kv_server.model.lock import Lock
+from kv_server.model.store import Store
+from kv_server.model.table import ENTRY_BYTES
+from kv_server.spec.catalog import Catalog
+from kv_server.spec.command import Command, Flag
+from kv_server.spec.reply import Form, FormKind
+from kv_server.spec.signature import Block, Element, Param
+
+NOW_MS = 1_800_000_000_000
+ELAPSED_MS = 1_000_000
+SHARDS = 8
+SEED = b"seed of the tests"
+
+
+class Outbox:
+    """Remembers what the engine said to one connection, in order."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[Any, ...]] = []
+
+    def deliver(self, request_id: int, command: Command, reply: object) -> None:
+        self.heard.append(("deliver", request_id, reply))
+
+    def fail(self, request_id: int, error: Exception) -> None:
+        self.heard.append(("fail", request_id, error))
+
+    def event(self, request_id: int, event: Any) -> None:
+        self.heard.append(("event", request_id, event))
+
+    def push(self, kind: str, *fields: object) -> None:
+        self.heard.append(("push", kind, fields))
+
+    def close(self, error: Exception) -> None:
+        self.heard.append(("close", error))
+
+    def take(self, kind: str) -> list[tuple[Any, ...]]:
+        """What was heard of *kind*, forgotten from here on."""
+        found = [said for said in self.heard if said[0] == kind]
+        self.heard = [said for said in self.heard if said[0] != kind]
+        return found
+
+    def events(self) -> list[Any]:
+        return [event for _, _, event in self.take("event")]
+
+    def errors(self) -> dict[int, str]:
+        """Request id -> code of the error it ended with."""
+        return {request_id: error.code for _, request_id, error in self.take("fail")}
+
+
+class Client:
+    """A session with its connection."""
+
+    def __init__(self, rig: Rig, session: Session, outbox: Outbox, resumed: bool) -> None:
+        self.rig = rig
+        self.session = session
+        self.outbox = outbox
+        self.resumed = resumed
+
+    def call(self, word: str, *args: Any, **options: Any) -> Any:
+        """Call *word* with Python values; the reply in Python values, or PARKED."""
+        return self.send(word, args, options)
+
+    def send(self, word: str, args: Iterable[Any] = (), options: dict[str, Any] | None = None, meta: Any = None) -> Any:
+        """As `call`, with *meta*; a parked call's id is `rig.last_id`."""
+        command = self.rig.catalog[word]
+        plain, named = wire_form(command, args, options or {})
+        return self.raw(word, plain, named, meta)
+
+    def raw(self, word: str, args: Any, options: Any = None, meta: Any = None) -> Any:
+        """Execute with arguments that are in wire form already."""
+        rig = self.rig
+        command = rig.catalog[word]
+        rig.last_id += 1
+        reply = rig.engine.execute(self.session, rig.last_id, rig.guarded(command), args, options, meta)
+        return reply if reply is PARKED else readable(command.reply, reply)
+
+    def cancel(self, request_id: int) -> bool:
+        return self.rig.engine.cancel(self.session, request_id)
+
+    def credit(self, request_id: int, count: int) -> None:
+        self.rig.engine.credit(self.session, request_id, count)
+
+    def detach(self) -> None:
+        self.rig.engine.detach(self.session, self.outbox)
+
+
+class Rig:
+    """An engine, its commits, and the clocks. *strict* makes every transaction a `StrictTx`."""
+
+    def __init__(
+        self, *, shards: int = SHARDS, limits: Limits | None = None, strict: bool = False, catalog: Catalog = CATALOG
+    ) -> None:
+        self.catalog = catalog
+        self.now_ms = NOW_MS
+        self.elapsed_ms = ELAPSED_MS
+        self.engine = Engine(catalog, start=start(), shards=shards, limits=limits)
+        self.commits: list[Commit] = []
+        self.engine.sinks.append(self.commits.append)
+        self.strict = strict
+        self.last_id = 0
+        if strict:
+            self.engine.tx.__class__ = StrictTx
+
+    @property
+    def store(self) -> Store:
+        return self.engine.store
+
+    def connect(self, client: str = "", namespace: bytes = b"0", secret: bytes | None = None) -> Client:
+        outbox = Outbox()
+        session, resumed = self.engine.open_session(outbox, client, namespace, secret)
+        return Client(self, session, outbox, resumed)
+
+    def guarded(self, command: Command) -> Any:
+        return StrictCommand(command) if self.strict else command
+
+    def advance(self, ms: int) -> bool:
+        """Let *ms* pass, then do one slice of what is due."""
+        self.now_ms += ms
+        self.elapsed_ms += ms
+        return self.engine.advance(self.now_ms, self.elapsed_ms)
+
+    def settle(self, ms: int = 0) -> int:
+        """Let *ms* pass and do all that is due; the number of slices it took."""
+        slices = 1
+        more = self.advance(ms)
+        while more:
+            more = self.advance(0)
+            slices += 1
+        return slices
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """The effects so far, in order."""
+        return [tuple(row) for commit in self.commits for row in commit.effects]
+
+
+def start() -> Start:
+    return Start(now_ms=NOW_MS, elapsed_ms=ELAPSED_MS, epoch=1, seed=SEED, dice=Random(7))
+
+
+# ---- wire form
+def through_the_wire(body: Any) -> Any:
+    """What the server unpacks of what a client packs."""
+    return unpackb(packb(body, unicode_errors="surrogateescape"), raw=True, strict_map_key=False)
+
+
+def wire_form(command: Command, args: Iterable[Any], options: dict[str, Any]) -> tuple[Any, Any]:
+    """Arguments as the server unpacks them; values and numbers are given as Python values, names as str or bytes."""
+    given = list(args)
+    params = list(command.signature.positional)
+    tail = command.signature.tail
+    if tail is not None:
+        params += [tail] * (len(given) - len(params))
+    packed = [_element(param.element, arg) for param, arg in zip(params, given, strict=False)]
+    by_name = {param.name: param for param in command.signature.options}
+    named = {word: _option(by_name[word], arg) for word, arg in options.items()}
+    plain, named = through_the_wire([packed + given[len(params) :], named])
+    return plain, named or None
+
+
+def _option(param: Param, given: Any) -> Any:
+    return [_element(param.element, each) for each in given] if param.several else _element(param.element, given)
+
+
+def _element(element: Element, given: Any) -> Any:
+    if isinstance(element, Block):
+        return [_element(part, each) for part, each in zip(element.fields.values(), given, strict=True)]
+    name = getattr(element, "name", "")
+    return encode(given) if name in ("value", "number") and given is not ABSENT else given
+
+
+ABSENT = None
+"""nil on the wire; the value None is given as `NULL`."""
+
+
+def readable(form: Form, reply: Any) -> Any:
+    """A reply of *form* in Python values: blobs decoded, records as tuples, names as bytes."""
+    match form.kind:
+        case FormKind.OPTIONAL:
+            return None if reply is None else readable_present(form.part, reply)
+        case FormKind.LIST:
+            return [readable(form.part, each) for each in reply]
+        case FormKind.MAP:
+            return {key: readable(form.part, each) for key, each in reply.items()}
+        case FormKind.RECORD | FormKind.TUPLE:
+            return tuple(readable(part, each) for part, each in zip(form.parts, reply, strict=True))
+        case FormKind.ROW if form.row is not None and form.row.name in ("value", "number"):
+            return decode(reply)
+        case _:
+            return reply
+
+
+class Present(NamedTuple):
+    """A reply that may be nothing, and is not: keeps a stored None apart from no value."""
+
+    value: Any
+
+
+def readable_present(form: Form, reply: Any) -> Any:
+    plain = readable(form, reply)
+    return Present(plain) if form.row is not None and form.row.name == "value" else plain
+
+
+# ---- what is in a store
+def facts(lock: Lock) -> tuple[Any, ...]:
+    return lock.token, lock.session, lock.owner, lock.granted_ms, lock.until_ms, lock.renewals
+
+
+def picture(store: Store) -> dict[bytes, Any]:
+    """Everything that a store holds, for comparison: entries by key, and locks."""
+    return {
+        name: (
+            {
+                key: (entry.kind, entry.value, entry.version, entry.expires_ms)
+                for table in space.live_tables()
+                for key, entry in table.items()
+            },
+            {lock: facts(held) for lock, held in space.locks.items()},
+        )
+        for name, space in store.namespaces.items()
+    }
+
+
+def kept_answers(sessions: dict[int, Session]) -> dict[int, Any]:
+    """The answers of every session, those that were too large as the revision they were applied at."""
+    return {
+        number: {seq: (getattr(reply, "revision", reply), size) for seq, (reply, size) in session.answers.items()}
+        for number, session in sessions.items()
+    }
+
+
+def recount(store: Store) -> None:
+    """Count the accounts of every table anew and compare; every deadline must be on its table's heap, and scheduled."""
+    for name, space in store.namespaces.items():
+        for table in space.live_tables():
+            assert table.bytes == sum(len(k) + len(e.value) + ENTRY_BYTES for k, e in table.items()), name
+            deadlines = {(e.expires_ms, k) for k, e in table.items() if e.expires_ms}
+            assert table.expiring == len(deadlines), name
+            assert deadlines <= set(table.deadlines), name
+            assert len(table.deadlines) <= 2 * table.expiring + 65, name
+            if deadlines:
+                first = min(table.deadlines)[0]
+                assert 0 < table.due_ms <= first, name
+                assert any(due == table.due_ms and where is table for due, _, where, _ in store.due), name
+
+
+def replayed(commits: Iterable[Commit], like: Engine) -> tuple[Tx, list[list[tuple[Any, ...]]]]:
+    """*commits* replayed into an empty store with the sessions that *like* knows; the transaction, and the rows it wrote."""
+    sessions = {
+        number: Session(number, session.secret, session.client, session.namespace, like.node)
+        for number, session in like.sessions.items()
+    }
+    tx = Tx(Store(like.store.shards, SEED), sessions, Random(0), like.limits.namespaces)
+    rows = []
+    for commit in commits:
+        tx.replay(commit)
+        rows.append(tx.effects)
+        tx.effects = []
+        tx.notices = []
+    return tx, rows
+
+
+# ---- a transaction that holds commands to what they declared
+class StrictTx(Tx):
+    """Refuses keys that the call did not declare, and changes of those that it declared only to read."""
+
+    granted: dict[bytes, Flag] | None = None
+    walked: frozenset[bytes] = frozenset()
+
+    def need(self, key: bytes, access: Flag) -> None:
+        if self.granted is not None and key not in self.walked:
+            assert key in self.granted, f"{key!r} was not declared"
+            assert access in self.granted[key], f"{key!r} was declared to be read only"
+
+    def find(self, key: bytes) -> Any:
+        self.need(key, Flag.READ)
+        return super().find(key)
+
+    def exists_in(self, namespace: bytes, key: bytes) -> bool:
+        self.need(key, Flag.READ)
+        return super().exists_in(namespace, key)
+
+    def scan(self, cursor: int, wanted: int) -> tuple[int, list[bytes]]:
+        following, keys = super().scan(cursor, wanted)
+        self.walked = frozenset(keys)
+        return following, keys
+
+    def touch(self, key: bytes) -> Any:
+        self.need(key, Flag.WRITE)
+        return super().touch(key)
+
+    def key_drop(self, key: bytes, cause: int) -> None:
+        self.need(key, Flag.WRITE)
+        super().key_drop(key, cause)
+
+    def key_move(self, key: bytes, namespace: bytes, target: bytes) -> None:
+        self.need(target, Flag.WRITE)
+        super().key_move(key, namespace, target)
+
+
+class StrictCommand:
+    """A command that tells the strict transaction what its call declares; otherwise as it was."""
+
+    def __init__(self, command: Command) -> None:
+        self.command = command
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.command, name)
+
+    def call(self, place: Any, args: Any, options: Any) -> Any:
+        if not isinstance(place, StrictTx):
+            return self.command.call(place, args, options)
+        declared: dict[bytes, Flag] = {}
+        invocation = self.command.bind_typed(args, options)
+        for key, access in self.command.keys(invocation):
+            declared[key] = declared.get(key, Flag(0)) | access | Flag.READ
+        place.granted, place.walked = declared, frozenset()
+        writes = Flag.WRITE in self.command.flags
+        before = len(place.effects)
+        try:
+            return self.command.call(place, args, options)
+        finally:
+            place.granted = None
+            assert writes or len(place.effects) == before, f"{self.command.name} is READ and changed something"

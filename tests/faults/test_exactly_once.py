@@ -1,0 +1,33 @@
+"""A write whose answer is lost is answered from memory, never run twice."""
+
+from __future__ import annotations
+
+from random import Random
+
+import kv_client
+import trio
+from processes import Server
+from proxy import one_in, proxy
+
+CALLS = 10_000
+TASKS = 50
+
+
+async def test_ten_thousand_increments_over_cut_connections_give_each_number_once(server: Server) -> None:
+    results: list[object] = []
+
+    async def count(client: kv_client.Client) -> None:
+        for _ in range(CALLS // TASKS):
+            results.append(await client.incr("counter"))
+
+    async with proxy(server.port) as between:
+        between.cut_soon = one_in(45, Random(7))
+        async with (
+            kv_client.connect(server.url("exactly-once", between.port), timeout=30) as client,
+            trio.open_nursery() as nursery,
+        ):
+            for _ in range(TASKS):
+                nursery.start_soon(count, client)
+        assert between.cuts >= 200, between.cuts
+        assert between.dropped >= 500, between.dropped
+    assert sorted(results, key=int) == list(range(1, CALLS + 1))  # type: ignore[call-overload]
