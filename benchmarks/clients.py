@@ -52,7 +52,8 @@ class Kv:
 
     async def batch(self, keys: list[str]) -> object:
         async with self._client.batch() as batch:
-            return fill(batch, keys)
+            pending = fill(batch, keys)
+        return [answer.result() for answer in pending]
 
 
 class RedisPy:
@@ -79,7 +80,8 @@ class Coredis:
 
     async def batch(self, keys: list[str]) -> object:
         async with self._client.pipeline(transaction=False) as pipeline:
-            return fill(pipeline, keys)
+            fill(pipeline, keys)
+        return pipeline.results
 
 
 class Glide:
@@ -98,7 +100,7 @@ class Glide:
         return await self._client.exec(batch, raise_on_error=True)
 
 
-def fill(batch: Any, keys: list[str]) -> list[object]:
+def fill(batch: Any, keys: list[str]) -> list[Any]:
     """Put GET and SET in turn into *batch*, which all these libraries write alike."""
     return [batch.set(key, VALUE) if place & 1 else batch.get(key) for place, key in enumerate(keys)]
 

@@ -116,7 +116,7 @@ def redis() -> Iterator[Server]:
 @contextlib.contextmanager
 def kv() -> Iterator[Server]:
     """The kv server of the installed packages."""
-    words = [sys.executable, "-m", "kv_server", "--bind", "127.0.0.1:0"]
+    words = [sys.executable, "-m", "kv_server", "--bind", "127.0.0.1:0", "--log-level", "warning"]
     with tempfile.TemporaryDirectory() as folder, started(words, SERVER, folder=folder) as process:
         assert process.stdout is not None
         line = process.stdout.readline()

@@ -161,7 +161,10 @@ def through_the_wire(body: Any) -> Any:
 
 
 def wire_form(command: Command, args: Iterable[Any], options: dict[str, Any]) -> tuple[Any, Any]:
-    """Arguments as the server unpacks them; values and numbers are given as Python values, names as str or bytes."""
+    """Arguments as the server unpacks them; values and numbers are given as Python values, names as str or bytes.
+
+    An option that is None is left out.
+    """
     given = list(args)
     params = list(command.signature.positional)
     tail = command.signature.tail
@@ -169,7 +172,7 @@ def wire_form(command: Command, args: Iterable[Any], options: dict[str, Any]) ->
         params += [tail] * (len(given) - len(params))
     packed = [_element(param.element, arg) for param, arg in zip(params, given, strict=False)]
     by_name = {param.name: param for param in command.signature.options}
-    named = {word: _option(by_name[word], arg) for word, arg in options.items()}
+    named = {word: _option(by_name[word], arg) for word, arg in options.items() if arg is not None}
     plain, named = through_the_wire([packed + given[len(params) :], named])
     return plain, named or None
 
@@ -182,11 +185,7 @@ def _element(element: Element, given: Any) -> Any:
     if isinstance(element, Block):
         return [_element(part, each) for part, each in zip(element.fields.values(), given, strict=True)]
     name = getattr(element, "name", "")
-    return encode(given) if name in ("value", "number") and given is not ABSENT else given
-
-
-ABSENT = None
-"""nil on the wire; the value None is given as `NULL`."""
+    return encode(given) if name in ("value", "number") else given
 
 
 def readable(form: Form, reply: Any) -> Any:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from processes import Server
+from tests.faults.processes import Server
 
 
 @pytest.fixture(scope="module")

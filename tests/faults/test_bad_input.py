@@ -9,7 +9,7 @@ import kv_client
 import msgpack
 import psutil
 import trio
-from processes import Server
+from tests.faults.processes import Server
 
 CONNECTIONS = 1_500
 GROWTH = 64 * 1024 * 1024

@@ -6,8 +6,8 @@ from random import Random
 
 import kv_client
 import trio
-from processes import Server
-from proxy import Proxy, proxy
+from tests.faults.processes import Server
+from tests.faults.proxy import Proxy, proxy
 
 ROUNDS = 100
 CALLS = 100

@@ -6,8 +6,8 @@ from random import Random
 
 import kv_client
 import trio
-from processes import Server
-from proxy import one_in, proxy
+from tests.faults.processes import Server
+from tests.faults.proxy import one_in, proxy
 
 CALLS = 10_000
 TASKS = 50

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import kv_client
 import trio
-from processes import Server
-from proxy import proxy
+from tests.faults.processes import Server
+from tests.faults.proxy import proxy
 
 HOLDERS = 8
 ROUNDS = 25  # of each holder: 200 in all

@@ -14,7 +14,7 @@ from msgpack import Packer
 
 from kv_protocol.blobs import extension_blob
 from kv_protocol.errors import InvalidArgument
-from kv_protocol.limits import MAX_INT_BYTES, MAX_NESTING
+from kv_protocol.limits import MAX_CONTAINERS, MAX_INT_BYTES, MAX_NESTING
 from kv_protocol.values import check, decode, encode
 
 scalars = (
@@ -365,3 +365,13 @@ def test_a_value_that_changes_while_it_is_encoded_is_refused(monkeypatch: pytest
     monkeypatch.setattr("kv_protocol.canonical._explain", explain)
     with pytest.raises(InvalidArgument, match="changed while it was encoded"):
         encode(value)
+
+
+def test_a_value_of_more_lists_than_may_be_is_refused_before_it_is_built() -> None:
+    many = b"\xdd" + (MAX_CONTAINERS + 1).to_bytes(4, "big") + b"\x90" * (MAX_CONTAINERS + 1)
+    with pytest.raises(InvalidArgument, match="more than 1,048,576 lists and maps"):
+        check(many)
+
+
+def test_bytes_that_look_like_lists_are_not_counted_as_lists() -> None:
+    check(encode([b"\x90" * (2 * MAX_CONTAINERS)]))

@@ -50,11 +50,11 @@ def _command(command: Command) -> list[str]:
     declared = command.declaration
     lines = [f"### {command.name}", "", "```text"]
     if RESP_DOOR in declared.doors:
-        lines.append(command.usage)
+        lines.append(f"line:   {command.usage}")
     if NATIVE_DOOR in declared.doors:
         lines.append(f"native: {command.native}")
         if declared.method:
-            lines.append(f"python: {signature_line(method_of(command))}")
+            lines.append(f"python: {signature_line(method_of(command)).replace('OMITTED', '...')}")
     lines += ["```", "", *paragraphs(command.doc, 118)]
     if command.signature.params:
         lines += ["", "| argument | type | on a command line | default |", "|---|---|---|---|"]
@@ -74,8 +74,9 @@ def _row(param: Param) -> str:
         written = "the word itself"
     else:
         written = ", ".join(f"`{token.word}`" for token in param.tokens) or ""
-    default = "" if param.required or param.default is None else f"`{shown_default(param)}`"
-    kind = type_name(param.element).replace("|", "\\|")
+    shown = not param.required and param.default not in (None, False, ())
+    default = f"`{shown_default(param)}`" if shown else ""
+    kind = type_name(param.element).replace("source_key", "key").replace("_", " ").replace("|", "\\|")
     many = "one or more: " if param.several and not param.empty else "any number: " if param.several else ""
     return f"| `{param.word}`{'' if param.required else ' (optional)'} | {many}{kind} | {written} | {default} |"
 
@@ -102,4 +103,4 @@ def _reply(form: Form) -> str:
             return f"array of {', '.join(form.record._fields)}"
         case FormKind.ROW:
             assert form.row is not None
-            return "name" if form.row.name == "name_text" else form.row.name.replace("_", " ")
+            return {"name_text": "name", "source_key": "key"}.get(form.row.name, form.row.name.replace("_", " "))

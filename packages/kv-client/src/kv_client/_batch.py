@@ -1,4 +1,4 @@
-"""Many calls in one write: queued in the body of an `async with`, sent at its end, each with its own result or error."""
+"""Many calls in one write: queued in the body of an `async with`, sent at its end, each with a result of its own."""
 
 from collections.abc import Callable
 from math import inf
@@ -80,7 +80,7 @@ class Batch(BatchCommands):
         sent = 0
         await checkpoint()
         while sent < len(members):
-            if link.crowd or link.calls.crowded:
+            if link.crowded:
                 await link.make_room("a batch", limit)
             part = members[sent : sent + max(1, link.calls.room)]
             sent += len(part)
@@ -98,7 +98,7 @@ class Batch(BatchCommands):
                 call.state, call.error = DONE, error
         self._awaited = sum(call.state != DONE for call in members)
         link.poke(limit)
-        link.flush_at_once()
+        link.pump.flush_now()
         if self._awaited:
             self._task = current_task()
             await wait_task_rescheduled(lambda raise_cancel: self._abort(members, raise_cancel))

@@ -10,7 +10,8 @@ import trio
 from kv_client._core.address import Address
 from kv_client._core.backoff import Backoff
 from kv_client._core.session import Session
-from kv_client._link import RECEIVE, Link
+from kv_client._link import Link
+from kv_client._pump import RECEIVE
 from kv_protocol.errors import CommandError, ConnectionLost, KvError, UnsupportedVersion
 
 __all__ = ["Dial", "Lifeline", "dialler"]
@@ -100,11 +101,13 @@ class Lifeline:
     async def _serve(self, connection: socket.socket) -> None:
         """Run the tasks of *connection* until it has ended."""
         self._backoff.opened(trio.current_time())
+        pump = self._link.pump
         async with trio.open_nursery() as nursery:
-            self._link.attach(connection, nursery.cancel_scope.cancel)
+            pump.attach(connection, nursery.cancel_scope.cancel)
+            self._link.poke_next()
             self.opened.set()
-            nursery.start_soon(self._link.read)
-            nursery.start_soon(self._link.write)
+            nursery.start_soon(pump.read)
+            nursery.start_soon(pump.write)
 
 
 def _innermost(error: OSError) -> BaseException:

@@ -147,7 +147,7 @@ class Lock:
         self._lease = lease
         link.lock_holders.add(holder)
         link.session.leases.enter(lease)
-        link.poke(link.session.next_wake())
+        link.poke_next()
         self._scope.__enter__()
         return held
 

@@ -35,7 +35,7 @@ from kv_protocol.blobs import (
     str_blob,
 )
 from kv_protocol.errors import InvalidArgument
-from kv_protocol.limits import KIB, MAX_INT_BYTES, MAX_NESTING
+from kv_protocol.limits import KIB, MAX_CONTAINERS, MAX_INT_BYTES, MAX_NESTING, MIB
 
 __all__ = ["Value", "check", "decimal_text", "decode", "encode"]
 
@@ -97,6 +97,8 @@ def decimal_text(number: Decimal) -> str:
 def _check_unpacked(blob: bytes) -> str | None:
     """Say what is wrong with a blob that is a container or an extension."""
     try:
+        if len(blob) > MIB:
+            _count_containers(blob)
         value = _unpack(blob)
         if _ENCODERS[type(value)](value) == blob:
             return None
@@ -113,6 +115,21 @@ def _unpack(blob: bytes) -> Any:
         unpacker.feed(blob)
         unpacker.skip()
     return unpackb(blob, raw=False, timestamp=3, ext_hook=_extension)
+
+
+def _count_containers(blob: bytes) -> None:
+    """Refuse a value of more lists and maps than may be: each takes one byte there and a hundred here."""
+    if len(blob.translate(None, _NO_CONTAINER_HEADS)) <= MAX_CONTAINERS:
+        return
+    left = MAX_CONTAINERS
+
+    def count(_: Any) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise Refusal(f"more than {MAX_CONTAINERS:,} lists and maps")
+
+    unpackb(blob, raw=True, strict_map_key=False, timestamp=0, list_hook=count, object_hook=count)
 
 
 def _extension(code: int, data: bytes) -> Decimal | int:
@@ -262,6 +279,7 @@ def _shortened(step: object) -> str:
 
 
 _SHOWN = 40
+_NO_CONTAINER_HEADS = bytes(head for head in range(256) if not (0x80 <= head < 0xA0 or 0xDC <= head < 0xE0))
 _REASONS: dict[type[Exception], str] = {
     ExtraData: TRAILING,
     FormatError: "no msgpack at all",

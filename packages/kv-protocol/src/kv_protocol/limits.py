@@ -10,6 +10,7 @@ MAX_HELLO_FRAME: Final = 16 * KIB  # before HELLO nobody is known: the first byt
 VALUE_MARGIN: Final = 64 * KIB  # room for key, options and meta beside a value of the largest size
 MAX_NAME: Final = 64 * KIB  # keys, locks, channels
 MAX_NESTING: Final = 64  # values are checked and compared without deep recursion
+MAX_CONTAINERS: Final = 1_048_576  # lists and maps in one value: one byte each on the wire, a hundred in memory
 MAX_INT_BYTES: Final = 1 * KIB  # integers beyond 64 bits
 MAX_BATCH: Final = 65_536  # positional arguments of one call
 MAX_PARKED: Final = 4_096  # waiting calls and subscriptions of one connection

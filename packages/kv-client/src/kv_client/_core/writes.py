@@ -1,4 +1,4 @@
-"""The numbers that make writes happen once: `seq` for each, and `seen`, below which the server may forget its answers."""
+"""The numbers that make writes happen once: a `seq` for each, and `seen`, below which answers may be forgotten."""
 
 from collections import deque
 from typing import Final

@@ -55,7 +55,9 @@ def decr(
     ttl_if_new: Annotated[Duration | None, NATIVE] = None,
 ) -> Number:
     """Subtract *by* from the number at *key* and return the difference; otherwise as `INCR`."""
-    return count(tx, key, -number(by), minimum, maximum, clamp, ttl_if_new)
+    step = number(by)
+    opposite = step.copy_negate() if isinstance(step, Decimal) else -step  # a plain minus would round
+    return count(tx, key, opposite, minimum, maximum, clamp, ttl_if_new)
 
 
 def count(
@@ -148,6 +150,8 @@ def bound(blob: bytes | None, name: str, step: int | float | Decimal) -> int | f
     limit = number(blob)
     if type(limit) is not type(step):
         raise InvalidArgument(f"{name}: must be of the class of the step, {_NAMES[type(step)]}")
+    if limit.is_nan() if isinstance(limit, Decimal) else limit != limit:
+        raise InvalidArgument(f"{name}: is not a number")
     return limit
 
 

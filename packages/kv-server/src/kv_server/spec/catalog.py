@@ -1,7 +1,6 @@
 """The table of all commands: `@command` declares one, a `Catalog` is an explicit list of them, in order, frozen."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from kv_protocol.errors import UnknownCommand
@@ -90,6 +89,9 @@ class Catalog:
     def __len__(self) -> int:
         return len(self._all)
 
+    def __contains__(self, command: object) -> bool:
+        return command in self._all
+
     def __getitem__(self, name: str) -> Command:
         return self.commands.get(name.encode()) or self.words[name.encode()]
 
@@ -164,7 +166,7 @@ def _words(commands: Iterable[Command], door: Door) -> Mapping[bytes, Command]:
                 if word != word.upper() or word.encode() in words:
                     raise ValueError(f"{word} is declared twice, or not in upper case")
                 words[word.encode()] = command
-    return MappingProxyType(words)
+    return words
 
 
 def _check_methods(commands: Iterable[Command]) -> None:

@@ -1,5 +1,6 @@
 """What a client hears that speaks another protocol: one line, or nothing where a web page may have sent it."""
 
+import re
 from typing import Final
 
 from kv_protocol.errors import KvError
@@ -8,10 +9,7 @@ from kv_server.engine.session import Session
 __all__ = ["Stranger"]
 
 _TLS_HANDSHAKE: Final = 0x16
-_HTTP: Final = tuple(
-    method + b" "
-    for method in (b"GET", b"POST", b"PUT", b"HEAD", b"DELETE", b"OPTIONS", b"PATCH", b"CONNECT", b"TRACE", b"PRI")
-)
+_HTTP: Final = re.compile(rb"(GET|POST|PUT|HEAD|DELETE|OPTIONS|PATCH|CONNECT|TRACE|PRI) |host:|.* HTTP/1\.", re.I)
 
 
 class Stranger:
@@ -34,7 +32,7 @@ class Stranger:
         self.closing = True
         if data[0] == _TLS_HANDSHAKE:
             self._say("this bind has no TLS")
-        elif not _looks_like_http(data):
+        elif not _HTTP.match(data):
             self._say("this port speaks kv's native protocol; see protocol.md, or use a kv client")
 
     def refuse(self, error: KvError) -> None:
@@ -57,8 +55,3 @@ class Stranger:
     def _say(self, text: str) -> None:
         self._out = b"-ERR %s\r\n" % text.encode()
         self.held = len(self._out)
-
-
-def _looks_like_http(data: bytes) -> bool:
-    line = data.split(b"\r\n", 1)[0]
-    return line.startswith(_HTTP) or b" HTTP/1." in line or line.lower().startswith(b"host:")
