@@ -111,10 +111,15 @@ class Peer:
     def client(self, url: str = URL, **options: Any) -> kv_client.Client:
         return kv_client.connect(url, dial=self.dial, **options)
 
-    async def wire(self, number: int) -> Wire:
-        """Connection *number*, with its HELLO taken off."""
+    async def arrival(self, number: int) -> Wire:
+        """Connection *number* as it comes."""
         while len(self.wires) <= number:
             await self._arrived.wait()
+        return self.wires[number]
+
+    async def wire(self, number: int) -> Wire:
+        """Connection *number*, with its HELLO taken off."""
+        await self.arrival(number)
         await self.wires[number].expect("HELLO")
         return self.wires[number]
 

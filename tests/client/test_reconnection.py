@@ -11,9 +11,7 @@ from kv_protocol.values import encode
 async def test_the_next_connection_presents_the_session(peer, starting, autojump_clock):
     async with peer.opened() as (_, wire):
         wire.close()
-        while len(peer.wires) < 2:
-            await trio.lowlevel.checkpoint()
-        request = await peer.wires[1].expect("HELLO")
+        request = await (await peer.arrival(1)).expect("HELLO")
         assert request[3]["session"] == b"s" * 16
 
 

@@ -26,3 +26,4 @@ def server() -> Iterator[Server]:
     assert process.poll() is None, "the server ended during the tests"
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=10) == 0
+    process.stdout.close()

@@ -42,11 +42,12 @@ class Proxy:
 
     async def carry_requests(self, near: trio.SocketStream, far: trio.SocketStream, scope: trio.CancelScope) -> None:
         try:
-            async for frame in frames(near):
-                self.requests.append(msgpack.unpackb(frame[4:], strict_map_key=False)[1])
+            frames = Frames(near)
+            while chunk := await frames.some():
+                self.requests += [msgpack.unpackb(frame[4:], strict_map_key=False)[1] for frame in chunk]
                 self.seen.set()
                 self.seen = trio.Event()
-                await far.send_all(frame)
+                await far.send_all(b"".join(chunk))
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass
         scope.cancel()
@@ -54,7 +55,8 @@ class Proxy:
     async def carry_replies(self, far: trio.SocketStream, near: trio.SocketStream, scope: trio.CancelScope) -> None:
         cutting = False
         try:
-            async for chunk in chunks(far):
+            frames = Frames(far)
+            while chunk := await frames.some():
                 while self.holding is not None and not is_greeting(chunk[0]):
                     await self.holding.wait()
                 kept = []
@@ -83,24 +85,26 @@ def is_greeting(frame: bytes) -> bool:
     return b"\xa5epoch" in frame
 
 
-async def chunks(stream: trio.SocketStream) -> AsyncIterator[list[bytes]]:
-    """Whole frames, head included, as many at a time as have come."""
-    held = b""
-    while data := await stream.receive_some(65_536):
-        held += data
-        whole = []
-        while len(held) >= 4 and len(held) >= 4 + struct.unpack_from(">I", held)[0]:
-            end = 4 + struct.unpack_from(">I", held)[0]
-            whole.append(held[:end])
-            held = held[end:]
-        if whole:
-            yield whole
+class Frames:
+    """The frames of one direction of a connection, head included."""
 
+    def __init__(self, stream: trio.SocketStream) -> None:
+        self.stream = stream
+        self.held = b""
 
-async def frames(stream: trio.SocketStream) -> AsyncIterator[bytes]:
-    async for chunk in chunks(stream):
-        for frame in chunk:
-            yield frame
+    async def some(self) -> list[bytes]:
+        """The next frames, as many as have come; none at the end."""
+        whole: list[bytes] = []
+        while not whole:
+            data = await self.stream.receive_some(65_536)
+            if not data:
+                break
+            self.held += data
+            while len(self.held) >= 4 and len(self.held) >= 4 + struct.unpack_from(">I", self.held)[0]:
+                end = 4 + struct.unpack_from(">I", self.held)[0]
+                whole.append(self.held[:end])
+                self.held = self.held[end:]
+        return whole
 
 
 def one_in(chances: int, dice: Random) -> Callable[[], bool]:

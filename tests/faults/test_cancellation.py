@@ -90,7 +90,7 @@ async def test_cancelled_calls_never_mix_answers_lose_items_or_leak(server: Serv
     tally = Tally()
     async with proxy(server.port) as between, kv_client.connect(server.url("cancel", between.port)) as client:
         for first in range(0, ITEMS, CALLS):
-            await client.mset({f"item:{number}": number for number in range(first, first + CALLS)})
+            await client.mset(*[(f"item:{number}", number) for number in range(first, first + CALLS)])
             await one_round(client, between, first, dice, tally)
         assert tally.cancelled_in_flight >= 0.3 * ITEMS
         assert tally.cancelled_in_turn >= 0.1 * ITEMS

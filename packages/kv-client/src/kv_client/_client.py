@@ -83,6 +83,8 @@ class Client(Keyspace):
 
     def _check_opened(self) -> None:
         session = self._link.session
+        if self._crash is not None:
+            raise self._crash
         if session.closed is not None:
             raise session.closed
         if not self._lifeline.opened.is_set():
@@ -100,7 +102,8 @@ class Client(Keyspace):
         if self._crash is not None:
             if error is None or ours:
                 raise self._crash
-            error.add_note(f"and the client's background had crashed: {self._crash!r}")
+            if error is not self._crash:
+                error.add_note(f"and the client's background had crashed: {self._crash!r}")
         if error is None:
             await checkpoint()
 

@@ -56,8 +56,9 @@ class Lifeline:
                 await trio.sleep(self._backoff.next_delay())
                 connection = await self._connect()
                 if connection is not None:
+                    answered = self._session.answered
                     await self._serve(connection)
-                    self._backoff.lost(trio.current_time())
+                    self._backoff.lost(trio.current_time(), useful=self._session.answered > answered)
             nursery.cancel_scope.cancel()
 
     async def _connect(self) -> socket.socket | None:

@@ -241,6 +241,7 @@ class Pump:
             while call.state != DONE and self.fd >= 0:
                 await wait_readable(self.fd)
                 self.receive()
+                self.flush()  # calls that the server wants once more
         except trio.ClosedResourceError:
             pass  # somebody else ended the connection, or the call
         except BaseException:

@@ -32,7 +32,9 @@ class Backoff:
         """Take note that a connection was made at *now*."""
         self._opened = now
 
-    def lost(self, now: float) -> None:
-        """Take note that it ended; if it had lived for a while, the next one is a first try again."""
+    def lost(self, now: float, *, useful: bool) -> None:
+        """Take note that it ended; if it had lived for a while, or was *useful*, the tries count anew."""
         if now - self._opened >= STEADY_S:
             self.tries = 0
+        elif useful:
+            self.tries = 1

@@ -11,7 +11,7 @@ from kv_protocol.names import text, wire
 from kv_server.engine.engine import Engine
 from kv_server.engine.session import Session
 
-__all__ = ["Hello", "Limits", "read_hello", "welcome"]
+__all__ = ["Hello", "Limits", "printable", "read_hello", "welcome"]
 
 DEFAULT_NAMESPACE: Final = b"0"
 MAX_LABEL: Final = 256
@@ -48,8 +48,8 @@ def read_hello(args: list[Any], options: dict[Any, Any] | None) -> Hello:
     options = options or {}
     for option, given in options.items():
         if option not in _OPTIONS:
-            shown = option.decode("utf-8", "backslashreplace") if type(option) is bytes else type(option).__name__
-            raise InvalidArgument(f"HELLO has no option {shown[:64]}")
+            shown = printable(option) if type(option) is bytes else f"of type {type(option).__name__}"
+            raise InvalidArgument(f"HELLO has no option {shown}")
         if type(given) is not bytes:
             raise InvalidArgument(f"HELLO: {option.decode()} is not bytes")
     label = options.get(b"client", b"").decode("utf-8", "replace")
@@ -62,6 +62,12 @@ def read_hello(args: list[Any], options: dict[Any, Any] | None) -> Hello:
     if secret is not None and len(secret) != SECRET_BYTES:
         raise InvalidArgument(f"HELLO: session is not a secret of {SECRET_BYTES} bytes")
     return Hello(label, namespace, secret)
+
+
+def printable(word: bytes) -> str:
+    """A word that a client sent, short and without anything that a terminal or a log would act on."""
+    text = word[:64].decode("utf-8", "backslashreplace")
+    return text if text.isprintable() else "".join(char if char.isprintable() else "?" for char in text)
 
 
 def welcome(server: str, engine: Engine, session: Session, resumed: bool, limits: Limits) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from kv_protocol.types import Change
 from kv_server.engine.engine import PARKED, Engine
 from kv_server.engine.session import Session
 from kv_server.spec.command import Command
-from kv_server.surfaces.hello import Limits, read_hello, welcome
+from kv_server.surfaces.hello import Limits, printable, read_hello, welcome
 from kv_server.surfaces.replies import Encoder
 from kv_server.surfaces.requests import SHORT, Overfull, read_first, read_long, refusal
 from kv_server.surfaces.trace import trace_of
@@ -270,7 +270,7 @@ class NativeConnection:
             return self._encoder.plain(request_id, None)
         if name == b"HELLO":
             raise ProtocolError("HELLO is the first request of a connection, and only the first")
-        raise UnknownCommand(f"no command {name[:64].decode('utf-8', 'backslashreplace')}")
+        raise UnknownCommand(f"no command {printable(name)}")
 
     def _refusal(self, request_id: Any) -> ProtocolError:
         if type(request_id) is int and request_id in self._open:
