@@ -60,7 +60,7 @@ def lowest(session: nox.Session) -> None:
     prepare(session, "test")
     session.install("uv")
     sources = [f"packages/{package}" for package in PACKAGES]
-    session.run("uv", "pip", "install", "--quiet", "--resolution", "lowest-direct", *sources)
+    session.run("uv", "pip", "install", "--quiet", "--upgrade", "--resolution", "lowest-direct", *sources)
     session.run("pytest", "--ignore=tests/house", *session.posargs)
 
 

@@ -56,6 +56,9 @@ class Wire:
             return True
         return False
 
+    async def writable(self) -> None:
+        await trio.lowlevel.wait_writable(self._end)
+
     def send(self, *messages: list[Any]) -> None:
         self._end.sendall(b"".join(map(frame, messages)))
 
@@ -87,9 +90,18 @@ class Peer:
         self.dials = 0
         self.silent = False
         self.welcome: dict[str, Any] = {
-            "server": "peer 1", "protocol": [1, 1], "epoch": 7, "revision": 100, "clock_ms": 50_000, "now_ms": 1, "session": b"s" * 16,
-            "session_id": 3, "resumed": False, "namespace": "shop", "limits": {"frame": 1 << 26},
-        }  # fmt: skip
+            "server": "peer 1",
+            "protocol": [1, 1],
+            "epoch": 7,
+            "revision": 100,
+            "clock_ms": 50_000,
+            "now_ms": 1,
+            "session": b"s" * 16,
+            "session_id": 3,
+            "resumed": False,
+            "namespace": "shop",
+            "limits": {"frame": 1 << 26},
+        }
         self._arrived = trio.Event()
 
     async def dial(self) -> socket.socket:

@@ -33,10 +33,10 @@ async def test_calls_of_one_turn_leave_in_one_send(peer, starting):
     async with peer.opened() as (client, wire), trio.open_nursery() as nursery:
         first = starting(nursery, client.get, "first")  # who is alone sends at once
         request = await wire.expect("GET")
-        many = [starting(nursery, client.get, str(n)) for n in range(50)]
+        many = [starting(nursery, client.get, str(n)) for n in range(20)]
         await wait_all_tasks_blocked()
         sends = wire.sends
-        requests = [await wire.expect("GET") for _ in range(50)]
+        requests = [await wire.expect("GET") for _ in range(20)]
         assert wire.sends == sends + 1
         for answered in (request, *requests):
             wire.reply(answered, encode(1))

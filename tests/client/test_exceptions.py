@@ -1,4 +1,6 @@
-"""The caller's own exceptions leave `connect()` and locks as they were raised; nothing is swallowed, nothing is wrapped."""
+"""The caller's own exceptions leave `connect()` and locks as they were raised; nothing is swallowed, nothing is
+wrapped.
+"""
 
 import pytest
 import trio
@@ -15,12 +17,15 @@ async def test_the_bodys_exception_is_bare(peer):
 
 
 async def test_the_bodys_exception_is_bare_while_the_connection_is_down(peer):
-    with pytest.raises(Own):
+    async def body():
         async with peer.client():
             peer.refusals = 100
             peer.wires[0].close()
             await trio.testing.wait_all_tasks_blocked()
             raise Own
+
+    with pytest.raises(Own):
+        await body()
 
 
 async def test_an_outer_cancellation_stays_one(peer, autojump_clock):
@@ -65,18 +70,21 @@ async def test_a_crash_of_the_background_surfaces_bare_and_cancels_the_body(peer
     async def crash():
         raise Own("a bug")
 
-    with pytest.raises(Own, match="a bug"):
+    async def body():
         async with peer.client() as client:
             client._lifeline._dial = crash
             peer.wires[0].close()
             await trio.sleep_forever()
+
+    with pytest.raises(Own, match="a bug"):
+        await body()
 
 
 async def test_a_crash_does_not_hide_the_bodys_own_exception(peer, autojump_clock):
     async def crash():
         raise ValueError("a bug")
 
-    with pytest.raises(Own) as caught:
+    async def body():
         async with peer.client() as client:
             client._lifeline._dial = crash
             peer.wires[0].close()
@@ -84,6 +92,9 @@ async def test_a_crash_does_not_hide_the_bodys_own_exception(peer, autojump_cloc
                 await trio.sleep_forever()
             finally:
                 raise Own
+
+    with pytest.raises(Own) as caught:
+        await body()
     assert "a bug" in caught.value.__notes__[0]
 
 

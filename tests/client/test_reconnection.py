@@ -15,7 +15,9 @@ async def test_the_next_connection_presents_the_session(peer, starting, autojump
         assert request[3]["session"] == b"s" * 16
 
 
-async def test_a_resumed_session_gets_every_unanswered_call_again_in_order_under_its_seq(peer, starting, autojump_clock):
+async def test_a_resumed_session_gets_every_unanswered_call_again_in_order_under_its_seq(
+    peer, starting, autojump_clock
+):
     async with peer.opened() as (client, wire), trio.open_nursery() as nursery:
         calls, before = [], []
         for n in range(6):

@@ -185,7 +185,8 @@ class Keyspace:
     ) -> Any:
         record = self.live(key)
         result = total(countable(record.value) if record else type(by)(0), by)
-        if any(limit is not None and (type(limit) is not type(by) or limit != limit) for limit in (minimum, maximum)):
+        given = [limit for limit in (minimum, maximum) if limit is not None]
+        if any(type(limit) is not type(by) or str(limit).lower() in ("nan", "snan") for limit in given):
             raise Fails("INVALID")
         if minimum is not None and maximum is not None and minimum > maximum:
             raise Fails("INVALID")

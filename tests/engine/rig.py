@@ -256,7 +256,7 @@ def recount(store: Store) -> None:
             if deadlines:
                 first = min(table.deadlines)[0]
                 assert 0 < table.due_ms <= first, name
-                assert any(due == table.due_ms and where is table for due, _, where, _ in store.due), name
+                assert any(due == table.due_ms and where[0] is table for due, _, where in store.due.heap), name
 
 
 def replayed(commits: Iterable[Commit], like: Engine) -> tuple[Tx, list[list[tuple[Any, ...]]]]:

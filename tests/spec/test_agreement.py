@@ -153,10 +153,12 @@ def test_random_arguments_raise_nothing_but_command_errors(
 ) -> None:
     command = data.draw(st.sampled_from([*hard, *CATALOG]))
     names = [param.word.encode() for param in command.signature.options]
-    if names and data.draw(st.booleans()):
+    named: bool = data.draw(st.booleans())
+    if names and named:
         options = data.draw(st.dictionaries(st.sampled_from(names), WIRE, max_size=3))
+    offered: list[Any] = [args, args[0] if args else None]
     try:
-        bound = command.bind_typed(data.draw(st.sampled_from([args, args[0] if args else None])), options)
+        bound = command.bind_typed(data.draw(st.sampled_from(offered)), options)
     except CommandError:
         return
     for key, _ in command.keys(bound):

@@ -99,7 +99,7 @@ def test_words_are_found_in_any_case() -> None:
     assert CATALOG.find_text([b"fetch", b"k"]) is CATALOG["GET"]
     assert CATALOG.find_text([b"lock", b"Break", b"k"]) is CATALOG["LOCK BREAK"]
     assert CATALOG.find_text([b"get", b"break"]) is CATALOG["GET"]
-    with pytest.raises(UnknownCommand, match="^unknown command FETCH$"):
+    with pytest.raises(UnknownCommand, match=r"^unknown command FETCH$"):
         CATALOG.find(b"FETCH")
     with pytest.raises(UnknownCommand, match=r"^unknown command 'a\?b'$"):
         CATALOG.find_text([b"a\nb"])

@@ -73,10 +73,6 @@ class Recorder:
         self.asked = asked
         return self.reply
 
-    def _add(self, *asked: Any) -> Any:
-        *self.asked, decode = (part for part in asked if part is not None or True)
-        return decode
-
 
 @pytest.fixture(scope="module")
 def methods(generate: ModuleType, hard: Catalog) -> SimpleNamespace:

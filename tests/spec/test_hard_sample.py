@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kv_protocol.errors import InvalidArgument
+from kv_protocol.errors import InvalidArgument, TooLarge
 from kv_server.spec import READ, WRITE, Catalog
 from kv_server.spec.checks import from_octets
 
@@ -183,3 +183,10 @@ def test_a_view_may_depend_on_a_parameter_that_was_not_given(hard: Catalog) -> N
     assert pop(None, [b"LPOP", b"l", b"1"]) == [b"\xa1a"]
     assert hard["LPOP"].call(None, [b"l"], {}) == [b"\xa1a"]
     assert hard["LPOP"].call(None, [b"l", None], None) == [b"\xa1a"]
+
+
+def test_a_repeated_token_is_bounded(hard: Catalog) -> None:
+    words = [b"SORT", b"l", *[b"GET", b"#"] * 65_536]
+    assert len(hard["SORT"].bind_text(words).options["gets"]) == 65_536
+    with pytest.raises(TooLarge, match="gets: more than 65,536 elements"):
+        hard["SORT"].bind_text([*words, b"GET", b"#"])

@@ -13,7 +13,7 @@ from kv_server.spec.reply import FormKind, form_of, present_expression
 
 class Mixed(NamedTuple):
     name: Name
-    count: int
+    number: int
     inner: Entry[Value] | None
     page: ScanPage
 

@@ -79,8 +79,8 @@ def two_counted_tokens(tx: Any, *, a: Annotated[Counted[Key], Token("A"), Token(
 @pytest.mark.parametrize(
     "function",
     [
-        no_place, no_reply, no_annotation, unknown_type, two_types, nested_record, plain_tuple, optional_before_required,
-        native_positional, native_required, counted_last, same_as_nothing, two_counted_tokens,
+        no_place, no_reply, no_annotation, unknown_type, two_types, nested_record, plain_tuple, native_positional,
+        optional_before_required, native_required, counted_last, same_as_nothing, two_counted_tokens,
     ],
 )  # fmt: skip
 def test_a_signature_that_is_no_grammar_stops_the_start(function: Callable[..., Any]) -> None:

@@ -182,9 +182,9 @@ def test_a_wrong_option_is_named(options: Any, message: str) -> None:
 
 
 def test_a_blob_that_is_not_canonical_is_refused_by_the_argument_it_stands_for() -> None:
-    with pytest.raises(InvalidArgument, match="^must: "):
+    with pytest.raises(InvalidArgument, match=r"^must: "):
         CATALOG["TIMES"].call(None, [b"l"], {b"must": b"\xcc\x01"})
-    with pytest.raises(InvalidArgument, match="^by: "):
+    with pytest.raises(InvalidArgument, match=r"^by: "):
         CATALOG["TIMES"].call(None, [b"l"], {b"must": V, b"by": b""})
 
 
@@ -194,7 +194,7 @@ def test_a_command_without_options_refuses_any() -> None:
 
 
 def test_two_options_of_which_one_is_allowed_are_both_named(hard: Catalog) -> None:
-    with pytest.raises(InvalidArgument, match="^SET: ttl and keep_ttl exclude each other$"):
+    with pytest.raises(InvalidArgument, match=r"^SET: ttl and keep_ttl exclude each other$"):
         hard["SET"].call(None, [b"k", V], {b"keep_ttl": True, b"ttl": 5})
 
 
@@ -215,7 +215,7 @@ def test_records_and_arrays_are_checked_through(hard: Catalog) -> None:
     ]:
         with pytest.raises(InvalidArgument, match=message):
             union(None, [b"t", keys], options)
-    with pytest.raises(InvalidArgument, match="radius.unit must be one of M, KM, FT, MI"):
+    with pytest.raises(InvalidArgument, match=r"radius\.unit must be one of M, KM, FT, MI"):
         hard["GEOSEARCH"].call(None, [b"g"], {b"radius": [1, b"AU"]})
     with pytest.raises(TooLarge, match="keys: more than"):
         union(None, [b"t", [b"a"] * (limits.MAX_BATCH + 1)], {})

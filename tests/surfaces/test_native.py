@@ -203,12 +203,27 @@ def test_meta_that_breaks_the_protocol_ends_the_connection() -> None:
 @pytest.mark.parametrize(
     "request_",
     [
-        [0, "GIVE", []], [2**32, "GIVE", []], [-1, "GIVE", []], [True, "GIVE", []], [1.0, "GIVE", []],
-        ["1", "GIVE", []], [1, 5, []], [1, None, []], [1, ["GIVE"], []], [1, "GIVE", None], [1, "GIVE", {}], [1, "GIVE", b"x"],
-        [1, "GIVE", [], []], [1, "GIVE", [], None, []], [1, "GIVE", [], 5], [1, "GIVE"], [1], [],
+        [0, "GIVE", []],
+        [2**32, "GIVE", []],
+        [-1, "GIVE", []],
+        [True, "GIVE", []],
+        [1.0, "GIVE", []],
+        ["1", "GIVE", []],
+        [1, 5, []],
+        [1, None, []],
+        [1, ["GIVE"], []],
+        [1, "GIVE", None],
+        [1, "GIVE", {}],
+        [1, "GIVE", b"x"],
+        [1, "GIVE", [], []],
+        [1, "GIVE", [], None, []],
+        [1, "GIVE", [], 5],
+        [1, "GIVE"],
+        [1],
+        [],
         [1, "GIVE", [], None, None, None],
     ],
-)  # fmt: skip
+)
 def test_a_message_that_is_no_request_ends_the_connection(request_: list[Any]) -> None:
     line = Line()
     [[request_id, status, [code, _, _]]] = line.send(pack(request_) + pack([1, "GIVE", []]))

@@ -1,7 +1,6 @@
 """Many calls in one write: queued in the body of an `async with`, sent at its end, each with a result of its own."""
 
 from collections.abc import Callable
-from math import inf
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -55,7 +54,7 @@ class Batch(BatchCommands):
             raise RuntimeError("use a batch inside its `async with` block")
         if kind & WAITS:
             raise InvalidArgument(f"{word} may wait; it cannot be part of a batch")
-        call = Member(word, args, options, kind, namespace=self._namespace, fence=fence, deadline=inf, latest=inf)
+        call = Member(word, args, options, kind, namespace=self._namespace, fence=fence)
         call.batch = self
         self._members.append(call)
         return Pending(call, decode)
@@ -88,12 +87,11 @@ class Batch(BatchCommands):
 
     async def _exchange(self, members: list[Member], limit: float) -> None:
         link = self._link
-        now = link.now()
         latest = link.latest(trio.current_effective_deadline(), limit, READ)
         for call in members:
             call.deadline, call.latest = limit, latest
             try:
-                link.session.start(call, now)
+                link.session.start(call)
             except KvError as error:
                 call.state, call.error = DONE, error
         self._awaited = sum(call.state != DONE for call in members)

@@ -21,8 +21,9 @@ from trio.lowlevel import (
 )
 
 from kv_client._core.call import DONE, SENT, WAITS, Call, Fencing, Wire
+from kv_client._core.calls import MAX_BYTES, MAX_CALLS
 from kv_client._core.session import Session
-from kv_client._pump import Pump
+from kv_client._pump import PORTION, Pump
 from kv_protocol.errors import CallTimeout, ClientClosed, ConnectionLost, DeadlineExceeded, KvError
 
 __all__ = ["Link", "Posted"]
@@ -76,6 +77,7 @@ class Link:
         self.timeout = inf if timeout is None else timeout
         self.lock_holders: set[tuple[Task | None, str, str]] = set()
         self._crowd = ParkingLot()
+        self._line = False  # whether there may be somebody in the crowd
         self._wake_at = inf
         self._timer = trio.CancelScope()
         self._token: TrioToken | None = None
@@ -97,22 +99,24 @@ class Link:
         now = trio.current_time()
         if limit is None:
             limit = inf if kind & WAITS else now + self.timeout
-        if self.calls.crowded or self._crowd:
+        calls = self.calls
+        if (len(calls.open) > MAX_CALLS or calls.size > MAX_BYTES or self._line) and self.crowded:
             await self.make_room(word, limit)
+            now = trio.current_time()
         ambient = trio.current_effective_deadline()
         if ambient <= now:
             await checkpoint()
         latest = limit if ambient >= limit else self.latest(ambient, limit, kind)
-        call = ParkedCall(word, args, options, kind, namespace=namespace, fence=fence, deadline=limit, latest=latest)
+        call = ParkedCall(word, args, options, kind, namespace, fence, limit, latest)
         call.link = self
         call.task = call.raise_cancel = None
-        self.session.start(call, now)
+        self.session.start(call)
         if limit < self._wake_at:
             self.poke(limit)
         pump = self.pump
-        if pump.may_lead(call):
+        if pump.resting is not None and pump.may_lead(call):
             await pump.lead(call, self.leave)
-        else:
+        elif not pump.flush_follows or len(calls.outgoing) >= PORTION:
             pump.flush_soon()
         if call.state != DONE:
             call.task = current_task()
@@ -128,7 +132,7 @@ class Link:
 
     def post(self, call: Call) -> None:
         """Make *call* without waiting for it."""
-        self.session.start(call, self.now())
+        self.session.start(call)
         self.poke(call.deadline)
         self.pump.flush_soon()
 
@@ -144,7 +148,7 @@ class Link:
     def grant(self, call: Call, count: int) -> None:
         """Allow the subscription *call* that many more events."""
         if call.state == SENT and self.session.ready:
-            self.session.note("CREDIT", call.id, count, now=self.now())
+            self.session.note("CREDIT", call.id, count)
             self.pump.flush_soon()
 
     def latest(self, ambient: float, limit: float, kind: int) -> float:
@@ -160,6 +164,7 @@ class Link:
 
     async def make_room(self, word: str, limit: float) -> None:
         """Wait in line until fewer calls are open."""
+        self._line = True
         with trio.move_on_at(limit):
             await self._crowd.park()
             return
@@ -167,8 +172,9 @@ class Link:
 
     def make_way(self) -> None:
         """Let in who waits in line, as far as there is room."""
-        if self._crowd:
+        if self._line:
             self._crowd.unpark(count=self.calls.room)
+            self._line = bool(self._crowd)
 
     # ---- life
     def open(self) -> None:

@@ -11,6 +11,7 @@ How a connection comes to be is `_lifeline.py`; what a call is, `_link.py`.
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from time import perf_counter
 from typing import Final
 
 import trio
@@ -19,6 +20,7 @@ from trio.lowlevel import (
     RaiseCancelT,
     Task,
     cancel_shielded_checkpoint,
+    checkpoint,
     current_task,
     notify_closing,
     reschedule,
@@ -28,13 +30,15 @@ from trio.lowlevel import (
 )
 
 from kv_client._core.call import DONE, TAKES, Call
+from kv_client._core.patience import LOOK_S, Patience
 from kv_client._core.session import Session
 from kv_protocol.errors import ConnectionLost, KvError
 
-__all__ = ["RECEIVE", "Pump"]
+__all__ = ["PORTION", "RECEIVE", "Pump"]
 
 RECEIVE: Final = 65_536
 SEND: Final = 262_144
+PORTION: Final = 32  # calls of one turn that are sent without waiting for more, so that the server works while we do
 REST_S: Final = 0.010  # how long a reader leaves a silent socket to leaders
 
 
@@ -53,11 +57,12 @@ class Pump:
         self._on_broken: Callable[[], None] = _nothing
         self._socket: socket.socket | None = None
         self._unsent = memoryview(b"")
-        self._resting: Task | None = None
+        self.resting: Task | None = None
         self._idle_writer: Task | None = None
         self._led = False  # since the reader last looked
         self._receiving = False
-        self._flush_follows = False
+        self.flush_follows = False
+        self._patience = Patience()
 
     # ---- life
     def attach(self, connection: socket.socket, on_broken: Callable[[], None]) -> None:
@@ -66,8 +71,8 @@ class Pump:
         self.fd = connection.fileno()
         self._on_broken = on_broken
         self._unsent = memoryview(b"")
-        self._resting = self._idle_writer = None
-        self._flush_follows = False
+        self.resting = self._idle_writer = None
+        self.flush_follows = False
         self.flush()
 
     def broken(self, error: Exception) -> None:
@@ -87,22 +92,20 @@ class Pump:
 
     # ---- sending
     def flush_soon(self) -> None:
-        """Have what is outgoing sent: now by the only caller, else in one go with what others ask in this turn."""
+        """Have what is outgoing sent: now by the only caller, else together with what others ask in this turn."""
         calls = self.calls
         if self.fd < 0:
             return
-        if self._resting is not None and self.leader is None and calls.open:
+        if self.resting is not None and self.leader is None and calls.open:
             self._wake_reader()
-        if self._flush_follows or not calls.outgoing:
-            return
-        if len(calls.open) == 1:
+        if len(calls.open) == 1 or len(calls.outgoing) >= PORTION:
             self.flush()
-        else:
+        elif calls.outgoing and not self.flush_follows:
             self._wake_writer()
 
     def flush_now(self) -> None:
         """Have what is outgoing sent at once, and the answers read."""
-        if self._resting is not None and self.leader is None:
+        if self.resting is not None and self.leader is None:
             self._wake_reader()
         self.flush()
 
@@ -131,7 +134,7 @@ class Pump:
                 with suppress(trio.ClosedResourceError):  # a nudge to a leader wakes us too
                     await wait_writable(self.fd)
                     self._send_rest()
-            elif self.calls.outgoing and not self._flush_follows:
+            elif self.calls.outgoing and not self.flush_follows:
                 self.flush()
             else:
                 self._idle_writer = current_task()
@@ -194,13 +197,13 @@ class Pump:
             if told == 1 and not self.calls.open:
                 await self._rest()
             elif told:
-                self._flush_follows = True
+                self.flush_follows = True
                 await cancel_shielded_checkpoint()
                 if (
                     len(self.calls.outgoing) < told
                 ):  # the loop runs its turns in any order: the owners may come after us
                     await cancel_shielded_checkpoint()
-                self._flush_follows = False
+                self.flush_follows = False
                 self.flush()
             elif self.calls.outgoing:
                 self.flush()
@@ -211,24 +214,24 @@ class Pump:
         while self._led:
             self._led = False
             with trio.move_on_after(REST_S):
-                self._resting = current_task()
+                self.resting = current_task()
                 await wait_task_rescheduled(self._forget_reader)
                 return
             self._led = self._led or self.leader is not None
 
     def _wake_reader(self) -> None:
-        if self._resting is not None:
-            reschedule(self._resting)
-            self._resting = None
+        if self.resting is not None:
+            reschedule(self.resting)
+            self.resting = None
 
     def _forget_reader(self, _: RaiseCancelT) -> Abort:
-        self._resting = None
+        self.resting = None
         return Abort.SUCCEEDED
 
     # ---- leading
     def may_lead(self, call: Call) -> bool:
         """Whether the owner of *call*, which was just started, may send and read by itself."""
-        return self._resting is not None and len(self.calls.open) == 1 and call.kind < TAKES and self.fd >= 0
+        return self.resting is not None and len(self.calls.open) == 1 and call.kind < TAKES and self.fd >= 0
 
     async def lead(self, call: Call, leave: Callable[[Call], bool]) -> None:
         """Send *call* and read until its reply is there, or the connection is not; *leave* is for one that is
@@ -238,6 +241,8 @@ class Pump:
         self._led = True
         try:
             self.flush()
+            if self._patience.worth_it():
+                await self._look(call)
             while call.state != DONE and self.fd >= 0:
                 await wait_readable(self.fd)
                 self.receive()
@@ -251,6 +256,17 @@ class Pump:
             self.leader = None
             if self.calls.open:
                 self._wake_reader()
+
+    async def _look(self, call: Call) -> None:
+        """Let everybody else have a turn, then look for the reply for some microseconds without going to sleep."""
+        until = perf_counter() + LOOK_S
+        await checkpoint()
+        while call.state != DONE and self.fd >= 0:
+            if not self.receive() and perf_counter() > until:
+                self._patience.miss()
+                return
+            self.flush()
+        self._patience.hit()
 
     def nudge_leader(self) -> None:
         """The leader's call is done, though not by its own reading."""

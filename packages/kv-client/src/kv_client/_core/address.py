@@ -36,7 +36,10 @@ def parse_url(url: str) -> Address:
     """Return the address that *url* names. Raises `InvalidArgument` that says what is wrong with it."""
     if not isinstance(url, str):
         raise InvalidArgument(f"a URL must be str, not {type(url).__name__}")
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise _wrong(url, str(error)) from None
     if parts.fragment:
         raise _wrong(url, "it has a fragment (#...)")
     if "@" in parts.netloc:

@@ -7,6 +7,7 @@ A face derives from `Call` and overrides `wake`, which the session calls once, w
 owner left after it was sent is DONE at once; its id stays taken until the late reply has come.
 """
 
+from math import inf
 from typing import Any, Final, Protocol
 
 from kv_protocol.errors import KvError
@@ -84,11 +85,10 @@ class Call:
         args: tuple[object, ...],
         options: dict[str, object] | None,
         kind: int,
-        *,
         namespace: Wire | None = None,
         fence: Fencing | None = None,
-        deadline: float,
-        latest: float,
+        deadline: float = inf,
+        latest: float = inf,
     ) -> None:
         self.word = word
         self.args = args

@@ -15,7 +15,7 @@ from kv_protocol.limits import MAX_FRAME, MIB
 from kv_protocol.messages import DEADLINE, FENCE, NAMESPACE, SEEN, SEQ
 from kv_protocol.names import wire
 
-__all__ = ["Calls", "Late", "Measurement"]
+__all__ = ["MAX_BYTES", "MAX_CALLS", "Calls", "Late", "Measurement"]
 
 MAX_CALLS: Final = 8_192  # with what a waiting call may hold back, still fewer than the answers a server keeps
 MAX_BYTES: Final = 64 * MIB
@@ -30,7 +30,7 @@ class Late(Call):
     __slots__ = ("count",)
 
     def __init__(self) -> None:
-        super().__init__("", (), None, NOTE, deadline=inf, latest=inf)
+        super().__init__("", (), None, NOTE)
         self.size = self.count = 0
         self.state = DONE
 
@@ -48,7 +48,7 @@ class Measurement(Call):
     __slots__ = ("calls", "since")
 
     def __init__(self, calls: "Calls", now: float) -> None:
-        super().__init__("TIME", (), None, NOTE, deadline=inf, latest=inf)
+        super().__init__("TIME", (), None, NOTE)
         self.calls = calls
         self.since = now
 
@@ -92,11 +92,6 @@ class Calls:
         self._packer = Packer(autoreset=True)
 
     @property
-    def load(self) -> int:
-        """Open calls, without those that wait at the server."""
-        return len(self.open) - self.waiting
-
-    @property
     def crowded(self) -> bool:
         """Whether new calls should wait until others are answered."""
         return len(self.open) - self.waiting >= MAX_CALLS or self.size >= MAX_BYTES
@@ -104,9 +99,9 @@ class Calls:
     @property
     def room(self) -> int:
         """How many calls may come in before it is crowded."""
-        return 0 if self.size >= MAX_BYTES else max(0, MAX_CALLS - self.load)
+        return 0 if self.size >= MAX_BYTES else max(0, MAX_CALLS - len(self.open) + self.waiting)
 
-    def start(self, call: Call, now: float) -> None:
+    def start(self, call: Call) -> None:
         """Take *call* in. Raises what is wrong with it; then it was not taken."""
         order = self._order + 1
         if order > MAX_ID:
@@ -118,7 +113,7 @@ class Calls:
         self._order = call.order = order
         if call.kind & CHANGES:
             call.seq = self.writes.next_seq
-        self._pack(call, now)
+        self._pack(call)
         if call.seq:
             self.writes.enter(call)
         self.open[call.id] = call
@@ -128,7 +123,7 @@ class Calls:
         if self.sending or call.kind & NOTE:
             self.outgoing.append(call)
 
-    def again(self, call: Call, now: float, *, tell_seen: bool = False) -> None:
+    def again(self, call: Call, *, tell_seen: bool = False) -> None:
         """Queue *call*, which is open, once more; a write without seq gets its own."""
         if call.kind & CHANGES and not call.seq:
             call.seq = self.writes.next_seq
@@ -136,7 +131,7 @@ class Calls:
         self.size -= call.size
         call.state = QUEUED
         call.repeat()
-        self._pack(call, now, tell_seen=tell_seen)
+        self._pack(call, tell_seen=tell_seen)
         self.size += call.size
         self.outgoing.append(call)
 
@@ -184,10 +179,10 @@ class Calls:
         self.sent += len(frames)
         return b"".join(frames)
 
-    def _pack(self, call: Call, now: float, *, tell_seen: bool = False) -> None:
+    def _pack(self, call: Call, *, tell_seen: bool = False) -> None:
         meta: dict[int, object] = {}
         if call.latest != inf and self.clock.known:
-            meta[DEADLINE] = self.clock.stamp(call.latest, now)
+            meta[DEADLINE] = self.clock.stamp(call.latest)
         if call.seq:
             meta[SEQ] = call.seq
             seen = self.writes.to_tell(call.seq, now=tell_seen)

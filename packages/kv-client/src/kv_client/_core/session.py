@@ -67,11 +67,11 @@ class Session:
         self._measure_at = inf
 
     # ---- calls
-    def start(self, call: Call, now: float) -> None:
+    def start(self, call: Call) -> None:
         """Take *call* in. Raises what is wrong with it, or that the client is closed; then it was not taken."""
         if self.closed is not None:
             raise self._closed()
-        self.calls.start(call, now)
+        self.calls.start(call)
 
     def end(self, call: Call, now: float, by: int = BY_OWNER) -> bool:
         """The owner of *call* wants out. True: it is out, and not woken. False: `wake` comes, within a second."""
@@ -84,21 +84,21 @@ class Session:
         if call.kind & TAKES:
             call.ending = by
             call.deadline = now + CANCEL_S
-            self.note("CANCEL", call.id, now=now)
+            self.note("CANCEL", call.id)
             return False
         if call.kind & WAITS:
-            self.note("CANCEL", call.id, now=now)
+            self.note("CANCEL", call.id)
         calls.leave(call)
         return True
 
-    def note(self, word: str, *args: object, now: float) -> None:
+    def note(self, word: str, *args: object) -> None:
         """Say something about this connection whose answer interests nobody."""
-        self.calls.start(Call(word, args, None, NOTE, deadline=inf, latest=inf), now)
+        self.calls.start(Call(word, args, None, NOTE))
 
     def measure(self, now: float) -> None:
         """Look at the server's clock, and whether it answers."""
         self._measure_at = now + MEASURE_S
-        self.calls.start(Measurement(self.calls, now), now)
+        self.calls.start(Measurement(self.calls, now))
 
     def distrust_clock(self, now: float) -> None:
         """A call was refused as too late although it was not: say no deadlines until the clock is known again."""
@@ -199,7 +199,7 @@ class Session:
                 call.state = QUEUED
                 return 0
             if isinstance(error, Busy) and call.seq and error.details.get("limit") in (MAX_ANSWERS, MAX_ANSWER_BYTES):
-                self.calls.again(call, now, tell_seen=True)
+                self.calls.again(call, tell_seen=True)
                 return 0
         if call.ending == BY_TIME and isinstance(error, CallCancelled):
             error = CallTimeout(f"{call.word} had no answer in time; it was not applied")
@@ -241,10 +241,10 @@ class Session:
         self._measure_at = now + MEASURE_S
         self.ready = self.calls.sending = True
         self.connections += 1
-        self._repeat(resumed=greeting.resumed, now=now)
+        self._repeat(resumed=greeting.resumed)
         self.leases.reconnected(now)
 
-    def _repeat(self, *, resumed: bool, now: float) -> None:
+    def _repeat(self, *, resumed: bool) -> None:
         """Send what is open on the new connection, as far as that is safe."""
         calls = self.calls
         if not resumed:
@@ -259,7 +259,7 @@ class Session:
             if call.state == SENT:
                 self.repeated += 1
             try:
-                calls.again(call, now)
+                calls.again(call)
             except KvError as error:  # this server takes less than the last one
                 calls.fail(call, error)
 
@@ -297,7 +297,7 @@ class Session:
         if pulse is Pulse.ASK or now >= self._measure_at:
             self.measure(now)
         for renewal in self.leases.due(now, self.namespace):
-            self.calls.start(renewal, now)
+            self.calls.start(renewal)
         return None
 
     @property

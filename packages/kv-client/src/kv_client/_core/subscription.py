@@ -32,7 +32,7 @@ class Subscription(Call):
         if prefix is not None:
             options["prefix"] = wire(prefix)
         names = tuple(wire(key) for key in keys)
-        super().__init__("WATCH", names, options, READ | WAITS, namespace=namespace, deadline=inf, latest=inf)
+        super().__init__("WATCH", names, options, READ | WAITS, namespace=namespace)
         self._events: deque[Change[Any]] = deque()
         self._window = window
         self._taken = 0

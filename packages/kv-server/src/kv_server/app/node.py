@@ -56,7 +56,7 @@ class ServerNode:
                     unsent=peer.unsent,
                 )
             )
-        return sorted(found, key=lambda info: -info.age)
+        return found
 
     def facts(self) -> Facts:
         counters = self._connections.counters
@@ -85,6 +85,7 @@ class ServerNode:
             },
             "loop": {
                 "rounds": self._pulse.rounds,
+                "failures": self._pulse.failures,
                 "lag_ms": round(self._pulse.lag_ms, 3),
                 "longest_lag_ms": round(self._pulse.longest_lag_ms, 3),
             },

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
+import os
 import resource
 import signal
 import sys
@@ -18,9 +19,12 @@ from kv_server.app.config import Config
 from kv_server.app.wiring import serve
 from kv_server.net.listen import CannotListen
 from kv_server.net.server import Server
+from kv_server.surfaces.trace import trace_of
 
 __all__ = ["run"]
 
+_FAILED: Final = 1
+_WRONG_USE: Final = 2
 _SPARE_DESCRIPTORS: Final = 64  # for listeners, logs and what the runtime needs
 
 log = logging.getLogger("kv.process")
@@ -29,18 +33,26 @@ log = logging.getLogger("kv.process")
 def run(config: Config) -> int:
     """Serve until a signal ends it; the exit status."""
     _raise_descriptor_limit(config.max_connections)
+    status = _FAILED
     try:
-        return trio.run(_main, config)
+        status = trio.run(_main, config)
     except* CannotListen as group:
-        error = group.exceptions[0]
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
-        sys.stderr.write(f"kv-server: {error}\n")
-    return 2
+        status = _WRONG_USE
+        print(f"kv-server: {_first_of(group)}", file=sys.stderr)  # noqa: T201
+    except* Exception as group:
+        log.critical("the server failed trace=%r", trace_of(_first_of(group)))
+    return status
+
+
+def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 async def _main(config: Config) -> int:
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         async with trio.open_nursery() as nursery:
             server: Server = await nursery.start(serve, config)
             _settle_garbage()
@@ -51,16 +63,24 @@ async def _main(config: Config) -> int:
 
 
 async def _until_signalled(server: Server, signals: AsyncIterator[int], drain_timeout_s: float) -> int:
-    """Drain at the first signal; at the second, stop."""
-    number = await anext(signals)
-    log.info("signal %s", signal.Signals(number).name)
+    """Drain at the first signal to end; at the second, stop."""
+    await _signal_to_end(signals)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_drain, server, drain_timeout_s, nursery.cancel_scope)
-        number = await anext(signals)
-        log.warning("second signal %s: stopping at once", signal.Signals(number).name)
+        number = await _signal_to_end(signals)
+        log.warning("stopping at once")
         nursery.cancel_scope.cancel()
         return 128 + number
     return 0
+
+
+async def _signal_to_end(signals: AsyncIterator[int]) -> int:
+    """Wait for SIGTERM or SIGINT. A terminal that hangs up is no reason to end, and there is nothing to reload."""
+    while True:
+        number = await anext(signals)
+        log.info("signal %s", signal.Signals(number).name)
+        if number != signal.SIGHUP:
+            return number
 
 
 async def _drain(server: Server, timeout_s: float, scope: trio.CancelScope) -> None:
@@ -71,9 +91,10 @@ async def _drain(server: Server, timeout_s: float, scope: trio.CancelScope) -> N
 def _say_ready(server: Server, config: Config) -> None:
     """Print the one line that says where the server listens. Nobody has to be there to read it."""
     places = ", ".join(map(str, server.addresses))
-    with contextlib.suppress(OSError, ValueError):
-        sys.stdout.write(f"kv-server {__version__} ready on {places} ({config.shards} shards, memory only)\n")
-        sys.stdout.flush()
+    try:
+        print(f"kv-server {__version__} ready on {places} ({config.shards} shards, memory only)", flush=True)  # noqa: T201
+    except OSError:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # so that the interpreter does not stumble over it at its end
     if any(address.public for address in config.bind):
         log.warning("other machines can reach this server and nobody has to log in bind=%s", places)
 

@@ -49,7 +49,8 @@ def lock(
         assert session is not None
         tx.lock_grant(name, tx.revision, session.id, session.owner, ttl)
         return Grant(tx.revision, ttl)
-    facts = {"owner": held.owner, "remaining": held.until_ms - tx.elapsed_ms}
+    waiters = tx.waiting_for(LOCKS, name)
+    facts = {"owner": held.owner, "remaining": held.until_ms - tx.elapsed_ms, "waiters": waiters}
     refusal = LockHeld(f"the lock is held by {held.owner!r}", facts)
     if wait == 0:
         raise refusal

@@ -47,7 +47,7 @@ def namespace_drop(tx: Tx, namespace: Namespace, /) -> bool:
 
 
 @command(
-    WRITE | ADMIN,
+    WRITE | ADMIN | SWEEPS,
     group="namespace",
     since="0.1",
     cost="O(shards); the freeing follows in slices",

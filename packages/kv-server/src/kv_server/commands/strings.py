@@ -8,7 +8,7 @@ from kv_protocol.errors import ConditionFailed, InvalidArgument, OutOfRange, Too
 from kv_protocol.limits import MAX_FRAME, VALUE_MARGIN
 from kv_protocol.types import Entry
 from kv_protocol.values import bytes_blob, class_of, from_octets, octets
-from kv_server.engine.tx import DELETED, Tx
+from kv_server.engine.tx import DELETED, EXPIRED, Tx
 from kv_server.model.entry import SCALAR
 from kv_server.spec.catalog import command
 from kv_server.spec.command import FAST, GROWS, READ, TAKES, WRITE
@@ -67,6 +67,8 @@ def set_(
     if if_absent or if_present or if_version is not None or if_value is not None:
         demand(tx, key, if_absent=if_absent, if_present=if_present, if_version=if_version, if_value=if_value)
     tx.key_put(key, value, expiry(tx, key, ttl, expires_at, keep_ttl))
+    if expires_at is not None and expires_at <= tx.now_ms:
+        tx.key_drop(key, EXPIRED)
     return tx.revision
 
 
@@ -96,6 +98,8 @@ def getset(
     if if_absent or if_present or if_version is not None or if_value is not None:
         demand(tx, key, if_absent=if_absent, if_present=if_present, if_version=if_version, if_value=if_value)
     tx.key_put(key, value, expiry(tx, key, ttl, expires_at, keep_ttl))
+    if expires_at is not None and expires_at <= tx.now_ms:
+        tx.key_drop(key, EXPIRED)
     return old
 
 

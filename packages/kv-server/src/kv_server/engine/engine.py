@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
 from itertools import count
 from random import Random
 from typing import Any, Final
 
 from attrs import frozen
 
-from kv_protocol.errors import Busy, CallCancelled, CommandError, KvError, ShuttingDown
+from kv_protocol.errors import Busy, CallCancelled, CommandError, InternalError, InvalidArgument, KvError, ShuttingDown
 from kv_protocol.limits import MAX_NAMESPACES, MAX_PARKED, SESSION_LINGER_MS
-from kv_protocol.messages import LOCK_LOST, SEQ
+from kv_protocol.messages import FENCE, LOCK_LOST, SEQ
 from kv_protocol.names import text
 from kv_server.engine import tx as rows
 from kv_server.engine.caller import Caller
 from kv_server.engine.commit import Commit, Sink
-from kv_server.engine.gates import CLOSED, FRESH, namespace_of, refuse, repeated
+from kv_server.engine.gates import CLOSED, FRESH, check_fence, namespace_of, refuse, repeated
 from kv_server.engine.node import Node, Solitary
 from kv_server.engine.session import EVERYTHING, Outbox, Session
 from kv_server.engine.tx import Tx
 from kv_server.engine.watchers import Parked, Subscription, Watchers, WouldBlock
 from kv_server.model.entry import SCALAR
+from kv_server.model.schedule import Schedule
 from kv_server.model.store import Store
 from kv_server.spec.catalog import Catalog
 from kv_server.spec.command import Command, Flag
@@ -77,12 +77,11 @@ class Engine:
         self.sinks: list[Sink] = []
         self.node: Node = Solitary()
         self.node.engine = self
-        self.due: list[tuple[int, int, Parked | Session]] = []
+        self.due: Schedule[Parked | Session] = Schedule(self.pends)
         self.calls = 0
         self.expired = 0
         self.expiry_lag_ms = 0
         self._numbers = count(1)
-        self._tick = count()
         self._serving = False
 
     # ---- one call
@@ -97,6 +96,7 @@ class Engine:
     ) -> object:
         """Run *command* for *session*; its reply, or PARKED. Raises what the caller is to be told."""
         seq = 0
+        fence = None
         namespace = session.namespace
         if meta:
             kept = repeated(session, meta)
@@ -104,6 +104,7 @@ class Engine:
                 return kept
             namespace = namespace_of(self, session, meta)
             seq = meta.get(SEQ, 0)
+            fence = meta.get(FENCE)
         if not (session.open & self.open) >> command.bit & 1:
             refuse(self, session, command)
         self.calls += 1
@@ -112,13 +113,14 @@ class Engine:
         tx.start(namespace, self.revision + 1, self.now_ms, self.elapsed_ms, session)
         try:
             reply = command.call(place, args, options)
-        except WouldBlock as blocked:
-            call = Parked(session, request_id, command, args, options, namespace, seq)
-            self.park(call, blocked)
+        except (WouldBlock, CommandError) as refusal:
+            if tx.effects:
+                self.seal()
+                raise AssertionError(f"{command.name} changed something and then refused") from refusal
+            if isinstance(refusal, CommandError):
+                raise
+            self.park(Parked(session, request_id, command, args, options, namespace, seq, fence), refusal)
             return PARKED
-        except CommandError:
-            assert not tx.effects, f"{command.name} changed something and then refused"
-            raise
         except Exception:
             self.seal()
             raise
@@ -168,19 +170,22 @@ class Engine:
     def block(self, session: Session, calls: list[tuple[Command, list[Any], Any]], namespace: bytes) -> list[object]:
         """Run *calls* as one: all of them in one commit, or, if one raises, none. Nothing waits inside."""
         tx = self.tx
+        if any(command.flags & Flag.SWEEPS for command, _, _ in calls):
+            while self.expire():
+                pass
         tx.start(namespace, self.revision + 1, self.now_ms, self.elapsed_ms, session)
         tx.open_block()
         replies = []
         try:
             for command, args, options in calls:
                 if command.place != "tx" or command.flags & _NOT_IN_BLOCKS:
-                    raise CommandError(f"{command.name} cannot be part of an atomic block")
+                    raise InvalidArgument(f"{command.name} cannot be part of an atomic block")
                 replies.append(command.call(tx, args, options))
         except WouldBlock as blocked:
             tx.close_block(keep=False)
             if isinstance(blocked.otherwise, KvError):
                 raise blocked.otherwise from None
-            raise CommandError("a call of the block would wait") from None
+            raise Busy("a call of the block would wait") from None
         except BaseException:
             tx.close_block(keep=False)
             raise
@@ -203,7 +208,7 @@ class Engine:
         call.session.waiting[call.request_id] = call
         self.watchers.park(call, blocked)
         if blocked.wait_ms is not None:
-            heappush(self.due, (self.elapsed_ms + blocked.wait_ms, next(self._tick), call))
+            self.due.add(self.elapsed_ms + blocked.wait_ms, call)
 
     def serve(self) -> None:
         """Try the calls that wait for what the last commits changed, oldest first, while they succeed."""
@@ -223,19 +228,22 @@ class Engine:
         """Run a call that waits once more; False if it goes on waiting. A *final* try ends it either way."""
         tx = self.tx
         tx.start(call.namespace, self.revision + 1, self.now_ms, self.elapsed_ms, call.session)
+        if final:
+            self.withdraw(call)
         try:
+            if call.fence is not None:
+                check_fence(self, call.namespace, call.fence)
             reply = call.command.call(tx, call.args, call.options)
         except WouldBlock as blocked:
             if not final:
                 return False
-            self.withdraw(call)
-            self.answer(call, blocked.otherwise)
-            return True
+            reply = blocked.otherwise
         except KvError as error:
-            self.withdraw(call)
-            self.answer(call, error)
-            return True
-        if call.seq and tx.effects:
+            reply = error
+        except Exception as bug:
+            reply = InternalError("a bug of the server; whether the call was applied is not known")
+            reply.__cause__ = bug
+        if call.seq and tx.effects and not isinstance(reply, KvError):
             tx.answered(call.session.id, call.seq, reply)
         self.withdraw(call)
         self.seal()
@@ -297,7 +305,7 @@ class Engine:
         for call in list(session.waiting.values()):
             self.withdraw(call)
         session.ends_ms = self.elapsed_ms + SESSION_LINGER_MS
-        heappush(self.due, (session.ends_ms, next(self._tick), session))
+        self.due.add(session.ends_ms, session)
 
     def drain(self) -> None:
         """Refuse new calls from here on, and tell those that wait."""
@@ -313,16 +321,14 @@ class Engine:
         self.now_ms = now_ms
         self.elapsed_ms = elapsed_ms
         store = self.store
-        if store.leases and store.leases[0][0] <= elapsed_ms:
-            self.end_leases()
-        due = self.due
-        while due and due[0][0] <= elapsed_ms:
-            _, _, what = heappop(due)
+        self.end_leases()
+        while (what := self.due.take(elapsed_ms)) is not None:
             if isinstance(what, Session):
-                self.end_session(what)
-            elif what.places:
+                del self.sessions[what.id], self.secrets[what.secret]
+            else:
                 self.retry(what, final=True)
-        more = bool(store.due) and store.due[0][0] <= now_ms and self.expire()
+                self.serve()
+        more = self.expire()
         if store.garbage:
             more = store.free_some() or more
         return more
@@ -330,9 +336,9 @@ class Engine:
     def next_due_ms(self) -> int | None:
         """When, on the elapsed clock, `advance` next has something to do; None if never."""
         store = self.store
-        times = [heap[0][0] for heap in (self.due, store.leases) if heap]
-        if store.due:
-            times.append(store.due[0][0] - self.now_ms + self.elapsed_ms)
+        times = [first for first in (self.due.first_ms, store.leases.first_ms) if first is not None]
+        if store.due.first_ms is not None:
+            times.append(store.due.first_ms - self.now_ms + self.elapsed_ms)
         if store.garbage:
             times.append(self.elapsed_ms)
         return min(times, default=None)
@@ -340,12 +346,11 @@ class Engine:
     def expire(self) -> bool:
         """Drop one slice of the keys that are past their deadline; True if there are more."""
         store, tx = self.store, self.tx
-        found = store.due_key(self.now_ms)
         left = _EXPIRED_PER_SLICE
-        while found is not None and left:
+        while left and (found := store.due_key(self.now_ms)) is not None:
             space = found[0]
             tx.start(space.name, self.revision + 1, self.now_ms, self.elapsed_ms, None)
-            while found is not None and left and found[0] is space:
+            while left and found is not None and found[0] is space:
                 left -= 1
                 entry = tx.table_of(space, found[1])[found[1]]
                 self.expiry_lag_ms = self.now_ms - entry.expires_ms
@@ -354,31 +359,23 @@ class Engine:
             self.seal()
             self.serve()
         self.expired += _EXPIRED_PER_SLICE - left
-        if found is not None:
-            self.put_off(*found)
-        return found is not None
-
-    def put_off(self, space: Any, key: bytes) -> None:
-        """Schedule *key*, which was taken off the heap, for the next slice."""
-        table = self.tx.table_of(space, key)
-        table.note_deadline(key, table[key].expires_ms)
-        self.store.schedule(space, table)
+        return store.due_key(self.now_ms) is not None
 
     def end_leases(self) -> None:
         """Take the locks away whose leases have ended."""
         tx = self.tx
-        while (found := self.store.due_lease(self.elapsed_ms)) is not None:
+        while (found := self.store.leases.take(self.elapsed_ms)) is not None:
             namespace, lock = found
             tx.start(namespace, self.revision + 1, self.now_ms, self.elapsed_ms, None)
             tx.lock_drop(lock, rows.LAPSED)
             self.seal()
             self.serve()
 
-    def end_session(self, session: Session) -> None:
-        """Forget *session* if no connection has come back for it."""
-        if session.outbox is None and session.ends_ms <= self.elapsed_ms and session.id in self.sessions:
-            del self.sessions[session.id]
-            del self.secrets[session.secret]
+    def pends(self, due_ms: int, what: Parked | Session) -> bool:
+        """Whether *what* still ends at *due_ms*: a call that waits, a session without a connection."""
+        if isinstance(what, Parked):
+            return bool(what.places)
+        return what.outbox is None and what.ends_ms == due_ms and what.id in self.sessions
 
     def statistics(self) -> dict[str, int]:
         """Figures about the engine as it is."""

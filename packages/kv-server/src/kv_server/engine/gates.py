@@ -19,13 +19,14 @@ from kv_protocol.errors import (
 )
 from kv_protocol.limits import MAX_ANSWER_BYTES, MAX_ANSWERS, MAX_NAME
 from kv_protocol.messages import DEADLINE, FENCE, NAMESPACE, SEEN, SEQ
+from kv_protocol.names import text
 from kv_server.engine.session import Lost, Session
 
 if TYPE_CHECKING:
     from kv_server.engine.engine import Engine
     from kv_server.spec.command import Command
 
-__all__ = ["CLOSED", "FRESH", "namespace_of", "refuse", "repeated"]
+__all__ = ["CLOSED", "FRESH", "check_fence", "namespace_of", "refuse", "repeated"]
 
 CLOSED: Final = 0
 FRESH: Final = object()
@@ -85,7 +86,8 @@ def check_fence(engine: Engine, namespace: bytes, fence: Any) -> None:
     held = space.locks.get(fence[0]) if space is not None else None
     if held is None or held.token != fence[1] or held.until_ms <= engine.elapsed_ms:
         token = held.token if held is not None and held.until_ms > engine.elapsed_ms else None
-        raise StaleFence("the lock is not held under this token: nothing was written", {"token": token})
+        facts = {"lock": text(fence[0]), "token": token}
+        raise StaleFence("the lock is not held under this token: nothing was written", facts)
 
 
 def refuse(engine: Engine, session: Session, command: Command) -> NoReturn:

@@ -20,6 +20,7 @@ from msgpack import packb
 from kv_protocol.errors import TooManyNamespaces, WrongType
 from kv_protocol.limits import MAX_KEPT_ANSWER
 from kv_protocol.names import slot
+from kv_server.engine.before import Before
 from kv_server.engine.commit import Commit, Effect
 from kv_server.engine.session import Lost, Session
 from kv_server.model.entry import SCALAR, Entry
@@ -84,7 +85,7 @@ class Tx:
         self.space: Namespace | None = None
         self.effects: list[Effect] = []
         self.notices: list[tuple[int, bytes, bytes, int, str]] = []
-        self.before: dict[Any, Any] | None = None
+        self.before: Before | None = None
         self.last_key: bytes | None = None
         self.last_entry: Entry | None = None
         self.last_table = store.empty
@@ -172,7 +173,7 @@ class Tx:
         """Make ready to change *key*: keep what a block must be able to put back, drop what is past its deadline."""
         entry = self.find(key)
         if self.before is not None:
-            self.remember(self.name, key, entry)
+            self.before.keep_key(self.name, key)
         if entry is None:
             stale = self.table_of(self.open_namespace(), key).get(key)
             if stale is not None:
@@ -194,17 +195,12 @@ class Tx:
                 f"the server has its {self.max_namespaces} namespaces; drop one or raise --max-namespaces",
                 {"limit": self.max_namespaces},
             )
+        if self.before is not None and name not in spaces:
+            self.before.made.append(name)
         return self.store.namespace(name)
 
     def table_of(self, space: Namespace, key: bytes) -> Table:
         return self.store.table(space, slot(key) >> self.store.shift)
-
-    def remember(self, namespace: bytes, key: bytes, entry: Entry | None) -> None:
-        """Keep what *key* was before the block, once."""
-        assert self.before is not None
-        place = namespace, key
-        if place not in self.before:
-            self.before[place] = entry and Entry(entry.kind, entry.value, entry.version, entry.expires_ms)
 
     # ---- effects on keys
     @effect(KEY_PUT)
@@ -235,7 +231,7 @@ class Tx:
     def key_drop(self, key: bytes, cause: int) -> None:
         """Take *key* away: deleted, expired, evicted."""
         if self.before is not None:
-            self.remember(self.name, key, self.find(key))
+            self.before.keep_key(self.name, key)
         self.effects.append((KEY_DROP, key, cause))
         self.table_of(self.open_namespace(), key).remove(key)
         self.last_key = None
@@ -264,7 +260,7 @@ class Tx:
         table = self.table_of(home, target)
         old = table.get(target)
         if self.before is not None:
-            self.remember(namespace, target, old)
+            self.before.keep_key(namespace, target)
         if old is not None:
             table.remove(target)
         entry.version = self.revision
@@ -276,54 +272,56 @@ class Tx:
     def lock_grant(self, name: bytes, token: int, session: int, owner: str, lease_ms: int) -> None:
         """Give the lock *name* to *session* under *token* for *lease_ms* from now."""
         space = self.open_namespace()
-        self.remember_lock(space, name)
+        if self.before is not None:
+            self.before.keep_lock(self.name, name)
         self.effects.append((LOCK_GRANT, name, token, session, owner, lease_ms))
         until_ms = self.elapsed_ms + lease_ms
         space.locks[name] = Lock(token, session, owner, self.elapsed_ms, until_ms)
-        self.store.note_lease(until_ms, self.name, name)
+        self.store.leases.add(until_ms, (self.name, name))
 
     @effect(LOCK_EXTEND)
     def lock_extend(self, name: bytes, lease_ms: int) -> None:
         """Let the lease of *name* end *lease_ms* from now."""
         space = self.open_namespace()
-        self.remember_lock(space, name)
+        if self.before is not None:
+            self.before.keep_lock(self.name, name)
         self.effects.append((LOCK_EXTEND, name, lease_ms))
         held = space.locks[name]
         held.until_ms = self.elapsed_ms + lease_ms
         held.renewals += 1
-        self.store.note_lease(held.until_ms, self.name, name)
+        self.store.leases.add(held.until_ms, (self.name, name))
 
     @effect(LOCK_DROP)
     def lock_drop(self, name: bytes, cause: int) -> None:
         """Take the lock *name* from its holder, who is told unless it asked."""
         space = self.open_namespace()
-        self.remember_lock(space, name)
+        if self.before is not None:
+            self.before.keep_lock(self.name, name)
         self.effects.append((LOCK_DROP, name, cause))
         held = space.locks.pop(name)
         if cause != RELEASED:
             why = "expired" if cause == LAPSED else "broken"
             self.notices.append((held.session, self.name, name, held.token, why))
 
-    def remember_lock(self, space: Namespace, name: bytes) -> None:
-        if self.before is not None and (None, self.name, name) not in self.before:
-            held = space.locks.get(name)
-            self.before[None, self.name, name] = held and held.copy()
-
     # ---- effects on sessions
     @effect(ANSWERED)
-    def answered(self, session_id: int, seq: int, reply: Any) -> None:
-        """Keep *reply* as the answer of the session to its call *seq*, so that a repeat runs nothing."""
+    def answered(self, session_id: int, seq: int, reply: Any, lost: bool = False) -> None:
+        """Keep *reply* as the answer of the session to its call *seq*, so that a repeat runs nothing.
+
+        One that is too large is *lost*: only that there was one is kept.
+        """
         if type(reply) in _SMALL:
             size = 9
         elif type(reply) is bytes:
             size = len(reply) + 5
         else:
             size = reply_size(reply)
-        kept = reply if size <= MAX_KEPT_ANSWER else None
-        self.effects.append((ANSWERED, session_id, seq, kept))
+        if size > MAX_KEPT_ANSWER:
+            reply, size, lost = None, 9, True
+        self.effects.append((ANSWERED, session_id, seq, reply, lost))
         session = self.sessions.get(session_id)
         if session is not None:
-            session.keep(seq, Lost(self.revision) if kept is None and reply is not None else kept, size)
+            session.keep(seq, Lost(self.revision) if lost else reply, size)
 
     # ---- effects on whole namespaces
     @effect(NAMESPACE_FLUSH)
@@ -349,38 +347,17 @@ class Tx:
     # ---- blocks and replay
     def open_block(self) -> None:
         """From here on, keep what is changed as it was."""
-        self.before = {}
+        self.before = Before(self.store)
 
     def close_block(self, *, keep: bool) -> None:
         """End the block; unless *keep*, put everything back as it was."""
-        assert self.before is not None
         before, self.before = self.before, None
-        if keep:
-            return
-        for place, old in before.items():
-            if place[0] is None:
-                self.put_back_lock(place[1], place[2], old)
-            else:
-                self.put_back(place[0], place[1], old)
-        self.effects = []
-        self.notices = []
-        self.last_key = None
-
-    def put_back(self, namespace: bytes, key: bytes, old: Entry | None) -> None:
-        space = self.store.namespace(namespace)
-        table = self.table_of(space, key)
-        if key in table:
-            table.remove(key)
-        if old is not None:
-            table.put(key, old)
-            self.store.schedule(space, table)
-
-    def put_back_lock(self, namespace: bytes, name: bytes, old: Lock | None) -> None:
-        locks = self.store.namespace(namespace).locks
-        locks.pop(name, None)
-        if old is not None:
-            locks[name] = old
-            self.store.note_lease(old.until_ms, namespace, name)
+        assert before is not None
+        if not keep:
+            before.put_back()
+            self.effects = []
+            self.notices = []
+            self.last_key = None
 
     def replay(self, commit: Commit) -> None:
         """Apply the rows of *commit* as they were applied when it was made."""

@@ -46,7 +46,7 @@ class WouldBlock(Exception):
 class Parked:
     """A call that waits, with all it needs to run again."""
 
-    __slots__ = ("args", "command", "namespace", "options", "outbox", "places", "request_id", "seq", "session")
+    __slots__ = ("args", "command", "fence", "namespace", "options", "outbox", "places", "request_id", "seq", "session")
 
     def __init__(
         self,
@@ -57,6 +57,7 @@ class Parked:
         options: Any,
         namespace: bytes,
         seq: int,
+        fence: list[Any] | None,
     ) -> None:
         assert session.outbox is not None
         self.session = session
@@ -67,6 +68,7 @@ class Parked:
         self.options = options
         self.namespace = namespace
         self.seq = seq
+        self.fence = fence
         self.places: list[tuple[bytes, int, bytes]] = []
 
 
@@ -187,9 +189,11 @@ class Watchers:
             opcode = row[0]
             if opcode < LOCKS:
                 self.wake(commit.namespace, KEYS, row[1])
+                if opcode == rows.KEY_MOVE:
+                    self.wake(row[2], KEYS, row[3])
                 if self.by_key or self.by_prefix:
                     self.tell_key(commit, row)
-            elif opcode < rows.ANSWERED:
+            elif opcode == rows.LOCK_DROP:
                 self.wake(commit.namespace, LOCKS, row[1])
             elif opcode >= rows.NAMESPACE_FLUSH:
                 self.tell_dropped(commit, row[1])
@@ -211,7 +215,6 @@ class Watchers:
         elif opcode == rows.KEY_MOVE:
             self.send(name, key, "delete", revision, None)
             self.send(row[2], row[3], "set", revision, self.peek(row[2], row[3]))
-            self.wake(row[2], KEYS, row[3])
 
     def send(self, namespace: bytes, key: bytes, kind: str, revision: int, value: bytes | None) -> None:
         exact = self.by_key.get((namespace, key), ())

@@ -7,12 +7,12 @@ table at once; its entries are freed in slices. Slots are Redis Cluster's, shard
 from bisect import bisect_left
 from collections.abc import Iterator
 from hashlib import blake2b
-from heapq import heappop, heappush
-from itertools import count
+from heapq import heappop
 from typing import Final
 
 from kv_protocol.limits import SLOTS
 from kv_server.model.lock import Lock
+from kv_server.model.schedule import Schedule
 from kv_server.model.table import Table
 
 __all__ = ["Namespace", "Store"]
@@ -49,10 +49,9 @@ class Store:
         self.seed = seed
         self.namespaces: dict[bytes, Namespace] = {}
         self.empty = Table()
-        self.due: list[tuple[int, int, Table, Namespace]] = []
-        self.leases: list[tuple[int, int, bytes, bytes]] = []
+        self.due: Schedule[tuple[Table, Namespace]] = Schedule(lambda due_ms, place: place[0].due_ms == due_ms)
+        self.leases: Schedule[tuple[bytes, bytes]] = Schedule(self.lease_ends)
         self.garbage: list[Table] = []
-        self._tick = count()
 
     def namespace(self, name: bytes) -> Namespace:
         """The namespace called *name*, made now if it did not exist."""
@@ -75,38 +74,28 @@ class Store:
             first = table.deadlines[0][0]
             if not table.due_ms or first < table.due_ms:
                 table.due_ms = first
-                heappush(self.due, (first, next(self._tick), table, namespace))
+                self.due.add(first, (table, namespace))
 
     def due_key(self, now_ms: int) -> tuple[Namespace, bytes] | None:
-        """A key whose deadline has passed, still in its table; None when there is none."""
-        while self.due and self.due[0][0] <= now_ms:
-            due_ms, _, table, namespace = self.due[0]
-            if due_ms != table.due_ms:
-                heappop(self.due)
-                continue
+        """A key whose deadline has passed; it stays due until it is taken out of its table. None when there is none."""
+        while (place := self.due.peek(now_ms)) is not None:
+            table, namespace = place
             deadlines = table.deadlines
             while deadlines and deadlines[0][0] <= now_ms:
-                expires_ms, key = heappop(deadlines)
+                expires_ms, key = deadlines[0]
                 entry = table.get(key)
                 if entry is not None and entry.expires_ms == expires_ms:
                     return namespace, key
-            heappop(self.due)
+                heappop(deadlines)
             table.due_ms = 0
             self.schedule(namespace, table)
         return None
 
-    def note_lease(self, until_ms: int, namespace: bytes, lock: bytes) -> None:
-        heappush(self.leases, (until_ms, next(self._tick), namespace, lock))
-
-    def due_lease(self, elapsed_ms: int) -> tuple[bytes, bytes] | None:
-        """Namespace and name of a lock whose lease has ended, still held; None when there is none."""
-        while self.leases and self.leases[0][0] <= elapsed_ms:
-            until_ms, _, name, lock = heappop(self.leases)
-            namespace = self.namespaces.get(name)
-            held = namespace.locks.get(lock) if namespace is not None else None
-            if held is not None and held.until_ms == until_ms:
-                return name, lock
-        return None
+    def lease_ends(self, until_ms: int, place: tuple[bytes, bytes]) -> bool:
+        """Whether the lock at *place* is held with a lease that ends at *until_ms*."""
+        namespace = self.namespaces.get(place[0])
+        held = namespace.locks.get(place[1]) if namespace is not None else None
+        return held is not None and held.until_ms == until_ms
 
     # ---- dropping
     def drop(self, name: bytes) -> None:

@@ -6,6 +6,7 @@ import errno
 import logging
 from typing import Final
 
+from kv_server.net.address import Address
 from kv_server.net.connections import Connections
 from kv_server.net.listen import Listener
 from kv_server.net.readiness import READ, Readiness
@@ -57,8 +58,8 @@ class Acceptor:
                     return
                 continue  # the peer went away before it was accepted
             self._told = False
-            address = str(listener.address) if listener.address.path else f"{name[0]}:{name[1]}"
-            self._connections.admit(sock, address)
+            address = listener.address if listener.address.path else Address(name[0], name[1])
+            self._connections.admit(sock, str(address))
 
     def _give_up(self, error: OSError) -> None:
         self._connections.counters.accept_pauses += 1

@@ -82,8 +82,14 @@ class Connections:
             if len(self.peers) - self.admitted >= _MOST_REFUSED:
                 sock.close()
                 return
-        prepare_socket(sock)
         peer = Peer(sock, sock.fileno(), address, self.elapsed_ms, self.elapsed_ms)
+        try:
+            prepare_socket(sock)
+            self._readiness.watch(peer.fd, READ)
+        except OSError as error:  # it was reset already, or the system has no room to watch it
+            log.info("a connection was lost at once address=%s reason=%r", address, error.strerror)
+            sock.close()
+            return
         if full:
             most = self.limits.connections
             peer.refusal = TooManyConnections(f"the server has as many connections as it may ({most})", {"limit": most})
@@ -92,7 +98,6 @@ class Connections:
             self.admitted += 1
             self.counters.accepted += 1
         self.peers[peer.fd] = peer
-        self._readiness.watch(peer.fd, READ)
 
     # ---- one round
     def receive(self, fd: int, bits: int) -> None:

@@ -6,6 +6,7 @@ Sending is a step of its own behind a gate, so that answers can be held until wh
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from time import perf_counter
 from typing import Final
@@ -18,18 +19,23 @@ from kv_server.net.accept import Acceptor
 from kv_server.net.clock import Clock
 from kv_server.net.connections import Connections
 from kv_server.net.readiness import Readiness
+from kv_server.surfaces.trace import trace_of
 
 __all__ = ["Loop", "Pulse"]
 
 _BUDGET_S: Final = 0.002  # how long the loop keeps other tasks of the process waiting
 _SWEEP_MS: Final = 1_000
+_RETRY_MS: Final = 1_000  # after a failure of ours, when what is due is tried again
+
+log = logging.getLogger("kv.net")
 
 
 @define
 class Pulse:
-    """How late the alarm rang, in milliseconds, and how many rounds there were."""
+    """How late the alarm rang, in milliseconds, how many rounds there were, and how often what was due failed."""
 
     rounds: int = 0
+    failures: int = 0
     lag_ms: float = 0.0
     """A moving average."""
     longest_lag_ms: float = 0.0
@@ -62,6 +68,7 @@ class Loop:
         self._alarm_ms = 0
         self._sweep_ms = 0
         self._more = False
+        self._patience_ms = 0
         self.set_clocks()
 
     async def serve(self) -> None:
@@ -74,7 +81,7 @@ class Loop:
             while events or connections.stalled:
                 events = self.round(events, until)
                 if perf_counter() >= until:
-                    await trio.lowlevel.cancel_shielded_checkpoint()
+                    await trio.lowlevel.checkpoint()
                     until = perf_counter() + _BUDGET_S
                 events = events or readiness.poll()
 
@@ -104,7 +111,14 @@ class Loop:
         """Tell the engine what time it is, and let it do a slice of what is due."""
         now_ms, elapsed_ms = self._clock.read()
         self._connections.elapsed_ms = elapsed_ms
-        self._more = self._engine.advance(now_ms, elapsed_ms)
+        try:
+            self._more = self._engine.advance(now_ms, elapsed_ms)
+        except Exception as error:  # a bug in one call that waits must not cost everybody the store
+            self._more = False
+            self._patience_ms = elapsed_ms + _RETRY_MS
+            self.pulse.failures += 1
+            if self.pulse.failures & (self.pulse.failures - 1) == 0:
+                log.error("what was due failed times=%d trace=%r", self.pulse.failures, trace_of(error))
 
     def send(self) -> None:
         """Send all there is, if the gate is open. Who opens a gate that was closed calls this."""
@@ -130,7 +144,7 @@ class Loop:
         if self._more:
             return self._connections.elapsed_ms
         due_ms = self._engine.next_due_ms()
-        return self._sweep_ms if due_ms is None else min(due_ms, self._sweep_ms)
+        return self._sweep_ms if due_ms is None else min(max(due_ms, self._patience_ms), self._sweep_ms)
 
     def _set_alarm(self) -> None:
         """Ring earlier if a call of this round made something due earlier."""

@@ -35,10 +35,14 @@ class Binders(NamedTuple):
 
 
 def new_namespace(commands: dict[str, Any]) -> dict[str, Any]:
-    """What generated code may name; *commands* are the targets of selecting tokens, by word."""
+    """What generated code may name; *commands* are the targets of selecting tokens, by word.
+
+    `new` makes an `Invocation` without the argument handling of its constructor, which would take most of the time.
+    """
     space: dict[str, Any] = {name: getattr(checks, name) for name in checks.__all__}
     return space | {
         "Invocation": Invocation,
+        "new": tuple.__new__,
         "Words": Words,
         "commands": commands,
         "READ": Flag.READ,
@@ -101,10 +105,10 @@ def _keys_source(plan: Plan) -> str:
     """Which keys a call names, and whether it may change them."""
     source = Source()
     with source.block(f"def {plan.ident}_keys(invocation):"):
-        source.add("args = invocation.args", "found = []")
+        source.add("found = []")
         for index, param in enumerate(plan.signature.positional):
-            where = f"args[{index}:]" if param.several and param is plan.signature.tail else f"args[{index}]"
-            _keys_of(plan, param, source, where)
+            at = f"invocation.args[{index}:]" if param is plan.signature.tail else f"invocation.args[{index}]"
+            _keys_of(plan, param, source, at)
         for param in plan.signature.options:
             _keys_of(plan, param, source, f"invocation.options.get({param.name!r})")
         source.add("return found")
@@ -112,19 +116,24 @@ def _keys_source(plan: Plan) -> str:
 
 
 def _keys_of(plan: Plan, param: Param, source: Source, where: str) -> None:
-    parts: list[tuple[str, Row | Choice]] = []
+    x = "x" if param.several else where
     if isinstance(param.element, Block):
-        parts = [(f"x[{at}]", part) for at, part in enumerate(param.element.fields.values())]
+        parts = [(f"{x}[{at}]", part) for at, part in enumerate(param.element.fields.values())]
     else:
-        parts = [("x", param.element)]
-    keys = [(x, part.access) for x, part in parts if isinstance(part, Row) and part.access]
+        parts = [(x, param.element)]
+    keys = [(key, part.access) for key, part in parts if isinstance(part, Row) and part.access]
     if not keys:
         return
-    sequence = f"{where} or ()" if param.several else f"({where},)"
-    with source.block(f"for x in {sequence}:"), source.block("if x is not None:"):
-        for x, access in keys:
-            writes = access == "write" and Flag.WRITE in plan.declaration.flags
-            source.add(f"found.append(({x}, {'WRITE' if writes else 'READ'}))")
+    writes = Flag.WRITE in plan.declaration.flags
+    lines = [f"found.append(({key}, {'WRITE' if writes and access == 'write' else 'READ'}))" for key, access in keys]
+    if param.several:
+        with source.block(f"for x in {where}:" if param.required or param.positional else f"for x in {where} or ():"):
+            source.add(*lines)
+    elif param.required:
+        source.add(*lines)
+    else:
+        with source.block(f"if {where} is not None:"):
+            source.add(*lines)
 
 
 def _present_source(plan: Plan, form: Form) -> str:

@@ -130,7 +130,7 @@ def _build(function: Callable[..., Any], bit: int, space: dict[str, Any]) -> Com
     word = declaration.name
     form = form_of(signature.reply)
     usage, native = text_usage(word, declaration, signature), native_usage(word, signature)
-    binders = bind(Plan(ident_of(word), word, declaration, signature, usage, native), function, form, space)
+    binders = bind(Plan(ident_of(word), word, declaration, signature, native), function, form, space)
     return Command(
         name=word, bit=bit, function=function, declaration=declaration, signature=signature, reply=form, usage=usage,
         native=native, **binders._asdict(),

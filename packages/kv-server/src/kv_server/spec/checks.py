@@ -26,6 +26,7 @@ _FLOAT: Final = re.compile(
     rb"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?|inf(?:inity)?)", re.IGNORECASE
 )
 _NUMBERS: Final = frozenset({"int", "float", "decimal"})
+_LONGEST_WORD: Final = 64
 _NOT_INT: Final = "value is not an integer or out of range"
 _NOT_FLOAT: Final = "value is not a valid float"
 
@@ -50,11 +51,11 @@ def missing(word: str, option: str, usage: str) -> InvalidArgument:
 
 
 def unknown_option(word: str, option: object, known: Iterable[str]) -> InvalidArgument:
-    """The error for an option that the command has not, with the nearest one it has."""
+    """The error for an option that the command has not, with the nearest one it has; of a map, for its first."""
     names = list(known)
-    if type(option) is not bytes or len(option) > 64:
-        return InvalidArgument(f"{word}: option names are short words")
-    name = option.decode("ascii", "replace")
+    if isinstance(option, dict):
+        option = next(iter(option), None)
+    name = option.decode("ascii", "replace") if type(option) is bytes and len(option) <= _LONGEST_WORD else "\0"
     if not name.isprintable():
         return InvalidArgument(f"{word}: option names are short words")
     near = get_close_matches(name.lower(), names, 1)

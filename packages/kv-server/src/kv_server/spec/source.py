@@ -41,7 +41,6 @@ class Plan:
     word: str
     declaration: Declaration
     signature: Signature
-    usage: str
     native: str
 
     @property

@@ -109,11 +109,17 @@ def _open_ended(plan: Plan, source: Source, params: list[Param], fixed: int, at:
         _place(plan, param, source, "x", position)
         source.add(f"given[{param.name!r}] = x")
         at_end += width(param.element)
-    _requirements(plan, source)
+    _settle(plan, source)
 
 
-def _requirements(plan: Plan, source: Source) -> None:
-    for param in plan.signature.options:
+def _settle(plan: Plan, source: Source) -> None:
+    """What can be told only when all options were read."""
+    for param in _spelled(plan):
+        if param.many is Many.AGAIN:
+            with source.block(f"if {param.name!r} in given:"):
+                source.add(f"given[{param.name!r}] = tuple(given[{param.name!r}])")
+                with source.block(f"if len(given[{param.name!r}]) > {limits.MAX_BATCH}:"):
+                    source.add(f"raise too_many({param.word!r})")
         if param.required and param.shape is Shape.OPTION:
             with source.block(f"if {param.name!r} not in given:"):
                 source.add(f"raise token_missing({param.tokens[0].word!r})")
@@ -213,8 +219,10 @@ def _value(plan: Plan, param: Param, token: Token) -> list[str]:
             source.add("raise syntax_error()")
         _place(plan, param, source, "x", "at", scale=token.scale)
         source.add(f"at += {size}")
-        again = f"(*given.get({param.name!r}, ()), x)" if param.many is Many.AGAIN else "x"
-        source.add(f"given[{param.name!r}] = {again}")
+        if param.many is Many.AGAIN:
+            source.add(f"given.setdefault({param.name!r}, []).append(x)")
+        else:
+            source.add(f"given[{param.name!r}] = x")
     return source.lines
 
 

@@ -60,8 +60,7 @@ def finish(plan: Plan, calls: bool, given: str, command: str | None = None, view
         words = ["place", *args, *(["**given"] if given == "given" else [])]
         return f"return {plan.function}({', '.join(words)})"
     inner = ", ".join(args) + "," * (len(args) == 1)
-    extra = f", {view}" if view else ""
-    return f"return Invocation({command or plan.command}, ({inner}), {given}{extra})"
+    return f"return new(Invocation, ({command or plan.command}, ({inner}), {given}, {view}))"
 
 
 def _positional(plan: Plan, source: Source) -> None:

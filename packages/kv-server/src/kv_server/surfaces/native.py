@@ -79,8 +79,8 @@ class NativeConnection:
     """One client. The engine talks back to it through the methods of `Outbox`."""
 
     __slots__ = (
-        "_door", "_encoder", "_open", "_out", "_reader", "_waiting", "_wake", "calls", "closing", "held", "overflowed",
-        "session", "stalled",
+        "_door", "_encoder", "_open", "_out", "_reader", "_told", "_waiting", "_wake", "calls", "closing", "held",
+        "overflowed", "session", "stalled",
     )  # fmt: skip
 
     def __init__(self, door: NativeDoor, wake: Callable[[], None]) -> None:
@@ -91,6 +91,7 @@ class NativeConnection:
         self._waiting: list[bytes] = []
         self._open: set[int] = set()
         self._out: list[bytes] = []
+        self._told = 0
         self.session: Session | None = None
         self.calls = 0
         self.held = 0
@@ -137,7 +138,7 @@ class NativeConnection:
         if self.held <= HIGH_WATER:
             data = out[0] if len(out) == 1 else b"".join(out)
             out.clear()
-            self.held = 0
+            self.held = self._told = 0
             return data
         size = count = 0
         while size < HIGH_WATER and count < len(out):
@@ -146,6 +147,7 @@ class NativeConnection:
         data = b"".join(out[:count])
         del out[:count]
         self.held -= size
+        self._told = min(self._told, self.held)
         return data
 
     def go_away(self, error: KvError) -> None:
@@ -303,12 +305,14 @@ class NativeConnection:
         self._waiting.clear()
 
     def _append(self, frame: bytes) -> None:
-        """Add output that is not the answer to a call being run."""
-        self._out.append(frame)
-        self.held += len(frame)
-        if self.held > self._door.limits.output:
+        """Add output that is not the answer to a call being run: nothing but its reader bounds how much comes."""
+        if self._told > self._door.limits.output:
             self.overflowed = True
             self._end()
+        else:
+            self._out.append(frame)
+            self.held += len(frame)
+            self._told += len(frame)
         self._wake()
 
     # ---- what the engine says: Outbox

@@ -1,0 +1,48 @@
+"""Whether a lone caller should look for its reply a few times before it sleeps.
+
+Going to sleep and being woken costs more than the whole round trip to a server on the same machine. Looking costs the
+loop's time, so it is bounded, and given up for a while where it does not help: a far server, a busy one, one core for
+both.
+"""
+
+from typing import Final
+
+__all__ = ["LOOK_S", "Patience"]
+
+LOOK_S: Final = 80e-6  # from the send; about what sleeping and waking would cost
+FULL: Final = 12
+MISS_COSTS: Final = 3  # hits
+FIRST_REST: Final = 32  # calls
+LONGEST_REST: Final = 4_096
+
+
+class Patience:
+    """Learns from each look whether the next one is worth it."""
+
+    __slots__ = ("_left", "_next_rest", "_rest")
+
+    def __init__(self) -> None:
+        self._left = FULL
+        self._rest = 0
+        self._next_rest = FIRST_REST
+
+    def worth_it(self) -> bool:
+        """Whether to look this time."""
+        if self._rest:
+            self._rest -= 1
+            return False
+        return True
+
+    def hit(self) -> None:
+        """The reply came while looking."""
+        self._next_rest = FIRST_REST
+        if self._left < FULL:
+            self._left += 1
+
+    def miss(self) -> None:
+        """It did not."""
+        self._left -= MISS_COSTS
+        if self._left <= 0:
+            self._left = MISS_COSTS  # the first look after the rest decides
+            self._rest = self._next_rest
+            self._next_rest = min(LONGEST_REST, self._next_rest * 2)

@@ -1,0 +1,54 @@
+"""What a block of calls may have to put back: each key, lock and namespace it touched, as it was before the block."""
+
+from __future__ import annotations
+
+from kv_protocol.names import slot
+from kv_server.model.entry import Entry
+from kv_server.model.lock import Lock
+from kv_server.model.store import Store
+
+__all__ = ["Before"]
+
+
+class Before:
+    """The past of one block. Keys count as they lie in their table, also those past their deadline."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.keys: dict[tuple[bytes, bytes], Entry | None] = {}
+        self.locks: dict[tuple[bytes, bytes], Lock | None] = {}
+        self.made: list[bytes] = []
+
+    def keep_key(self, namespace: bytes, key: bytes) -> None:
+        """Keep what is at *key*, once."""
+        place = namespace, key
+        if place not in self.keys:
+            space = self.store.namespaces.get(namespace)
+            entry = space.tables[slot(key) >> self.store.shift].get(key) if space is not None else None
+            self.keys[place] = entry and Entry(entry.kind, entry.value, entry.version, entry.expires_ms)
+
+    def keep_lock(self, namespace: bytes, name: bytes) -> None:
+        """Keep who holds the lock *name*, once."""
+        place = namespace, name
+        if place not in self.locks:
+            held = self.store.namespace(namespace).locks.get(name)
+            self.locks[place] = held and held.copy()
+
+    def put_back(self) -> None:
+        """Let everything be as it was."""
+        for (namespace, key), entry in self.keys.items():
+            space = self.store.namespace(namespace)
+            table = self.store.table(space, slot(key) >> self.store.shift)
+            if key in table:
+                table.remove(key)
+            if entry is not None:
+                table.put(key, entry)
+                self.store.schedule(space, table)
+        for (namespace, name), held in self.locks.items():
+            locks = self.store.namespace(namespace).locks
+            locks.pop(name, None)
+            if held is not None:
+                locks[name] = held
+                self.store.leases.add(held.until_ms, (namespace, name))
+        for namespace in self.made:
+            del self.store.namespaces[namespace]
