@@ -6,10 +6,10 @@ import socket
 from pathlib import Path
 
 import pytest
-from tests.app.program import run
 
 from kv_server import __version__
 from kv_server.app.config import SETTINGS
+from tests.app.program import run
 
 
 def test_the_version_names_the_build() -> None:

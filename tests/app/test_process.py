@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 from msgpack import unpackb
-from tests.app.program import WAIT_S, Running, command, environment, running
 
 from kv_protocol.frames import FrameReader, pack
 from kv_protocol.values import encode
 from kv_server import __version__
+from tests.app.program import WAIT_S, Running, command, environment, running
 
 
 class Line:

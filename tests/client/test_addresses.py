@@ -44,7 +44,7 @@ def test_urls_that_name_a_server(url, address):
         ("kv+unix://run/kv.sock", "three slashes"),
         ("kv+unix:///", "no socket path"),
         ("kv+unix:///a?b=c", "unknown option: b"),
-        ("kv://[::1", "not a URL"),
+        ("kv://[::1", "IPv6"),
     ],
 )
 def test_urls_that_do_not_say_why(url, reason):

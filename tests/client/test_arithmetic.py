@@ -151,10 +151,10 @@ def test_a_book_renews_together_what_belongs_together():
     assert book.next_wake(inf, renew=True) == 3
     assert book.due(2.9, "shop") == []
     (short,) = book.due(3, "shop")
-    assert short.args == (9000, "c", 3)
+    assert short.args == (9000, ("c", 3))
     first, other = book.due(5, "shop")
-    assert (first.args, first.namespace) == ((15_000, "a", 1, "b", 2), None)
-    assert (other.args, other.namespace) == ((15_000, "a", 4), "x")
+    assert (first.args, first.namespace) == ((15_000, ("a", 1), ("b", 2)), None)
+    assert (other.args, other.namespace) == ((15_000, ("a", 4)), "x")
     assert book.due(5, "shop") == []  # under way
     first.body = [15_000, None]
     first.wake()

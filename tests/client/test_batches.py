@@ -105,10 +105,10 @@ async def test_a_batch_beyond_the_bound_goes_in_parts(peer, starting):
             wire.reply(request, encode(1))
 
     seen = []
-    async with peer.opened() as (client, wire), trio.open_nursery() as nursery:
+    async with peer.opened(timeout=60) as (client, wire), trio.open_nursery() as nursery:
         nursery.start_soon(serve)
         results = []
-        await fill(client, 20_000, results)
+        await fill(client, 10_000, results)
         assert {result.result() for result in results} == {1}
         assert max(seen) <= 8_192
         nursery.cancel_scope.cancel()

@@ -149,6 +149,8 @@ async def test_what_cannot_be_sent_is_refused_and_leaves_the_connection_good(pee
             await client.set("a", (1, 2))
         with pytest.raises(kv_client.InvalidArgument):
             await client.get(b"a")
+        with pytest.raises(kv_client.InvalidArgument, match="GETRANGE"):
+            await client.getrange("a", 2**70, 1)
         call = starting(nursery, client.get, "b")
         wire.reply(await wire.expect("GET"), encode(2))
         assert await call.result() == 2

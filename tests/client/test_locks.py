@@ -104,7 +104,7 @@ async def test_it_is_renewed_every_third_of_its_lease(peer, autojump_clock):
         await grant(wire, lease=3000)
         for n in range(1, 6):
             extend = await wire.expect("EXTEND")
-            assert extend[2] == [3000, "invoice:7", 500]
+            assert extend[2] == [3000, ["invoice:7", 500]]
             assert trio.current_time() == pytest.approx(n, abs=0.02)
             wire.reply(extend, [3000])
         assert not holder.done.is_set()
@@ -120,10 +120,10 @@ async def test_all_locks_of_a_namespace_are_renewed_in_one_call(peer, autojump_c
         hold(nursery, client.ns("other"), "elsewhere", ttl=3)
         await grant(wire, 600, 3000)
         extend = await wire.expect("EXTEND")
-        assert extend[2] == [3000, "lock0", 500, "lock1", 501, "lock2", 502]
+        assert extend[2] == [3000, ["lock0", 500], ["lock1", 501], ["lock2", 502]]
         wire.reply(extend, [3000] * 3)
         extend = await wire.expect("EXTEND")
-        assert extend[2] == [3000, "elsewhere", 600]
+        assert extend[2] == [3000, ["elsewhere", 600]]
         assert extend[4][4] == "other"
         wire.reply(extend, [3000])
         nursery.cancel_scope.cancel()

@@ -57,14 +57,14 @@ class Call:
 
     # ---- walks
     def do_randomkey(self) -> Any:
-        keys = self.world.space(self.space).keys()
+        keys = self.world.space(self.space).names()
         return Fits(lambda reply: reply in keys if keys else reply is None)
 
     def do_scan(self, cursor: int, count: int = 100, match: str = "*", type: str | None = None) -> Any:
         space = self.world.space(self.space)
         chosen = {
             key
-            for key in space.keys()
+            for key in space.names()
             if re.fullmatch(PATTERNS[match], key, re.DOTALL) and (type is None or space.type(key) == type)
         }
 

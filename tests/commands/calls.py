@@ -30,7 +30,20 @@ times = st.sampled_from([datetime(1970, 1, 1, tzinfo=UTC), datetime(2031, 5, 6, 
 ints = st.sampled_from([0, 1, -1, 5, 127, 128, 2**63 - 1, -(2**63), 2**63, 2**64, -(2**70)]) | st.integers(-300, 300)
 floats = st.sampled_from([0.0, -0.0, 1.0, 0.1, -2.5, 1e300, 1.7e308, float("inf"), float("nan")])
 decimals = st.sampled_from(
-    ["0", "-0", "1", "1.0", "1.10", "-3E+5", "0.1", "1E-30", "Infinity", "NaN", "sNaN", "1234567890123456789012345678901.5"]
+    [
+        "0",
+        "-0",
+        "1",
+        "1.0",
+        "1.10",
+        "-3E+5",
+        "0.1",
+        "1E-30",
+        "Infinity",
+        "NaN",
+        "sNaN",
+        "1234567890123456789012345678901.5",
+    ]
 ).map(Decimal)
 texts = st.sampled_from(["", "5", "-12", "05", "9223372036854775807", "9223372036854775808", "plain", "é", "x" * 300])
 octets = st.sampled_from([b"", b"7", b"\xff", b"\xc3", b"\xa9", b"raw", b"y" * 40])
@@ -63,7 +76,9 @@ def call(*args: Any, **options: Any) -> st.SearchStrategy[tuple[tuple[Any, ...],
 
 def with_groups(*args: Any, groups: list[dict[str, Any]]) -> st.SearchStrategy[tuple[tuple[Any, ...], dict[str, Any]]]:
     """Positional arguments, and at most one option of each of *groups*."""
-    merged = st.tuples(*map(one_of, groups)).map(lambda parts: {name: arg for part in parts for name, arg in part.items()})
+    merged = st.tuples(*map(one_of, groups)).map(
+        lambda parts: {name: arg for part in parts for name, arg in part.items()}
+    )
     return st.tuples(st.tuples(*args), merged)
 
 
@@ -84,7 +99,9 @@ where = [
     {"if_longer": st.just(True), "if_shorter": st.just(True)},
 ]
 steps = ints | floats | decimals
-bounds = st.sampled_from([0, 10, -10, 2**62, 2**63, 1.5, -1.5, float("nan"), Decimal("2.5"), Decimal("NaN"), Decimal("sNaN")])
+bounds = st.sampled_from(
+    [0, 10, -10, 2**62, 2**63, 1.5, -1.5, float("nan"), Decimal("2.5"), Decimal("NaN"), Decimal("sNaN")]
+)
 counting: dict[str, Any] = {
     "by": steps, "minimum": bounds, "maximum": bounds, "clamp": flag, "ttl_if_new": spans,
 }  # fmt: skip

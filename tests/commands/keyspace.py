@@ -1,6 +1,7 @@
 """The data commands said once more, on plain dicts: what a store must answer, and what it must hold afterwards.
 
-A method named like a command takes Python values and returns the reply in Python values, or raises `Fails` having changed nothing.
+A method named like a command takes Python values and returns the reply in Python values, or raises `Fails` having
+changed nothing.
 """
 
 from __future__ import annotations
@@ -40,9 +41,11 @@ class Keyspace:
     # ---- the bones
     def live(self, key: bytes) -> Record | None:
         record = self.records.get(key)
-        return record if record is not None and not (record.expires is not None and record.expires <= self.now) else None
+        return (
+            record if record is not None and not (record.expires is not None and record.expires <= self.now) else None
+        )
 
-    def keys(self) -> set[bytes]:
+    def names(self) -> set[bytes]:
         return {key for key in self.records if self.live(key)}
 
     def put(self, key: bytes, value: Any, expires: int | None) -> None:
@@ -68,7 +71,12 @@ class Keyspace:
         return record and (record.value, record.version, left)
 
     def demand(
-        self, key: bytes, if_absent: bool = False, if_present: bool = False, if_version: Any = None, if_value: Any = None
+        self,
+        key: bytes,
+        if_absent: bool = False,
+        if_present: bool = False,
+        if_version: Any = None,
+        if_value: Any = None,
     ) -> None:
         record = self.live(key)
         holds = (
@@ -100,7 +108,14 @@ class Keyspace:
         return self.seen(key)
 
     def set(
-        self, key: bytes, value: Any, *, ttl: Any = None, expires_at: Any = None, keep_ttl: bool = False, **conditions: Any
+        self,
+        key: bytes,
+        value: Any,
+        *,
+        ttl: Any = None,
+        expires_at: Any = None,
+        keep_ttl: bool = False,
+        **conditions: Any,
     ) -> Any:
         self.demand(key, **conditions)
         self.put(key, value, self.deadline(key, ttl, expires_at, keep_ttl))
@@ -181,7 +196,14 @@ class Keyspace:
 
     # ---- counters
     def incr(
-        self, key: bytes, *, by: Any = 1, minimum: Any = None, maximum: Any = None, clamp: bool = False, ttl_if_new: Any = None
+        self,
+        key: bytes,
+        *,
+        by: Any = 1,
+        minimum: Any = None,
+        maximum: Any = None,
+        clamp: bool = False,
+        ttl_if_new: Any = None,
     ) -> Any:
         record = self.live(key)
         result = total(countable(record.value) if record else type(by)(0), by)
@@ -190,7 +212,10 @@ class Keyspace:
             raise Fails("INVALID")
         if minimum is not None and maximum is not None and minimum > maximum:
             raise Fails("INVALID")
-        for limit, beyond in ((minimum, minimum is not None and result < minimum), (maximum, maximum is not None and result > maximum)):
+        for limit, beyond in (
+            (minimum, minimum is not None and result < minimum),
+            (maximum, maximum is not None and result > maximum),
+        ):
             if beyond and not clamp:
                 raise Fails("OVERFLOW")
             result = limit if beyond else result
@@ -285,10 +310,10 @@ class Keyspace:
         return True
 
     def dbsize(self) -> Any:
-        return len(self.keys())
+        return len(self.names())
 
     def flushdb(self) -> Any:
-        gone = len(self.keys())
+        gone = len(self.names())
         if gone:
             self.world.change(self)
             self.records.clear()

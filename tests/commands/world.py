@@ -108,7 +108,9 @@ class World:
             self.said.append(Said(call.session, "deliver", call.request_id, place))
             self.grant(place, call.session, call.ttl)
 
-    def lock(self, place: tuple[bytes, bytes], session: int, request_id: int, ttl: int = 15_000, wait: Any = None) -> Any:
+    def lock(
+        self, place: tuple[bytes, bytes], session: int, request_id: int, ttl: int = 15_000, wait: Any = None
+    ) -> Any:
         if ttl > DAY:
             raise Fails("INVALID")
         held = self.held.get(place)
@@ -152,7 +154,16 @@ class World:
 
     def locks(self, space: bytes) -> list[tuple[Any, ...]]:
         return [
-            (name, h.token, h.owner, h.session, self.elapsed - h.granted, h.until - self.elapsed, h.renewals, len(self.waiting(there)))
+            (
+                name,
+                h.token,
+                h.owner,
+                h.session,
+                self.elapsed - h.granted,
+                h.until - self.elapsed,
+                h.renewals,
+                len(self.waiting(there)),
+            )
             for there, h in self.held.items()
             for home, name in [there]
             if home == space

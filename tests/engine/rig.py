@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from msgpack import packb, unpackb
 
-from kv_protocol.messages import NAMESPACE
 from kv_protocol.values import decode, encode
 from kv_server.commands import CATALOG
 from kv_server.engine.commit import Commit
@@ -136,6 +135,12 @@ class Rig:
         self.elapsed_ms += ms
         return self.engine.advance(self.now_ms, self.elapsed_ms)
 
+    def pass_unnoticed(self, ms: int) -> None:
+        """Let *ms* pass without doing anything that is due."""
+        self.now_ms += ms
+        self.elapsed_ms += ms
+        self.engine.set_clocks(self.now_ms, self.elapsed_ms)
+
     def settle(self, ms: int = 0) -> int:
         """Let *ms* pass and do all that is due; the number of slices it took."""
         slices = 1
@@ -260,9 +265,9 @@ def recount(store: Store) -> None:
 
 
 def replayed(commits: Iterable[Commit], like: Engine) -> tuple[Tx, list[list[tuple[Any, ...]]]]:
-    """*commits* replayed into an empty store with the sessions that *like* knows; the transaction, and the rows it wrote."""
+    """*commits* replayed into an empty store, with the sessions that *like* knows; the transaction, and its rows."""
     sessions = {
-        number: Session(number, session.secret, session.client, session.namespace, like.node)
+        number: Session(number, session.secret, session.client, session.namespace)
         for number, session in like.sessions.items()
     }
     tx = Tx(Store(like.store.shards, SEED), sessions, Random(0), like.limits.namespaces)

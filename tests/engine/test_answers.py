@@ -17,7 +17,9 @@ from tests.engine.rig import Client, Present, Rig, kept_answers, replayed
 
 
 def incr(client: Client, seq: int, **meta: int) -> Any:
-    return client.send("INCR", ["n"], None, {SEQ: seq} | {{"seen": SEEN, "deadline": DEADLINE}[k]: v for k, v in meta.items()})
+    return client.send(
+        "INCR", ["n"], None, {SEQ: seq} | {{"seen": SEEN, "deadline": DEADLINE}[k]: v for k, v in meta.items()}
+    )
 
 
 def test_a_repeated_seq_is_answered_again_and_runs_nothing() -> None:

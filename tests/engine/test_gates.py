@@ -1,4 +1,4 @@
-"""What a call passes before it runs: its deadline, its fence, the bounds of the server, and whether that takes calls at all."""
+"""What a call passes before it runs: its deadline, its fence, the bounds of the server, and whether it takes calls."""
 
 from __future__ import annotations
 
@@ -7,8 +7,14 @@ from typing import Any
 import pytest
 
 from kv_protocol.errors import (
-    CommandError, DeadlineExceeded, InvalidArgument, ProtocolError, ShuttingDown, StaleFence, TooManyNamespaces,
-)  # fmt: skip
+    CommandError,
+    DeadlineExceeded,
+    InvalidArgument,
+    ProtocolError,
+    ShuttingDown,
+    StaleFence,
+    TooManyNamespaces,
+)
 from kv_protocol.limits import MAX_NAME
 from kv_protocol.messages import DEADLINE, FENCE, NAMESPACE, SEQ, TRACE
 from kv_server.commands import CATALOG
@@ -118,9 +124,9 @@ def test_a_fence_ends_with_the_lease_of_its_lock() -> None:
     rig = Rig()
     client = rig.connect()
     token = client.call("LOCK", "guard", ttl=100)[0]
-    rig.engine.elapsed_ms += 99
+    rig.pass_unnoticed(99)
     client.send("SET", ["k", 1], None, {FENCE: [b"guard", token]})
-    rig.engine.elapsed_ms += 1  # the lease is over, and nobody has noticed yet
+    rig.pass_unnoticed(1)  # the lease is over, and nobody has noticed yet
     with pytest.raises(StaleFence) as caught:
         client.send("SET", ["k", 2], None, {FENCE: [b"guard", token]})
     assert caught.value.details["token"] is None
@@ -148,7 +154,9 @@ def test_reads_obey_fences_and_deadlines_too() -> None:
         client.send("GET", ["k"], None, {DEADLINE: 0})
 
 
-@pytest.mark.parametrize("fence", [b"guard", [b"guard"], [b"guard", b"1"], [1, 1], [b"guard", True], [b"guard", 1, 1], {}])
+@pytest.mark.parametrize(
+    "fence", [b"guard", [b"guard"], [b"guard", b"1"], [1, 1], [b"guard", True], [b"guard", 1, 1], {}]
+)
 def test_a_fence_in_another_form_is_refused(fence: Any) -> None:
     with pytest.raises(InvalidArgument, match="fence"):
         Rig().connect().send("SET", ["k", 1], None, {FENCE: fence})
@@ -216,6 +224,7 @@ def test_reads_make_no_namespace() -> None:
 
 
 READS: dict[str, list[Any]] = {
-    "GET": ["k"], "GETENTRY": ["k"], "GETRANGE": ["k", 0, 1], "STRLEN": ["k"], "MGET": ["k"], "EXISTS": ["k"], "TYPE": ["k"],
-    "RANDOMKEY": [], "SCAN": [0], "DBSIZE": [], "NAMESPACE LIST": [], "NAMESPACE STATS": ["unseen"], "LOCKS": [],
+    "GET": ["k"], "GETENTRY": ["k"], "GETRANGE": ["k", 0, 1], "STRLEN": ["k"], "MGET": ["k"], "EXISTS": ["k"],
+    "TYPE": ["k"], "RANDOMKEY": [], "SCAN": [0], "DBSIZE": [],
+    "NAMESPACE LIST": [], "NAMESPACE STATS": ["unseen"], "LOCKS": [],
 }  # fmt: skip

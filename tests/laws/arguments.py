@@ -18,7 +18,7 @@ Draw = Callable[[st.SearchStrategy[Any]], Any]
 
 
 class Stage:
-    """A strict rig with keys of every class, some about to expire and some past it, and with locks that are held and waited for."""
+    """A strict rig with keys of every class, some past their deadline, and with locks that are held and waited for."""
 
     def __init__(self) -> None:
         self.rig = Rig(strict=True)
@@ -31,7 +31,7 @@ class Stage:
         self.stale = [KEYS[2], KEYS[6]]
         for key in self.stale:
             self.caller.call("SET", key, "soon gone", ttl=1)
-        self.rig.engine.now_ms += 1  # its deadline has come, and expiry has not run yet
+        self.rig.pass_unnoticed(1)  # its deadline has come, and expiry has not run yet
         self.start = len(self.rig.commits)
 
     def furnish(self, meta: dict[int, bytes]) -> None:
@@ -115,7 +115,9 @@ def _element(draw: Draw, element: Element, stage: Stage) -> Any:
     return draw(ROWS[element.name](stage))
 
 
-junk = st.sampled_from([None, True, -1, 2**70, 1.5, b"", b"\xff" * 70_000, b"\xc1", b"\xa5short", [], [[]], [b"a", 1], {}, {b"a": 1}])
+junk = st.sampled_from(
+    [None, True, -1, 2**70, 1.5, b"", b"\xff" * 70_000, b"\xc1", b"\xa5short", [], [[]], [b"a", 1], {}, {b"a": 1}]
+)
 
 
 def spoil(draw: Draw, args: list[Any], options: dict[bytes, Any] | None) -> tuple[Any, Any]:
@@ -133,5 +135,3 @@ def spoil(draw: Draw, args: list[Any], options: dict[bytes, Any] | None) -> tupl
     if way == 4:
         return args, {**(options or {}), draw(st.sampled_from([b"nonsense", b"\xff", 5, None])): draw(junk)}
     return draw(junk), options
-
-

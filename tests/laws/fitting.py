@@ -1,4 +1,4 @@
-"""Whether a reply fits the JSON schema that its command shows to the world: the little of JSON Schema that schemas here use."""
+"""Whether a reply fits the JSON schema that its command shows: the little of JSON Schema that schemas here use."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from kv_server.spec.reply import Form, FormKind
 from tests.engine.rig import Present
 
 KNOWN = {
-    "type", "anyOf", "enum", "items", "prefixItems", "minItems", "maxLength", "minimum", "maximum", "additionalProperties",
-    "description", "title", "contentEncoding", "default",
+    "type", "anyOf", "enum", "items", "prefixItems", "minItems", "maxLength", "minimum", "maximum",
+    "additionalProperties", "description", "title", "contentEncoding", "default",
 }  # fmt: skip
 KINDS: dict[str, tuple[type, ...]] = {
     "null": (type(None),),
@@ -57,7 +57,7 @@ def _fits_array(schema: dict[str, Any], reply: Any) -> bool:
 
 
 def unpacked(form: Form, wire: Any) -> Any:
-    """What a client makes of the array it received, down to what `readable` makes of the reply itself: names as bytes."""
+    """What a client makes of the arrays it received: records as tuples, names as bytes."""
     match form.kind:
         case FormKind.OPTIONAL:
             return None if wire is None else unpacked(form.part, wire)

@@ -9,8 +9,12 @@ from hypothesis import strategies as st
 from tests.engine.profile import examples
 from tests.engine.rig import Client, Rig
 
-names = st.integers(0, 40).map(lambda number: b"k%d" % number) | st.integers(0, 40).map(lambda number: b"{t}%d" % number)
-changes = st.lists(st.tuples(st.sampled_from(["set", "delete", "expire", "rename", "pass", "flush"]), names), max_size=6)
+names = st.integers(0, 40).map(lambda number: b"k%d" % number) | st.integers(0, 40).map(
+    lambda number: b"{t}%d" % number
+)
+changes = st.lists(
+    st.tuples(st.sampled_from(["set", "delete", "expire", "rename", "pass", "flush"]), names), max_size=6
+)
 
 
 def change(client: Client, kind: str, key: bytes) -> None:

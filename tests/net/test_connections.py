@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from msgpack import unpackb
-from tests.surfaces.line import LIMITS, PretendEngine
 
 from kv_protocol.frames import FrameReader, pack
 from kv_protocol.types import Change
@@ -17,6 +16,7 @@ from kv_server.net.connections import Connections, NetLimits
 from kv_server.net.peer import Peer
 from kv_server.net.readiness import READ, TROUBLE, WRITE
 from kv_server.surfaces.native import HIGH_WATER, NativeConnection, NativeDoor
+from tests.surfaces.line import LIMITS, PretendEngine
 
 HELLO = pack([1, "HELLO", [1]])
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 import trio
-from tests.net.rig import ANYWHERE, Caller, condition, dial, encode, pack, serving
 
 from kv_server.app import wiring
 from kv_server.net.address import Address
 from kv_server.net.readiness import open_readiness
 from kv_server.net.server import Server
+from tests.net.rig import ANYWHERE, Caller, condition, dial, encode, pack, serving
 
 
 @pytest.fixture(params=["nested epoll", "a task each"], autouse=True)

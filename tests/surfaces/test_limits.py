@@ -13,12 +13,12 @@ import pytest
 from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.surfaces.line import LIMITS, Line, framed
 
 from kv_protocol.frames import pack
 from kv_protocol.types import Change
 from kv_server.surfaces.native import HIGH_WATER
 from kv_server.surfaces.requests import SHORT
+from tests.surfaces.line import LIMITS, Line, framed
 
 
 # ---- turns

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.surfaces.line import LIMITS, Line, framed
 
 from kv_protocol.errors import ConditionFailed, NotFound, ProtocolError, ShuttingDown
 from kv_protocol.frames import pack
 from kv_protocol.limits import MAX_HELLO_FRAME
 from kv_protocol.types import Change
 from kv_server.engine.engine import PARKED
+from tests.surfaces.line import LIMITS, Line, framed
 
 
 # ---- greeting

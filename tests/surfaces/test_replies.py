@@ -9,10 +9,10 @@ import msgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.surfaces.line import PretendEngine
 
 from kv_protocol.errors import LockHeld
 from kv_server.surfaces.replies import Encoder
+from tests.surfaces.line import PretendEngine
 
 ENGINE = PretendEngine()
 GIVE = ENGINE.catalog.commands[b"GIVE"]

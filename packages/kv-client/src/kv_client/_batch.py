@@ -77,7 +77,8 @@ class Batch(BatchCommands):
         limit = link.now() + link.timeout
         members = self._members
         sent = 0
-        await checkpoint()
+        if not members or trio.current_effective_deadline() <= link.now():
+            await checkpoint()
         while sent < len(members):
             if link.crowded:
                 await link.make_room("a batch", limit)

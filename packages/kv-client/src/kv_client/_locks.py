@@ -165,7 +165,7 @@ class Lock:
             reason = await self._release(reason) or reason
         if reason is not None and self._on_lost == "cancel" and (error is None or ours):
             facts = {"lock": self._name, "token": lease.token, "reason": reason}
-            raise LockLost(f"the lock {self._name!r} was lost: {explain(reason)}", facts) from None
+            raise LockLost(f"the lock {self._name!r} was lost: {explain(reason, lease.trouble)}", facts) from None
         if self._callback_error is not None and error is None:
             raise self._callback_error
 
@@ -203,7 +203,7 @@ class Lock:
 
     async def _confirm(self, token: int) -> bool:
         """Have the lease begin anew; False if it has ended. Whatever goes wrong, the lock is given back."""
-        words = (self._ttl_ms, self._wire_name, token)
+        words = self._ttl_ms, (self._wire_name, token)
         try:
             left = await self._link.call("EXTEND", words, None, WRITE, self._wire_namespace)
         except BaseException:

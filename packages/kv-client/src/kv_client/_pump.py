@@ -230,8 +230,8 @@ class Pump:
 
     # ---- leading
     def may_lead(self, call: Call) -> bool:
-        """Whether the owner of *call*, which was just started, may send and read by itself."""
-        return self.resting is not None and len(self.calls.open) == 1 and call.kind < TAKES and self.fd >= 0
+        """Whether, while the reader rests, the owner of *call*, which was just started, may send and read by itself."""
+        return self.leader is None and len(self.calls.open) == 1 and call.kind < TAKES and self.fd >= 0
 
     async def lead(self, call: Call, leave: Callable[[Call], bool]) -> None:
         """Send *call* and read until its reply is there, or the connection is not; *leave* is for one that is

@@ -49,6 +49,10 @@ class FrameReader:
 
     def feed(self, data: bytes, most: int = maxsize) -> list[bytes]:
         """Take *data* and return the bodies now complete, at most *most* of them; `feed(b"")` asks for the next."""
+        if not self._held and not self._queued and len(data) > HEAD and most and self.failure is None:
+            length = _length_at(data)[0]
+            if length + HEAD == len(data) and length <= self.max_frame:
+                return [data[HEAD:]]  # the commonest case: one frame, whole
         bodies: list[bytes] = []
         if self.failure is not None:
             return bodies

@@ -10,7 +10,7 @@ from kv_client._core.call import CHANGES, DONE, NOTE, QUEUED, SENT, WAITS, Call
 from kv_client._core.clock import ServerClock
 from kv_client._core.handshake import HELLO_ID
 from kv_client._core.writes import Writes
-from kv_protocol.errors import KvError, TooLarge
+from kv_protocol.errors import InvalidArgument, KvError, TooLarge
 from kv_protocol.limits import MAX_FRAME, MIB
 from kv_protocol.messages import DEADLINE, FENCE, NAMESPACE, SEEN, SEQ
 from kv_protocol.names import wire
@@ -192,7 +192,10 @@ class Calls:
             meta[NAMESPACE] = call.namespace
         if call.fence is not None:
             meta[FENCE] = (wire(call.fence.lock), call.fence.token)
-        body = self._packer.pack((call.id, call.word, call.args, call.options, meta))
+        try:
+            body = self._packer.pack((call.id, call.word, call.args, call.options, meta))
+        except (TypeError, ValueError, OverflowError) as error:
+            raise InvalidArgument(f"{call.word}: {error}") from None
         if len(body) > self.max_frame:
             limit = self.max_frame
             raise TooLarge(f"{call.word}: a request of {len(body)} bytes; the server takes {limit}", {"limit": limit})

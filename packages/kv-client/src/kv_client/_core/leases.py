@@ -32,9 +32,10 @@ def margin(ttl: float) -> float:
     return min(0.25, ttl / 10)
 
 
-def explain(reason: str) -> str:
-    """The sentence for a reason of a loss."""
-    return _REASONS.get(reason, reason)
+def explain(reason: str, trouble: str = "") -> str:
+    """The sentence for a *reason* of a loss, with the *trouble* that the last renewal had."""
+    sentence = _REASONS.get(reason, reason)
+    return f"{sentence} (the last one: {trouble})" if trouble and reason == "time" else sentence
 
 
 class Lease:
@@ -43,7 +44,7 @@ class Lease:
     A face derives from it: `ended` is called once when the lock is lost, `extended` whenever *until* has moved.
     """
 
-    __slots__ = ("hold_until", "lost", "name", "namespace", "renew_at", "renewing", "token", "ttl", "until")
+    __slots__ = ("hold_until", "lost", "name", "namespace", "renew_at", "renewing", "token", "trouble", "ttl", "until")
 
     def __init__(
         self,
@@ -65,6 +66,7 @@ class Lease:
         self.renew_at = since + ttl / 3 if renew else inf
         self.renewing = False
         self.lost: str | None = None
+        self.trouble = ""
 
     @property
     def place(self) -> tuple[str, str, int]:
@@ -104,7 +106,7 @@ class Renewal(Call):
         ttl = leases[0].ttl
         words: list[object] = [round(ttl * 1000)]
         for lease in leases:
-            words += wire(lease.name), lease.token
+            words.append((wire(lease.name), lease.token))
             lease.renewing = True
         end = max(lease.until for lease in leases)
         super().__init__("EXTEND", tuple(words), None, WRITE, namespace=namespace, deadline=end, latest=end)
@@ -118,6 +120,7 @@ class Renewal(Call):
         for lease in self.leases:
             lease.renewing = False
             lease.renew_at = self.since + lease.ttl / 9
+            lease.trouble = str(self.error or "")
         for lease, remaining in zip(self.leases, answers, strict=False):
             if remaining is None:
                 lease.lose("unheld")

@@ -56,6 +56,8 @@ class Subscription(Call):
     def event(self, body: Any) -> None:
         """Take one event from the server."""
         change = _change(body)
+        if len(self._events) > 2 * self._window:
+            raise ProtocolError("the server sends more events than were granted")
         if change.kind != "open":
             self._events.append(change)
         else:

@@ -6,8 +6,7 @@ from typing import Annotated
 
 from kv_protocol.errors import InvalidArgument
 from kv_protocol.types import Change, ClientInfo
-from kv_server.engine.caller import Caller
-from kv_server.engine.engine import PARKED
+from kv_server.engine.engine import PARKED, Caller
 from kv_server.engine.node import Node
 from kv_server.spec.catalog import command
 from kv_server.spec.command import ADMIN, FAST, NATIVE_DOOR, READ, STREAMS

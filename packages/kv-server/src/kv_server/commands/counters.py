@@ -72,27 +72,22 @@ def count(
     """Add *step* to what is at *key* within bounds; store the sum in the class that was found."""
     blob = tx.value(key)
     if blob is None:
-        total = bounded(add(type(step)(0), step), step, minimum, maximum, clamp)
-        result = encode(total)
+        result = encode(bounded(add(type(step)(0), step), step, minimum, maximum, clamp))
         tx.key_put(key, result, 0 if ttl is None else tx.now_ms + ttl)
         return result
-    old = counted(blob)
+    kind = class_of(blob)
+    spelled = kind == "str" or kind == "bytes"
+    old = spelled_int(octets(blob)) if spelled else number(blob)
     if type(old) is not type(step):
-        raise NotANumber(f"{class_of(blob)} at the key cannot be counted with {_NAMES[type(step)]}")
-    total = bounded(add(old, step), step, minimum, maximum, clamp)
+        raise NotANumber(f"{kind} at the key cannot be counted with {_NAMES[type(step)]}")
+    total = add(old, step)
+    if minimum is not None or maximum is not None:
+        total = bounded(total, step, minimum, maximum, clamp)
     result = int_blob(total) if type(total) is int else encode(total)
     entry = tx.find(key)
     assert entry is not None
-    spelled = class_of(blob) in ("str", "bytes")
     tx.key_put(key, like(blob, octets(result)) if spelled else result, entry.expires_ms)
     return result
-
-
-def counted(blob: bytes) -> int | float | Decimal:
-    """The number a stored value counts as."""
-    if class_of(blob) in ("str", "bytes"):
-        return spelled_int(octets(blob))
-    return number(blob)
 
 
 def spelled_int(digits: bytes) -> int:

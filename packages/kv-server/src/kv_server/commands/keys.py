@@ -9,7 +9,9 @@ from kv_protocol.names import text
 from kv_protocol.types import ScanPage
 from kv_protocol.values import class_of
 from kv_server.commands.strings import change_expiry, demand
-from kv_server.engine.tx import DELETED, KINDS, Tx
+from kv_server.engine.effects.keys import KINDS
+from kv_server.engine.rows import DELETED
+from kv_server.engine.tx import Tx
 from kv_server.model.entry import SCALAR
 from kv_server.model.glob import matches
 from kv_server.spec.catalog import command

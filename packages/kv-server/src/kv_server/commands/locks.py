@@ -12,8 +12,9 @@ from kv_protocol.errors import InvalidArgument, LockHeld, LockLost
 from kv_protocol.limits import MAX_LEASE_MS
 from kv_protocol.names import text
 from kv_protocol.types import Grant, LockInfo
-from kv_server.engine.tx import BROKEN, RELEASED, Tx
-from kv_server.engine.watchers import LOCKS, WouldBlock
+from kv_server.engine.rows import BROKEN, LOCKS, RELEASED
+from kv_server.engine.tx import Tx
+from kv_server.engine.waiting import WouldBlock
 from kv_server.spec.catalog import command
 from kv_server.spec.command import ADMIN, BLOCKS, FAST, READ, TAKES, WRITE
 from kv_server.spec.types import Duration, LockName, Timeout, Token, Token64

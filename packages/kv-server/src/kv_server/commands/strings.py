@@ -8,7 +8,8 @@ from kv_protocol.errors import ConditionFailed, InvalidArgument, OutOfRange, Too
 from kv_protocol.limits import MAX_FRAME, VALUE_MARGIN
 from kv_protocol.types import Entry
 from kv_protocol.values import bytes_blob, class_of, from_octets, octets
-from kv_server.engine.tx import DELETED, EXPIRED, Tx
+from kv_server.engine.rows import DELETED, EXPIRED
+from kv_server.engine.tx import Tx
 from kv_server.model.entry import SCALAR
 from kv_server.spec.catalog import command
 from kv_server.spec.command import FAST, GROWS, READ, TAKES, WRITE

@@ -1,4 +1,4 @@
-"""The row of refusals that a call passes before it runs, in the order of `admit`.
+"""The row of refusals that a call passes before it runs, in the order of `Executor.execute`.
 
 Whether a command is open is one AND of two bitmaps, the session's and the server's; why it was refused is worked out
 only then.
@@ -6,36 +6,30 @@ only then.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from kv_protocol.errors import (
     AnswerLost,
     Busy,
-    DeadlineExceeded,
     InvalidArgument,
     ProtocolError,
     ShuttingDown,
     StaleFence,
 )
 from kv_protocol.limits import MAX_ANSWER_BYTES, MAX_ANSWERS, MAX_NAME
-from kv_protocol.messages import DEADLINE, FENCE, NAMESPACE, SEEN, SEQ
 from kv_protocol.names import text
 from kv_server.engine.session import Lost, Session
+from kv_server.model.store import Store
+from kv_server.spec.command import Command
 
-if TYPE_CHECKING:
-    from kv_server.engine.engine import Engine
-    from kv_server.spec.command import Command
-
-__all__ = ["CLOSED", "FRESH", "check_fence", "namespace_of", "refuse", "repeated"]
+__all__ = ["CLOSED", "FRESH", "check_fence", "check_namespace", "late", "refuse", "repeated"]
 
 CLOSED: Final = 0
 FRESH: Final = object()
 
 
-def repeated(session: Session, meta: dict[int, Any]) -> object:
-    """The kept answer if *meta* repeats a call that was applied, else FRESH. Forgets the answers that have arrived."""
-    seq = meta.get(SEQ)
-    seen = meta.get(SEEN)
+def repeated(session: Session, seq: Any, seen: Any) -> object:
+    """The kept answer if *seq* was applied before, else FRESH. Forgets the answers below *seen*: they have arrived."""
     if seen is not None:
         if type(seen) is not int:
             raise ProtocolError("meta: seen is not an integer")
@@ -61,37 +55,33 @@ def repeated(session: Session, meta: dict[int, Any]) -> object:
     return FRESH
 
 
-def namespace_of(engine: Engine, session: Session, meta: dict[int, Any]) -> bytes:
-    """The namespace a call with *meta* is for, if its deadline has not passed and its fence holds."""
-    deadline = meta.get(DEADLINE)
-    if deadline is not None:
-        if type(deadline) is not int:
-            raise ProtocolError("meta: deadline is not an integer")
-        if engine.elapsed_ms > deadline:
-            raise DeadlineExceeded("the call came after its deadline and was not applied")
-    name = meta.get(NAMESPACE, session.namespace)
+def late(deadline: Any, elapsed_ms: int) -> bool:
+    """Whether *deadline* has passed."""
+    if type(deadline) is not int:
+        raise ProtocolError("meta: deadline is not an integer")
+    return elapsed_ms > deadline
+
+
+def check_namespace(name: Any) -> bytes:
     if type(name) is not bytes or len(name) > MAX_NAME:
         raise InvalidArgument(f"meta: namespace is not a name of at most {MAX_NAME:,} bytes")
-    fence = meta.get(FENCE)
-    if fence is not None:
-        check_fence(engine, name, fence)
     return name
 
 
-def check_fence(engine: Engine, namespace: bytes, fence: Any) -> None:
+def check_fence(store: Store, elapsed_ms: int, namespace: bytes, fence: Any) -> None:
     """Refuse unless the lock of *fence* is held under its token now."""
     if type(fence) is not list or len(fence) != 2 or type(fence[0]) is not bytes or type(fence[1]) is not int:
         raise InvalidArgument("meta: fence is not [lock, token]")
-    space = engine.store.namespaces.get(namespace)
+    space = store.namespaces.get(namespace)
     held = space.locks.get(fence[0]) if space is not None else None
-    if held is None or held.token != fence[1] or held.until_ms <= engine.elapsed_ms:
-        token = held.token if held is not None and held.until_ms > engine.elapsed_ms else None
+    token = held.token if held is not None and held.until_ms > elapsed_ms else None
+    if token != fence[1]:
         facts = {"lock": text(fence[0]), "token": token}
         raise StaleFence("the lock is not held under this token: nothing was written", facts)
 
 
-def refuse(engine: Engine, session: Session, command: Command) -> NoReturn:
-    """Say why *command* is not open to *session* now."""
-    if engine.open == CLOSED:
+def refuse(server_open: int, command: Command) -> NoReturn:
+    """Say why *command* is not open now."""
+    if server_open == CLOSED:
         raise ShuttingDown("the server is shutting down and takes no new calls")
     raise AssertionError(f"{command.name} was refused by a gate that nobody knows")

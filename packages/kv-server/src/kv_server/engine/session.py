@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from kv_protocol.errors import KvError
 from kv_protocol.types import Change
+from kv_server.spec.command import Command
 
-if TYPE_CHECKING:
-    from kv_server.engine.node import Node
-    from kv_server.engine.watchers import Parked, Subscription
-    from kv_server.spec.command import Command
-
-__all__ = ["EVERYTHING", "Lost", "Outbox", "Session"]
+__all__ = ["EVERYTHING", "Lost", "Outbox", "Session", "Waiting"]
 
 EVERYTHING = -1  # every bit of a gate map is set
 
@@ -36,6 +32,14 @@ class Outbox(Protocol):
         """Say why, and end the connection."""
 
 
+class Waiting(Protocol):
+    """A call whose id is still open: one that waits, or a subscription."""
+
+    session: Session
+    request_id: int
+    outbox: Outbox
+
+
 class Lost:
     """Stands for an answer that was too large to be kept."""
 
@@ -49,23 +53,22 @@ class Session:
     """One caller: its name and namespace, its kept answers by seq, and its open calls by request id."""
 
     __slots__ = (
-        "answer_bytes", "answers", "client", "ends_ms", "id", "namespace", "node", "open", "outbox", "secret", "seen",
+        "answer_bytes", "answers", "client", "ends_ms", "id", "namespace", "open", "outbox", "secret", "seen",
         "waiting",
     )  # fmt: skip
 
-    def __init__(self, number: int, secret: bytes, client: str, namespace: bytes, node: Node) -> None:
+    def __init__(self, number: int, secret: bytes, client: str, namespace: bytes) -> None:
         self.id = number
         self.secret = secret
         self.client = client
         self.namespace = namespace
-        self.node = node
         self.open = EVERYTHING
         self.outbox: Outbox | None = None
         self.answers: dict[int, tuple[object, int]] = {}
         self.answer_bytes = 0
         self.seen = 0
         self.ends_ms = 0
-        self.waiting: dict[int, Parked | Subscription] = {}
+        self.waiting: dict[int, Waiting] = {}
 
     @property
     def owner(self) -> str:

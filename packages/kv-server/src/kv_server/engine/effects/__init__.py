@@ -1,0 +1,1 @@
+"""Reads and effects by what they are about; `kv_server.engine.tx` puts them together."""

@@ -1,0 +1,134 @@
+"""What every effect stands on: namespace, time and caller of the transaction, finding a key, the one door `touch`."""
+
+from __future__ import annotations
+
+from binascii import crc_hqx
+from collections.abc import Callable
+from random import Random
+from typing import Any, TypeVar
+
+from kv_protocol.errors import TooManyNamespaces
+from kv_protocol.names import slot
+from kv_server.engine.before import Before
+from kv_server.engine.commit import Effect
+from kv_server.engine.rows import EXPIRED, KEY_DROP
+from kv_server.engine.session import Session
+from kv_server.model.entry import Entry
+from kv_server.model.store import Namespace, Store
+from kv_server.model.table import Table
+
+__all__ = ["EFFECTS", "Ground", "effect"]
+
+EFFECTS: dict[int, Callable[..., Any]] = {}
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def effect(opcode: int) -> Callable[[F], F]:
+    """Enter a method into the table of effects."""
+
+    def enter(method: F) -> F:
+        assert opcode not in EFFECTS, f"two effects with opcode {opcode:#x}"
+        EFFECTS[opcode] = method
+        return method
+
+    return enter
+
+
+class Ground:
+    """One transaction at a time: the clocks are set, `start`, then reads and effects, then `effects` is taken away."""
+
+    def __init__(self, store: Store, sessions: dict[int, Session], dice: Random, max_namespaces: int) -> None:
+        self.waiting_for: Callable[[int, bytes], int] = lambda room, name: 0
+        self.store = store
+        self.sessions = sessions
+        self.dice = dice
+        self.max_namespaces = max_namespaces
+        self.revision = 1
+        self.now_ms = 0
+        self.elapsed_ms = 0
+        self.session: Session | None = None
+        self.name = b""
+        self.space: Namespace | None = None
+        self.effects: list[Effect] = []
+        self.notices: list[tuple[int, bytes, bytes, int, str]] = []
+        self.before: Before | None = None
+        self.last_key: bytes | None = None
+        self.last_entry: Entry | None = None
+        self.last_table = store.empty
+
+    def start(self, namespace: bytes, session: Session | None) -> None:
+        """Begin anew, in *namespace*, for *session*."""
+        if namespace is not self.name or self.space is None:
+            self.name = namespace
+            self.space = self.store.namespaces.get(namespace)
+        self.session = session
+        self.last_key = None
+
+    def find(self, key: bytes) -> Entry | None:
+        """The live entry at *key*, of whatever kind."""
+        if key is self.last_key:
+            return self.last_entry
+        space = self.space
+        if space is None:
+            return None
+        number = slot(key) if b"{" in key else crc_hqx(key, 0) & 16383
+        table = space.tables[number >> self.store.shift]
+        entry = table.get(key)
+        if entry is not None and entry.expires_ms and entry.expires_ms <= self.now_ms:
+            entry = None
+        self.last_key = key
+        self.last_entry = entry
+        self.last_table = table
+        return entry
+
+    def exists(self, key: bytes) -> bool:
+        return self.find(key) is not None
+
+    def exists_in(self, namespace: bytes, key: bytes) -> bool:
+        """Whether *key* lives in another *namespace*."""
+        space = self.store.namespaces.get(namespace)
+        entry = space.tables[slot(key) >> self.store.shift].get(key) if space is not None else None
+        return entry is not None and not 0 < entry.expires_ms <= self.now_ms
+
+    def touch(self, key: bytes) -> Entry | None:
+        """Make ready to change *key*: keep what a block must be able to put back, drop what is past its deadline."""
+        entry = self.find(key)
+        if self.before is not None:
+            self.before.keep_key(self.name, key)
+        if entry is None:
+            stale = self.table_of(self.open_namespace(), key).get(key)
+            if stale is not None:
+                self.key_drop(key, EXPIRED)
+            self.last_key = None
+        return entry
+
+    def open_namespace(self) -> Namespace:
+        """The namespace of this transaction, made if it is new."""
+        if self.space is None:
+            self.space = self.namespace(self.name)
+        return self.space
+
+    def namespace(self, name: bytes) -> Namespace:
+        """The namespace called *name*, made if it is new and may be."""
+        spaces = self.store.namespaces
+        if name not in spaces and len(spaces) >= self.max_namespaces:
+            raise TooManyNamespaces(
+                f"the server has its {self.max_namespaces} namespaces; drop one or raise --max-namespaces",
+                {"limit": self.max_namespaces},
+            )
+        if self.before is not None and name not in spaces:
+            self.before.made.append(name)
+        return self.store.namespace(name)
+
+    def table_of(self, space: Namespace, key: bytes) -> Table:
+        return self.store.table(space, slot(key) >> self.store.shift)
+
+    @effect(KEY_DROP)
+    def key_drop(self, key: bytes, cause: int) -> None:
+        """Take *key* away: deleted, expired, evicted."""
+        if self.before is not None:
+            self.before.keep_key(self.name, key)
+        self.effects.append((KEY_DROP, key, cause))
+        self.table_of(self.open_namespace(), key).remove(key)
+        self.last_key = None

@@ -1,0 +1,58 @@
+"""A table's accounts, and its heap of deadlines, equal a recount whatever is done to it."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kv_server.model.entry import SCALAR, Entry
+from kv_server.model.table import ENTRY_BYTES, Table
+from tests.engine.profile import examples
+
+keys = st.sampled_from([b"", b"a", b"b", b"longer key"])
+moves = st.lists(
+    st.one_of(
+        st.tuples(st.just("put"), keys, st.binary(max_size=30), st.sampled_from([0, 5, 9])),
+        st.tuples(st.just("remove"), keys),
+        st.tuples(st.just("expiry"), keys, st.sampled_from([0, 5, 7, 9])),
+    ),
+    max_size=200,
+)
+
+
+@settings(max_examples=examples(100))
+@given(moves=moves)
+def test_accounts_equal_a_recount(moves: list[tuple]) -> None:  # type: ignore[type-arg]
+    table = Table()
+    for kind, key, *rest in moves:
+        if kind == "put" and key not in table:
+            table.put(key, Entry(SCALAR, rest[0], 1, rest[1]))
+        elif kind == "remove" and key in table:
+            entry = table[key]
+            assert table.remove(key) is entry
+        elif kind == "expiry" and key in table:
+            table.set_expiry(key, table[key], rest[0])
+            assert table[key].expires_ms == rest[0]
+        live = {(entry.expires_ms, key) for key, entry in table.items() if entry.expires_ms}
+        assert table.bytes == sum(len(key) + len(entry.value) + ENTRY_BYTES for key, entry in table.items())
+        assert table.expiring == len(live)
+        assert live <= set(table.deadlines)
+        assert not live or table.deadlines[0] <= min(live)
+        assert len(table.deadlines) <= 2 * table.expiring + 65
+
+
+def test_tables_are_told_apart_although_they_are_dicts() -> None:
+    one, two = Table(), Table()
+    assert len({one, two}) == 2
+
+
+def test_stale_deadlines_are_swept_when_they_outnumber_the_live_ones() -> None:
+    table = Table()
+    entry = Entry(SCALAR, b"", 1, 1)
+    table.put(b"k", entry)
+    longest = 0
+    for expires_ms in range(2, 5_000):
+        table.set_expiry(b"k", entry, expires_ms)
+        longest = max(longest, len(table.deadlines))
+    assert longest < 100
+    assert table.deadlines[-1] == (4_999, b"k")
