@@ -29,7 +29,7 @@ SEED = b"seed of the tests"
 
 
 class Outbox:
-    """Remembers what the engine said to one connection, in order."""
+    """Remembers what the engine said to one connection, and what commands asked of it, in order."""
 
     def __init__(self) -> None:
         self.heard: list[tuple[Any, ...]] = []
@@ -48,6 +48,26 @@ class Outbox:
 
     def close(self, error: Exception) -> None:
         self.heard.append(("close", error))
+
+    # ---- what only a connection of the text door can
+    protocol = 2
+    command: Command | None = None
+    library = ("", "")
+
+    def speak(self, version: int) -> None:
+        self.protocol = version
+
+    def answer(self, mode: str) -> None:
+        self.heard.append(("answer", mode))
+
+    def hang_up(self) -> None:
+        self.heard.append(("hang_up",))
+
+    def pause(self, wait_ms: int, everything: bool) -> None:
+        self.heard.append(("pause", wait_ms, everything))
+
+    def unpause(self) -> None:
+        self.heard.append(("unpause",))
 
     def take(self, kind: str) -> list[tuple[Any, ...]]:
         """What was heard of *kind*, forgotten from here on."""

@@ -22,7 +22,7 @@ from kv_server.engine.engine import Limits
 from kv_server.spec.command import Command, Flag
 from tests.engine.rig import Client, Present, Rig, picture
 
-WRITES = [command for command in CATALOG if command.flags & Flag.WRITE]
+WRITES = [command for command in CATALOG if command.flags & Flag.WRITE and command.place == "tx"]
 every_write = pytest.mark.parametrize("command", WRITES, ids=lambda command: command.name)
 
 EXAMPLES: dict[str, tuple[list[Any], dict[str, Any]]] = {

@@ -2,8 +2,9 @@
 
 import sys
 
-import kv_client
 import trio
+
+import kv_client
 from kv_protocol.errors import KvError, LockLost
 
 

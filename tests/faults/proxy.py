@@ -1,4 +1,4 @@
-"""A proxy that knows frames: it counts them, holds replies back, drops replies after execution, and cuts connections."""
+"""A proxy that knows frames: counts them, holds replies back, drops replies after execution, cuts connections."""
 
 from __future__ import annotations
 

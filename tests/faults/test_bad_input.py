@@ -5,10 +5,11 @@ from __future__ import annotations
 import struct
 from random import Random
 
-import kv_client
 import msgpack
 import psutil
 import trio
+
+import kv_client
 from tests.faults.processes import Server
 
 CONNECTIONS = 1_500

@@ -1,11 +1,12 @@
-"""Ten thousand calls, many cancelled in the worst moments: nobody gets another's answer, nothing is lost, nothing leaks."""
+"""Ten thousand calls, many cancelled in the worst moments: no answer goes astray, nothing is lost, nothing leaks."""
 
 from __future__ import annotations
 
 from random import Random
 
-import kv_client
 import trio
+
+import kv_client
 from tests.faults.processes import Server
 from tests.faults.proxy import Proxy, proxy
 

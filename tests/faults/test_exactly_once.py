@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from random import Random
 
-import kv_client
 import trio
+
+import kv_client
 from tests.faults.processes import Server
 from tests.faults.proxy import one_in, proxy
 

@@ -9,8 +9,9 @@ import sys
 from functools import partial
 from pathlib import Path
 
-import kv_client
 import trio
+
+import kv_client
 from tests.faults.processes import Server
 from tests.faults.proxy import proxy
 

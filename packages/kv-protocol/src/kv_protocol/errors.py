@@ -36,10 +36,11 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
 __all__ = [
-    "AnswerLost", "Busy", "CallCancelled", "CallTimeout", "ClientClosed", "CommandError", "ConditionFailed", "ConnectionLost",
-    "CounterOverflow", "DeadlineExceeded", "InternalError", "InvalidArgument", "KvError", "LockHeld", "LockLost", "NotANumber",
-    "NotFound", "OutOfRange", "ProtocolError", "Refused", "ShuttingDown", "StaleFence", "TooLarge", "TooManyConnections",
-    "TooManyNamespaces", "UnknownCommand", "UnsupportedVersion", "WrongType", "error_from_wire",
+    "AnswerLost", "Busy", "CallCancelled", "CallTimeout", "ClientClosed", "CommandError", "ConditionFailed",
+    "ConnectionLost", "CounterOverflow", "DeadlineExceeded", "InternalError", "InvalidArgument", "KvError", "LockHeld",
+    "LockLost", "NotANumber", "NotFound", "OutOfRange", "ProtocolError", "Refused", "ShuttingDown", "StaleFence",
+    "TooLarge", "TooManyConnections", "TooManyNamespaces", "UnknownCommand", "UnsupportedVersion", "WrongType",
+    "error_from_wire",
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The numbers of the wire: reply statuses, meta keys, kinds of connection pushes. `protocol.md` is the text to this page."""
+"""The numbers of the wire: reply statuses, meta keys, kinds of connection pushes. `protocol.md` explains them."""
 
 from typing import Final
 

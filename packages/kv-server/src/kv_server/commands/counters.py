@@ -6,12 +6,13 @@ from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
 from math import isfinite
 from typing import Annotated, Final
 
+from kv_protocol.blobs import HEADS
 from kv_protocol.errors import CounterOverflow, InvalidArgument, NotANumber
 from kv_protocol.values import class_of, encode, int_blob, number, octets
 from kv_server.commands.strings import like
 from kv_server.engine.tx import Tx
 from kv_server.spec.catalog import command
-from kv_server.spec.command import FAST, GROWS, WRITE
+from kv_server.spec.command import FAST, GROWS, WRITE, View
 from kv_server.spec.types import NATIVE, Duration, Key, Number
 
 INT64_MIN: Final = -(2**63)
@@ -20,7 +21,12 @@ ONE: Final = int_blob(1)
 EXACT: Final = Context(prec=1_000, traps=[Inexact, InvalidOperation, Overflow])
 
 
-@command(WRITE | GROWS | FAST, group="counter", since="0.1", cost="O(1)")
+def as_int(blob: bytes) -> int:
+    """Text clients count with whole numbers alone."""
+    return int(number(blob))
+
+
+@command(WRITE | GROWS | FAST, group="counter", since="0.1", cost="O(1)", views=(View("int", as_int),))
 def incr(
     tx: Tx,
     key: Key,
@@ -42,7 +48,7 @@ def incr(
     return count(tx, key, number(by), minimum, maximum, clamp, ttl_if_new)
 
 
-@command(WRITE | GROWS | FAST, group="counter", since="0.1", cost="O(1)")
+@command(WRITE | GROWS | FAST, group="counter", since="0.1", cost="O(1)", views=(View("int", as_int),))
 def decr(
     tx: Tx,
     key: Key,
@@ -70,34 +76,22 @@ def count(
     ttl: int | None,
 ) -> bytes:
     """Add *step* to what is at *key* within bounds; store the sum in the class that was found."""
-    blob = tx.value(key)
-    if blob is None:
+    entry = tx.find(key)
+    if entry is None:
         result = encode(bounded(add(type(step)(0), step), step, minimum, maximum, clamp))
         tx.key_put(key, result, 0 if ttl is None else tx.now_ms + ttl)
         return result
-    kind = class_of(blob)
-    spelled = kind == "str" or kind == "bytes"
-    old = spelled_int(octets(blob)) if spelled else number(blob)
+    blob = tx.value(key)
+    assert blob is not None
+    old = number(blob)
     if type(old) is not type(step):
-        raise NotANumber(f"{kind} at the key cannot be counted with {_NAMES[type(step)]}")
+        raise NotANumber(f"{class_of(blob)} at the key cannot be counted with {_NAMES[type(step)]}")
     total = add(old, step)
     if minimum is not None or maximum is not None:
         total = bounded(total, step, minimum, maximum, clamp)
     result = int_blob(total) if type(total) is int else encode(total)
-    entry = tx.find(key)
-    assert entry is not None
-    tx.key_put(key, like(blob, octets(result)) if spelled else result, entry.expires_ms)
+    tx.key_put(key, like(blob, octets(result)) if HEADS[blob[0]] else result, entry.expires_ms)
     return result
-
-
-def spelled_int(digits: bytes) -> int:
-    """The int64 that *digits* spell in canonical form."""
-    body = digits[1:] if digits[:1] == b"-" else digits
-    if body.isdigit() and len(body) <= 19 and (body[0] != 48 or digits == b"0"):
-        spelled = int(digits)
-        if INT64_MIN <= spelled <= INT64_MAX:
-            return spelled
-    raise NotANumber("value is not an integer or out of range")
 
 
 def add(old: int | float | Decimal, step: int | float | Decimal) -> int | float | Decimal:

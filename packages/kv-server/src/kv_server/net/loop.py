@@ -99,7 +99,7 @@ class Loop:
                 self._acceptor.accept(fd)
             else:
                 connections.receive(fd, bits)
-            if perf_counter() >= until:
+            if not done & 7 and perf_counter() >= until:
                 break
         while connections.stalled and perf_counter() < until:
             connections.resume_one()

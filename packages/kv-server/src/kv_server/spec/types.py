@@ -15,7 +15,7 @@ from attrs import frozen
 from kv_protocol import limits
 
 __all__ = [
-    "MAX_TIME_MS", "NATIVE", "OPTIONAL", "PAIRS", "TABLE", "TYPES", "Bool", "Channel", "Client", "Count", "Counted", "Cursor", "Duration",
+    "MAX_TIME_MS", "NATIVE", "OPTIONAL", "TYPES", "Bool", "Channel", "Client", "Count", "Counted", "Cursor", "Duration",
     "Float", "Int", "Key", "Label", "LockName", "Name", "Namespace", "Number", "Octets", "Pattern", "Row", "Same",
     "Size", "SourceKey", "Text", "Time", "Timeout", "Token", "Token64", "Unit", "Value", "Version", "row_of_plain",
 ]  # fmt: skip
@@ -28,7 +28,7 @@ class Row:
     *refuse* is a condition that refuses what came over the wire, *then* are lines that check on or convert {x}; *text*
     is an expression over a word. Of the generated client are *client* (the annotation of an argument), *encode*,
     *answer* (the annotation of a reply, if another) and *decode*. *present* is what makes a reply of this type ready
-    for the wire, *resp* for RESP; *shown* is the word on usage lines; *access* is set for keys.
+    for the wire; *shown* is the word on usage lines; *access* is set for keys.
     """
 
     name: str
@@ -44,7 +44,6 @@ class Row:
     shown: str | None = None
     access: str | None = None
     present: str | None = None
-    resp: str | None = None
 
     def __repr__(self) -> str:
         return f"<row {self.name}>"
@@ -98,10 +97,6 @@ NATIVE: Final = Mark("native")
 OPTIONAL: Final = Mark("optional")
 """A tail or a counted parameter may hold nothing."""
 COUNTED: Final = Mark("counted")
-PAIRS: Final = Mark("pairs")
-"""On a view's `list[tuple[A, B]]`: RESP2 writes the pairs flat."""
-TABLE: Final = Mark("table")
-"""On a view's `dict[A, B]`: RESP2 writes an array of pairs."""
 
 MAX_TIME_MS: Final = 253_402_300_799_999  # the last moment that a datetime can say
 _INT64: Final = (-(2**63), 2**63 - 1)
@@ -192,7 +187,6 @@ VALUE: Final = Row(
     encode="_encode({x})",
     decode="_decode({x})",
     shown="value",
-    resp="resp_value({x})",
 )
 NUMBER: Final = Row(
     name="number",
@@ -204,7 +198,6 @@ NUMBER: Final = Row(
     client="int | float | Decimal",
     encode="_encode({x})",
     decode="_number({x})",
-    resp="resp_value({x})",
 )
 TEXT: Final = Row(
     name="text",

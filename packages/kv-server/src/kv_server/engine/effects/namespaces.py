@@ -1,4 +1,4 @@
-"""Whole namespaces."""
+"""Effects on whole namespaces: emptying one, and dropping it with its locks."""
 
 from __future__ import annotations
 
