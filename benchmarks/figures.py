@@ -45,6 +45,17 @@ class Figures:
     def ratio(self, row: str, side: str, peer: str, figure: str) -> float:
         return self.median(row, side, figure) / self.median(row, peer, figure)
 
+    def disturbance(self) -> float:
+        """How much of the time servers under load were kept waiting for their CPU by other programs."""
+        shares = [
+            record["server_waited"]
+            for sides in self.rounds.values()
+            for records in sides.values()
+            for record in records
+            if "server_waited" in record
+        ]
+        return sum(shares) / len(shares) if shares else 0.0
+
     def summary(self) -> dict[str, Any]:
         """Median, lowest and highest of every figure, by row and side."""
         return {

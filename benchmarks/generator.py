@@ -26,6 +26,7 @@ class Load:
     operations: int
     seconds: float
     cpu_s: float
+    waited_s: float
 
     @property
     def cpu_us(self) -> float:
@@ -37,6 +38,7 @@ class Load:
             "cpu_us": self.cpu_us,
             "ops_s": self.operations / self.seconds,
             "server_busy": self.cpu_s / self.seconds,
+            "server_waited": self.waited_s / self.seconds,
         }
 
 
@@ -50,14 +52,14 @@ class Generator:
     def run(self, server: Server, protocol: str, operation: str, pipeline: int, seconds: float) -> Load:
         """Load *server* for *seconds* and tell what that cost it; connecting is not counted."""
         with self._connected(server, protocol, operation, pipeline, seconds, 0, CONNECTIONS) as process:
-            before = server.cpu_s()
+            before = server.times_s()
             begin(process)
             line = answer(process)
-            cpu_s = server.cpu_s() - before
+            after = server.times_s()
         told = json.loads(line)
         if told["absent"]:
             raise Unavailable(f"{server.name} has lost {told['absent']} of the keys it was filled with")
-        return Load(told["operations"], told["seconds"], cpu_s)
+        return Load(told["operations"], told["seconds"], after[0] - before[0], after[1] - before[1])
 
     def fill(self, server: Server, protocol: str) -> None:
         """Give *server* every key and every counter."""
@@ -114,9 +116,9 @@ def redis_benchmark(server: Server, operation: str, pipeline: int, operations: i
     """The same load by redis-benchmark, which counts operations, not seconds."""
     numbers = {"-c": CONNECTIONS, "-P": pipeline, "-r": KEYS, "-d": VALUE_BYTES, "-n": operations, "-p": server.port}
     words = ["redis-benchmark", "--csv", "-t", operation, *(str(word) for pair in numbers.items() for word in pair)]
-    before = server.cpu_s()
+    before = server.times_s()
     with pinned(LOAD):
         done = subprocess.run(words, check=True, capture_output=True, text=True)
-    cpu_s = server.cpu_s() - before
+    after = server.times_s()
     rate = float(done.stdout.splitlines()[-1].split(",")[1].strip('"'))
-    return Load(operations, operations / rate, cpu_s)
+    return Load(operations, operations / rate, after[0] - before[0], after[1] - before[1])

@@ -67,7 +67,8 @@ def set_(
     """
     if if_absent or if_present or if_version is not None or if_value is not None:
         demand(tx, key, if_absent=if_absent, if_present=if_present, if_version=if_version, if_value=if_value)
-    tx.key_put(key, value, expiry(tx, key, ttl, expires_at, keep_ttl))
+    lasting = ttl is None and expires_at is None and not keep_ttl
+    tx.key_put(key, value, 0 if lasting else expiry(tx, key, ttl, expires_at, keep_ttl))
     if expires_at is not None and expires_at <= tx.now_ms:
         tx.key_drop(key, EXPIRED)
     return tx.revision
@@ -98,7 +99,8 @@ def getset(
     old = tx.value(key)
     if if_absent or if_present or if_version is not None or if_value is not None:
         demand(tx, key, if_absent=if_absent, if_present=if_present, if_version=if_version, if_value=if_value)
-    tx.key_put(key, value, expiry(tx, key, ttl, expires_at, keep_ttl))
+    lasting = ttl is None and expires_at is None and not keep_ttl
+    tx.key_put(key, value, 0 if lasting else expiry(tx, key, ttl, expires_at, keep_ttl))
     if expires_at is not None and expires_at <= tx.now_ms:
         tx.key_drop(key, EXPIRED)
     return old

@@ -109,9 +109,13 @@ class Executor:
         if tx.effects:
             if seq:
                 tx.answered(session.id, seq, reply)
-            self.seal()
-            if self.watchers.woken:
-                self.serve()
+            if self.watchers.live or self.sinks or tx.notices:
+                self.seal()
+                if self.watchers.woken:
+                    self.serve()
+            else:  # nobody listens
+                tx.effects.clear()
+                tx.revision += 1
         return reply
 
     def prepare(self, session: Session, command: Command, request_id: int) -> object:

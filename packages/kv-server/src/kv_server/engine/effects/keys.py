@@ -50,7 +50,9 @@ class KeyEffects(Ground):
     @effect(KEY_PUT)
     def key_put(self, key: bytes, value: bytes, expires_ms: int) -> None:
         """Set *key* to the value blob *value*, whatever it was, to expire at *expires_ms* (0: never)."""
-        entry = self.touch(key)
+        entry = self.find(key) if self.before is None else self.touch(key)
+        if entry is None:
+            entry = self.touch(key)
         self.effects.append((KEY_PUT, key, value, expires_ms))
         if entry is None:
             entry = Entry(SCALAR, value, self.revision, expires_ms)
