@@ -5,10 +5,12 @@ A call packs its frame into the list of outgoing calls and parks. No nursery, no
 
 import sys
 import time
+from collections.abc import AsyncGenerator, Generator
 from math import inf
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import trio
+from outcome import Outcome
 from trio.lowlevel import (
     Abort,
     ParkingLot,
@@ -40,6 +42,22 @@ def _suspended() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
 
 
+class Woken(Outcome[None]):
+    """What a waiting task goes on with. It is nothing, so all can share one: making one for each costs a tenth of a call."""
+
+    def unwrap(self) -> None:
+        return None
+
+    def send(self, gen: Generator[Any, None, Any]) -> Any:
+        return gen.send(None)
+
+    async def asend(self, agen: AsyncGenerator[Any, None]) -> Any:
+        return await agen.asend(None)
+
+
+WOKEN: Final = Woken()
+
+
 class ParkedCall(Call):
     """A call that a task waits for."""
 
@@ -53,7 +71,7 @@ class ParkedCall(Call):
         task = self.task
         if task is not None:
             self.task = None
-            reschedule(task)
+            reschedule(task, WOKEN)
         elif self.link.pump.leader is self:
             self.link.pump.nudge_leader()
 
