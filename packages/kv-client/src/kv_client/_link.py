@@ -43,7 +43,7 @@ def _suspended() -> float:
 
 
 class Woken(Outcome[None]):
-    """What a waiting task goes on with. It is nothing, so all can share one: making one for each costs a tenth of a call."""
+    """What a waiting task goes on with: nothing, so all share one. Making one for each costs a tenth of a call."""
 
     def unwrap(self) -> None:
         return None
