@@ -3,10 +3,10 @@
 Every command of the native door as a typed method: of a connection (`Commands`) and of a batch (`BatchCommands`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from kv_client._convert import Entry
 from kv_client._convert import decode as _decode
@@ -22,12 +22,206 @@ from kv_client._pending import Pending
 from kv_protocol.types import ClientInfo, Grant, LockInfo, NamespaceInfo, ScanPage
 from kv_protocol.values import Value
 
-__all__ = ["BatchCommands", "Commands", "Times"]
+__all__ = [
+    "BatchCommands",
+    "Claimed",
+    "Commands",
+    "Common",
+    "ConsumerInfo",
+    "FieldPage",
+    "FieldValue",
+    "Found",
+    "GroupInfo",
+    "Match",
+    "MemberPage",
+    "PendingEntry",
+    "PendingSummary",
+    "Popped",
+    "PoppedMember",
+    "PoppedMembers",
+    "Position",
+    "Ranked",
+    "ScorePage",
+    "Scored",
+    "StreamEntry",
+    "StreamInfo",
+    "Taken",
+    "Times",
+]
 
 D = TypeVar("D")
 T = TypeVar("T")
 NOTHING: Any = None  # a default of any type
 OMITTED: Any = type("Omitted", (), {"__repr__": lambda _: "OMITTED"})()  # None is a value
+
+
+class Match(NamedTuple):
+    """A run that both have: where it begins in one and in the other, and how long it is."""
+
+    first: int
+    second: int
+    length: int
+
+
+class Common(NamedTuple):
+    """What two strings have in common, in order but not without gaps; matches from the last to the first."""
+
+    text: Value
+    length: int
+    matches: list[Match]
+
+
+class FieldValue(NamedTuple):
+    """A field of a hash and its value."""
+
+    field: str
+    value: Value
+
+
+class FieldPage(NamedTuple):
+    """One page of a walk over a hash; `cursor` 0 says that the walk is complete."""
+
+    cursor: int
+    fields: list[FieldValue]
+
+
+class Taken(NamedTuple):
+    """Values taken off a list, and the key of that list."""
+
+    key: str
+    values: list[Value]
+
+
+class Popped(NamedTuple):
+    """A value taken off a list, and the key of that list."""
+
+    key: str
+    value: Value
+
+
+class MemberPage(NamedTuple):
+    """One page of a walk over a set; `cursor` 0 says that the walk is complete."""
+
+    cursor: int
+    members: list[str]
+
+
+class Ranked(NamedTuple):
+    """Where a member stands, from 0, and its score."""
+
+    rank: int
+    score: float
+
+
+class Scored(NamedTuple):
+    """A member of a sorted set with its score."""
+
+    score: float
+    member: str
+
+
+class ScorePage(NamedTuple):
+    """One page of a walk over a sorted set; `cursor` 0 says that the walk is complete."""
+
+    cursor: int
+    items: list[Scored]
+
+
+class PoppedMembers(NamedTuple):
+    """Members taken out of a sorted set, and its key."""
+
+    key: str
+    items: list[Scored]
+
+
+class PoppedMember(NamedTuple):
+    """A member taken out of a sorted set, with its score, and the key of that sorted set."""
+
+    key: str
+    score: float
+    member: str
+
+
+class Position(NamedTuple):
+    """A point on the globe, in degrees."""
+
+    longitude: float
+    latitude: float
+
+
+class Found(NamedTuple):
+    """A member that a search met: how far from the middle, its 52 bits, and where it is."""
+
+    member: str
+    distance: float
+    hash: int
+    position: Position
+
+
+class StreamEntry(NamedTuple):
+    """An entry of a stream. It has no fields where only its id was asked for, or where it was deleted since."""
+
+    id: str
+    fields: dict[str, Value]
+
+
+class PendingSummary(NamedTuple):
+    """How many entries a group's consumers hold, the lowest and the highest id of them, and how many each holds."""
+
+    held: int
+    first: str | None
+    last: str | None
+    consumers: dict[str, int]
+
+
+class PendingEntry(NamedTuple):
+    """An entry that is held: by whom, how long since it was delivered, and how often it was."""
+
+    id: str
+    consumer: str
+    idle: float
+    deliveries: int
+
+
+class Claimed(NamedTuple):
+    """Entries that were claimed, those that turned out to be deleted, and where to go on; `0-0`: nowhere."""
+
+    cursor: str
+    entries: list[StreamEntry]
+    deleted: list[str]
+
+
+class StreamInfo(NamedTuple):
+    """A stream: its entries that are there and that ever were, its ids, its groups, its oldest and newest entry."""
+
+    length: int
+    last_id: str
+    max_deleted_id: str
+    entries_added: int
+    first_id: str
+    groups: int
+    first_entry: StreamEntry | None
+    last_entry: StreamEntry | None
+
+
+class GroupInfo(NamedTuple):
+    """A group: what it was given up to now, and how many entries it is behind; nothing where nobody can say."""
+
+    name: str
+    consumers: int
+    pending: int
+    last_id: str
+    entries_read: int | None
+    lag: int | None
+
+
+class ConsumerInfo(NamedTuple):
+    """A consumer: what it holds, how long since it asked, and how long since it got something."""
+
+    name: str
+    pending: int
+    idle: float
+    inactive: float | None
 
 
 class Times(NamedTuple):
@@ -53,8 +247,94 @@ def _nothing(reply: object) -> None:
     return None
 
 
+def _common(reply: Any) -> Common:
+    return Common(_decode(reply[0]), reply[1], [Match(*x0) for x0 in reply[2]])
+
+
 def _scan_page(reply: Any) -> ScanPage:
     return ScanPage(reply[0], [_text(x0) for x0 in reply[1]])
+
+
+def _field_value(reply: Any) -> FieldValue:
+    return FieldValue(_text(reply[0]), _decode(reply[1]))
+
+
+def _field_page(reply: Any) -> FieldPage:
+    return FieldPage(reply[0], [_field_value(x0) for x0 in reply[1]])
+
+
+def _taken(reply: Any) -> Taken:
+    return Taken(_text(reply[0]), [_decode(x0) for x0 in reply[1]])
+
+
+def _popped(reply: Any) -> Popped:
+    return Popped(_text(reply[0]), _decode(reply[1]))
+
+
+def _member_page(reply: Any) -> MemberPage:
+    return MemberPage(reply[0], [_text(x0) for x0 in reply[1]])
+
+
+def _scored(reply: Any) -> Scored:
+    return Scored(reply[0], _text(reply[1]))
+
+
+def _score_page(reply: Any) -> ScorePage:
+    return ScorePage(reply[0], [_scored(x0) for x0 in reply[1]])
+
+
+def _popped_members(reply: Any) -> PoppedMembers:
+    return PoppedMembers(_text(reply[0]), [_scored(x0) for x0 in reply[1]])
+
+
+def _popped_member(reply: Any) -> PoppedMember:
+    return PoppedMember(_text(reply[0]), reply[1], _text(reply[2]))
+
+
+def _found(reply: Any) -> Found:
+    return Found(_text(reply[0]), reply[1], reply[2], Position(*reply[3]))
+
+
+def _stream_entry(reply: Any) -> StreamEntry:
+    return StreamEntry(_text(reply[0]), {_text(k0): _decode(x0) for k0, x0 in reply[1].items()})
+
+
+def _pending_summary(reply: Any) -> PendingSummary:
+    return PendingSummary(
+        reply[0],
+        None if reply[1] is None else _text(reply[1]),
+        None if reply[2] is None else _text(reply[2]),
+        {_text(k0): x0 for k0, x0 in reply[3].items()},
+    )
+
+
+def _pending_entry(reply: Any) -> PendingEntry:
+    return PendingEntry(_text(reply[0]), _text(reply[1]), _seconds(reply[2]), reply[3])
+
+
+def _claimed(reply: Any) -> Claimed:
+    return Claimed(_text(reply[0]), [_stream_entry(x0) for x0 in reply[1]], [_text(x0) for x0 in reply[2]])
+
+
+def _stream_info(reply: Any) -> StreamInfo:
+    return StreamInfo(
+        reply[0],
+        _text(reply[1]),
+        _text(reply[2]),
+        reply[3],
+        _text(reply[4]),
+        reply[5],
+        None if reply[6] is None else _stream_entry(reply[6]),
+        None if reply[7] is None else _stream_entry(reply[7]),
+    )
+
+
+def _group_info(reply: Any) -> GroupInfo:
+    return GroupInfo(_text(reply[0]), reply[1], reply[2], _text(reply[3]), reply[4], reply[5])
+
+
+def _consumer_info(reply: Any) -> ConsumerInfo:
+    return ConsumerInfo(_text(reply[0]), reply[1], _seconds(reply[2]), None if reply[3] is None else _seconds(reply[3]))
 
 
 def _namespace_info(reply: Any) -> NamespaceInfo:
@@ -254,6 +534,14 @@ class Commands:
         )
         return reply
 
+    async def lcs(self, first: str, second: str, *, least: int = 0) -> Common:
+        """Return the longest common subsequence of what is at two keys, and the runs of at least *least* that match."""
+        given: dict[str, object] = {}
+        if least != 0:
+            given["least"] = least
+        reply = await self._call("LCS", (_name(first), _name(second)), given or None, READ)
+        return _common(reply)
+
     async def incr(
         self,
         key: str,
@@ -316,6 +604,96 @@ class Commands:
             given["ttl_if_new"] = _duration_ms(ttl_if_new)
         reply = await self._call("DECR", (_name(key),), given or None, WRITE, fence)
         return _number(reply)
+
+    async def setbit(self, key: str, offset: int, bit: bool, *, fence: Fencing | None = None) -> bool:
+        """Set the bit at *offset* of what is at *key* as it reads to *bit*, and return what it was.
+
+        The value becomes as long as it must, filled with zeros. It stays text or bytes; a new one is bytes.
+        """
+        reply: bool = await self._call("SETBIT", (_name(key), offset, bit), None, WRITE, fence)
+        return reply
+
+    async def getbit(self, key: str, offset: int) -> bool:
+        """Return the bit at *offset* of what is at *key* as it reads; beyond the end it is 0."""
+        reply: bool = await self._call("GETBIT", (_name(key), offset), None, READ)
+        return reply
+
+    async def bitcount(self, key: str, *, start: int = 0, end: int = -1, unit: Literal["BYTE", "BIT"] = "BYTE") -> int:
+        """Return how many bits of what is at *key* as it reads are set, from *start* to *end*, both included.
+
+        Places count octets, or bits if *unit* says so; negative ones count from the end.
+        """
+        given: dict[str, object] = {}
+        if start != 0:
+            given["start"] = start
+        if end != -1:
+            given["end"] = end
+        if unit != "BYTE":
+            given["unit"] = unit
+        reply: int = await self._call("BITCOUNT", (_name(key),), given or None, READ)
+        return reply
+
+    async def bitpos(
+        self, key: str, bit: bool, *, start: int = 0, end: int | None = None, unit: Literal["BYTE", "BIT"] = "BYTE"
+    ) -> int | None:
+        """Return where the first bit that is *bit* stands in what is at *key* as it reads; nothing if there is none.
+
+        Without *end* a clear bit is found behind the last octet at the latest, as if zeros followed. Places count
+        octets, or bits if *unit* says so; negative ones count from the end.
+        """
+        given: dict[str, object] = {}
+        if start != 0:
+            given["start"] = start
+        if end is not None:
+            given["end"] = end
+        if unit != "BYTE":
+            given["unit"] = unit
+        reply: int | None = await self._call("BITPOS", (_name(key), bit), given or None, READ)
+        return reply
+
+    async def bitop(
+        self, operation: Literal["AND", "OR", "XOR", "NOT"], target: str, *sources: str, fence: Fencing | None = None
+    ) -> int:
+        """Store what *operation* makes of the octets at *sources* as bytes at *target*, and return how many those
+        are.
+
+        Shorter ones count as padded with zeros. Where all are empty, *target* is deleted.
+        """
+        reply: int = await self._call("BITOP", (operation, _name(target), *map(_name, sources)), None, WRITE, fence)
+        return reply
+
+    async def bitfield(
+        self,
+        key: str,
+        *operations: tuple[Literal["GET", "SET", "INCRBY"], str, int, int, Literal["WRAP", "SAT", "FAIL"]],
+        fence: Fencing | None = None,
+    ) -> list[int | None]:
+        """Read and change integers within what is at *key* as it reads, in the order of *operations*.
+
+        Return for each GET the integer, for each SET the one before, for each INCRBY the sum; nothing where an overflow
+        was to fail, which changes nothing there. A call that writes makes the value as long as it must.
+        """
+        reply: list[int | None] = await self._call("BITFIELD", (_name(key), *operations), None, WRITE, fence)
+        return reply
+
+    async def bitfield_ro(self, key: str, *reads: tuple[str, int]) -> list[int]:
+        """Return integers within what is at *key* as it reads, one for each of *reads*."""
+        reply: list[int] = await self._call("BITFIELD_RO", (_name(key), *reads), None, READ)
+        return reply
+
+    async def pfadd(self, key: str, *elements: str, fence: Fencing | None = None) -> bool:
+        """Let the sketch at *key* have seen *elements*; False if that changes nothing of it. An absent key is made."""
+        reply: bool = await self._call("PFADD", (_name(key), *map(_name, elements)), None, WRITE, fence)
+        return reply
+
+    async def pfcount(self, *keys: str) -> int:
+        """Return about how many different elements were added to the sketches at *keys* together."""
+        reply: int = await self._call("PFCOUNT", (*map(_name, keys),), None, READ)
+        return reply
+
+    async def pfmerge(self, target: str, *sources: str, fence: Fencing | None = None) -> None:
+        """Let the sketch at *target* have seen whatever those at *sources* have. An absent *target* is made."""
+        await self._call("PFMERGE", (_name(target), *map(_name, sources)), None, WRITE, fence)
 
     async def delete(
         self, *keys: str, if_version: int | None = None, if_value: Value = OMITTED, fence: Fencing | None = None
@@ -420,12 +798,22 @@ class Commands:
         reply: bool = await self._call("RENAMENX", (_name(source), _name(target)), None, WRITE, fence)
         return reply
 
-    async def copy(self, source: str, target: str, *, replace: bool = False, fence: Fencing | None = None) -> bool:
-        """Copy what is at *source*, with its expiry, to *target*.
+    async def copy(
+        self,
+        source: str,
+        target: str,
+        *,
+        namespace: str | None = None,
+        replace: bool = False,
+        fence: Fencing | None = None,
+    ) -> bool:
+        """Copy what is at *source*, with its expiry, to *target*, in another *namespace* if one is named.
 
         False if there is no *source*, or if there is a *target* and no *replace*.
         """
         given: dict[str, object] = {}
+        if namespace is not None:
+            given["namespace"] = _name(namespace)
         if replace:
             given["replace"] = True
         reply: bool = await self._call("COPY", (_name(source), _name(target)), given or None, WRITE, fence)
@@ -441,13 +829,19 @@ class Commands:
         reply = await self._call("RANDOMKEY", (), None, READ)
         return None if reply is None else _text(reply)
 
+    async def all_keys(self, pattern: str) -> list[str]:
+        """Return all keys that fit *pattern*, at once: for small namespaces; `SCAN` is for all others."""
+        reply = await self._call("KEYS", (_name(pattern),), None, READ)
+        return [_text(x0) for x0 in reply]
+
     async def scan(
         self, cursor: int, *, match: str | None = None, count: int = 100, type: str | None = None
     ) -> ScanPage:
         """Return a page of keys and the cursor of the next page; begin with cursor 0, end when it comes back as 0.
 
         A key that is there from the beginning to the end of a scan is returned exactly once, whatever else comes and
-        goes. *count* is how many keys are looked at; *match* and *type* choose among those.
+        goes. *count* is how many keys are looked at; *match* and *type* choose among those. The type `string` is that
+        of every scalar.
         """
         given: dict[str, object] = {}
         if match is not None:
@@ -463,6 +857,1338 @@ class Commands:
         """Return how many keys the namespace has."""
         reply: int = await self._call("DBSIZE", (), None, READ)
         return reply
+
+    async def sort(
+        self,
+        key: str,
+        *,
+        by: str | None = None,
+        limit: tuple[int, int] | None = None,
+        get: Iterable[str] = (),
+        order: Literal["ASC", "DESC"] = "ASC",
+        alpha: bool = False,
+    ) -> list[Value | None]:
+        """Return what the list, set or sorted set at *key* holds, sorted as numbers, or with *alpha* as octets.
+
+        *by* is the name of the keys, or `name->field` of the fields, to sort by instead, with a `*` for the element;
+        without a `*` nothing is sorted. *get* are patterns of the same form, and `#` for the element: what they find is
+        returned for each element in its place. *limit* leaves out and takes so many.
+        """
+        given: dict[str, object] = {}
+        if by is not None:
+            given["by"] = _name(by)
+        if limit is not None:
+            given["limit"] = limit
+        if get:
+            given["get"] = [*map(_name, get)]
+        if order != "ASC":
+            given["order"] = order
+        if alpha:
+            given["alpha"] = True
+        reply = await self._call("SORT_RO", (_name(key),), given or None, READ)
+        return [None if x0 is None else _decode(x0) for x0 in reply]
+
+    async def sort_store(
+        self,
+        target: str,
+        key: str,
+        *,
+        by: str | None = None,
+        limit: tuple[int, int] | None = None,
+        get: Iterable[str] = (),
+        order: Literal["ASC", "DESC"] = "ASC",
+        alpha: bool = False,
+        fence: Fencing | None = None,
+    ) -> int:
+        """Store what `SORT_RO` would return as a list at *target*, in the place of whatever is there; how many those
+        are.
+
+        What a pattern of *get* does not find becomes empty text. An empty list is none: *target* is deleted.
+        """
+        given: dict[str, object] = {}
+        if by is not None:
+            given["by"] = _name(by)
+        if limit is not None:
+            given["limit"] = limit
+        if get:
+            given["get"] = [*map(_name, get)]
+        if order != "ASC":
+            given["order"] = order
+        if alpha:
+            given["alpha"] = True
+        reply: int = await self._call("SORTSTORE", (_name(target), _name(key)), given or None, WRITE, fence)
+        return reply
+
+    async def dump(self, key: str) -> bytes | None:
+        """Return what is at *key*, of whatever type, in octets that `RESTORE` takes; nothing if there is none."""
+        reply: bytes | None = await self._call("DUMP", (_name(key),), None, READ)
+        return reply
+
+    async def restore(
+        self,
+        key: str,
+        dumped: bytes,
+        *,
+        ttl: float | timedelta | None = None,
+        expires_at: datetime | float | None = None,
+        replace: bool = False,
+        fence: Fencing | None = None,
+    ) -> int:
+        """Set *key* to what was *dumped*, and return its version. Unless it is to *replace*, there must be none.
+
+        It never expires without *ttl*, or *expires_at*; a time that has passed leaves no key.
+        """
+        given: dict[str, object] = {}
+        if ttl is not None:
+            given["ttl"] = _duration_ms(ttl)
+        if expires_at is not None:
+            given["expires_at"] = _time_ms(expires_at)
+        if replace:
+            given["replace"] = True
+        reply: int = await self._call("RESTORE", (_name(key), dumped), given or None, WRITE, fence)
+        return reply
+
+    async def hset(self, key: str, *items: tuple[str, Value], fence: Fencing | None = None) -> int:
+        """Set fields to values and return how many of the fields are new. One given twice takes its last value."""
+        reply: int = await self._call(
+            "HSET", (_name(key), *[(_name(x[0]), _encode(x[1])) for x in items]), None, WRITE, fence
+        )
+        return reply
+
+    async def hsetnx(self, key: str, field: str, value: Value, *, fence: Fencing | None = None) -> bool:
+        """Set *field* to *value* if there is no such field; False, and nothing is set, if there is."""
+        reply: bool = await self._call("HSETNX", (_name(key), _name(field), _encode(value)), None, WRITE, fence)
+        return reply
+
+    async def hget(self, key: str, field: str, *, default: D = NOTHING) -> Value | D:
+        """Return the value of *field*; nothing if there is none."""
+        reply = await self._call("HGET", (_name(key), _name(field)), None, READ)
+        return default if reply is None else _decode(reply)
+
+    async def hmget(self, key: str, *fields: str) -> list[Value | None]:
+        """Return the values of *fields* in their order, nothing for those that are absent."""
+        reply = await self._call("HMGET", (_name(key), *map(_name, fields)), None, READ)
+        return [None if x0 is None else _decode(x0) for x0 in reply]
+
+    async def hgetall(self, key: str) -> dict[str, Value]:
+        """Return all fields with their values, in the order in which the fields came."""
+        reply = await self._call("HGETALL", (_name(key),), None, READ)
+        return {_text(k0): _decode(x0) for k0, x0 in reply.items()}
+
+    async def hdel(self, key: str, *fields: str, fence: Fencing | None = None) -> int:
+        """Delete *fields* and return how many there were; with the last field goes the key."""
+        reply: int = await self._call("HDEL", (_name(key), *map(_name, fields)), None, WRITE, fence)
+        return reply
+
+    async def hexists(self, key: str, field: str) -> bool:
+        """Return whether there is such a *field*."""
+        reply: bool = await self._call("HEXISTS", (_name(key), _name(field)), None, READ)
+        return reply
+
+    async def hlen(self, key: str) -> int:
+        """Return how many fields the hash at *key* has; 0 if there is none."""
+        reply: int = await self._call("HLEN", (_name(key),), None, READ)
+        return reply
+
+    async def hkeys(self, key: str) -> list[str]:
+        """Return the fields of the hash at *key*, in the order in which they came."""
+        reply = await self._call("HKEYS", (_name(key),), None, READ)
+        return [_text(x0) for x0 in reply]
+
+    async def hvals(self, key: str) -> list[Value]:
+        """Return the values of the hash at *key*, in the order in which their fields came."""
+        reply = await self._call("HVALS", (_name(key),), None, READ)
+        return [_decode(x0) for x0 in reply]
+
+    async def hstrlen(self, key: str, field: str) -> int:
+        """Return how many octets the value of *field* takes as it reads; 0 if there is none."""
+        reply: int = await self._call("HSTRLEN", (_name(key), _name(field)), None, READ)
+        return reply
+
+    async def hincrby(
+        self, key: str, field: str, by: int | float | Decimal | None = None, *, fence: Fencing | None = None
+    ) -> int | float | Decimal:
+        """Add *by* (1 unless given) to the number in *field* and return the sum.
+
+        As `INCR` counts: the classes must match, text or bytes that spell an int count as that int and stay what they
+        are, and a field that is absent counts as zero of the class of *by*.
+
+        Without *by* it is 1.
+        """
+        reply = await self._call(
+            "HINCRBY", (_name(key), _name(field), None if by is None else _encode(by)), None, WRITE, fence
+        )
+        return _number(reply)
+
+    async def hrandfield(self, key: str, count: int | None = None) -> list[FieldValue]:
+        """Return *count* fields (1 unless given), picked by chance, with their values; each at most once.
+
+        With a negative *count* as many as that are picked, each out of all.
+        """
+        reply = await self._call("HRANDFIELD", (_name(key), count), None, READ)
+        return [_field_value(x0) for x0 in reply]
+
+    async def hscan(self, key: str, cursor: int, *, match: str | None = None, count: int = 10) -> FieldPage:
+        """Return a page of fields with their values, and the cursor of the next page; begin with 0, end when it is
+        0.
+
+        A field that is there from the beginning to the end of a walk is returned, whatever else comes and goes; one may
+        be returned twice. *count* is about how many fields are looked at; *match* chooses among those. A small hash
+        comes whole.
+        """
+        given: dict[str, object] = {}
+        if match is not None:
+            given["match"] = _name(match)
+        if count != 10:
+            given["count"] = count
+        reply = await self._call("HSCAN", (_name(key), cursor), given or None, READ)
+        return _field_page(reply)
+
+    async def lpush(self, key: str, *values: Value, fence: Fencing | None = None) -> int:
+        """Add *values* at the left end, one after the other, and return the new length."""
+        reply: int = await self._call("LPUSH", (_name(key), *map(_encode, values)), None, WRITE, fence)
+        return reply
+
+    async def rpush(self, key: str, *values: Value, fence: Fencing | None = None) -> int:
+        """Add *values* at the right end and return the new length."""
+        reply: int = await self._call("RPUSH", (_name(key), *map(_encode, values)), None, WRITE, fence)
+        return reply
+
+    async def lpushx(self, key: str, *values: Value, fence: Fencing | None = None) -> int:
+        """Add *values* as `LPUSH`, but only to a list that exists; return the new length, 0 if there is none."""
+        reply: int = await self._call("LPUSHX", (_name(key), *map(_encode, values)), None, WRITE, fence)
+        return reply
+
+    async def rpushx(self, key: str, *values: Value, fence: Fencing | None = None) -> int:
+        """Add *values* as `RPUSH`, but only to a list that exists; return the new length, 0 if there is none."""
+        reply: int = await self._call("RPUSHX", (_name(key), *map(_encode, values)), None, WRITE, fence)
+        return reply
+
+    async def lpop(self, key: str, count: int | None = None, *, fence: Fencing | None = None) -> list[Value]:
+        """Take *count* values (1 unless given) off the left end and return them; fewer if there are fewer.
+
+        With the last value goes the key.
+        """
+        reply = await self._call("LPOP", (_name(key), count), None, TAKES, fence)
+        return [_decode(x0) for x0 in reply]
+
+    async def rpop(self, key: str, count: int | None = None, *, fence: Fencing | None = None) -> list[Value]:
+        """Take *count* values (1 unless given) off the right end and return them, the last one first; as `LPOP`."""
+        reply = await self._call("RPOP", (_name(key), count), None, TAKES, fence)
+        return [_decode(x0) for x0 in reply]
+
+    async def llen(self, key: str) -> int:
+        """Return how many values the list at *key* has; 0 if there is none."""
+        reply: int = await self._call("LLEN", (_name(key),), None, READ)
+        return reply
+
+    async def lrange(self, key: str, start: int, stop: int) -> list[Value]:
+        """Return the values from *start* to *stop*, both included. Negative places count from the end."""
+        reply = await self._call("LRANGE", (_name(key), start, stop), None, READ)
+        return [_decode(x0) for x0 in reply]
+
+    async def lindex(self, key: str, index: int, *, default: D = NOTHING) -> Value | D:
+        """Return the value at *index*, from the end if that is negative; nothing beyond either end."""
+        reply = await self._call("LINDEX", (_name(key), index), None, READ)
+        return default if reply is None else _decode(reply)
+
+    async def lset(self, key: str, index: int, value: Value, *, fence: Fencing | None = None) -> None:
+        """Put *value* in the place of the one at *index*; fails beyond either end, or if there is no list."""
+        await self._call("LSET", (_name(key), index, _encode(value)), None, WRITE, fence)
+
+    async def linsert(
+        self, key: str, where: Literal["BEFORE", "AFTER"], pivot: Value, value: Value, *, fence: Fencing | None = None
+    ) -> int:
+        """Add *value* before or after the first *pivot*, and return the new length.
+
+        -1 if there is no such value, 0 if there is no list.
+        """
+        reply: int = await self._call(
+            "LINSERT", (_name(key), where, _encode(pivot), _encode(value)), None, WRITE, fence
+        )
+        return reply
+
+    async def lrem(self, key: str, count: int, value: Value, *, fence: Fencing | None = None) -> int:
+        """Take out the first *count* values that equal *value*, the last ones if negative, all if 0; return how
+        many.
+        """
+        reply: int = await self._call("LREM", (_name(key), count, _encode(value)), None, WRITE, fence)
+        return reply
+
+    async def ltrim(self, key: str, start: int, stop: int, *, fence: Fencing | None = None) -> None:
+        """Keep the values from *start* to *stop* alone, as `LRANGE` counts; if that is none, the key goes."""
+        await self._call("LTRIM", (_name(key), start, stop), None, WRITE, fence)
+
+    async def lpos(
+        self, key: str, value: Value, *, rank: int = 1, count: int | None = None, max_length: int = 0
+    ) -> list[int]:
+        """Return the places of the values that equal *value*: *count* of them (1 unless given, 0: all).
+
+        Begin with match number *rank*; negative: count matches from the end. Look at *max_length* values (0: all).
+        """
+        given: dict[str, object] = {}
+        if rank != 1:
+            given["rank"] = rank
+        if count is not None:
+            given["count"] = count
+        if max_length != 0:
+            given["max_length"] = max_length
+        reply: list[int] = await self._call("LPOS", (_name(key), _encode(value)), given or None, READ)
+        return reply
+
+    async def lmove(
+        self,
+        source: str,
+        target: str,
+        take: Literal["LEFT", "RIGHT"],
+        give: Literal["LEFT", "RIGHT"],
+        *,
+        default: D = NOTHING,
+        fence: Fencing | None = None,
+    ) -> Value | D:
+        """Take a value off the *take* end of *source*, add it at the *give* end of *target*, and return it.
+
+        Nothing is returned, and nothing done, if there is no *source*. The two may be one list.
+        """
+        reply = await self._call("LMOVE", (_name(source), _name(target), take, give), None, TAKES, fence)
+        return default if reply is None else _decode(reply)
+
+    async def lmpop(
+        self, keys: Iterable[str], take: Literal["LEFT", "RIGHT"], *, count: int = 1, fence: Fencing | None = None
+    ) -> Taken | None:
+        """Take *count* values, or as many as there are, off one end of the first of *keys* that holds a list.
+
+        Return them with that key; nothing if none of *keys* exists.
+        """
+        given: dict[str, object] = {}
+        if count != 1:
+            given["count"] = count
+        reply = await self._call("LMPOP", ([*map(_name, keys)], take), given or None, TAKES, fence)
+        return None if reply is None else _taken(reply)
+
+    async def blpop(
+        self, *keys: str, wait: float | timedelta | None = None, fence: Fencing | None = None
+    ) -> Popped | None:
+        """Take a value off the left end of the first of *keys* that holds a list; if none does, wait for one.
+
+        It waits its turn at most *wait*, without end unless given; 0 tries once. Return the value with its key, nothing
+        if the time is over.
+        """
+        given: dict[str, object] = {}
+        if wait is not None:
+            given["wait"] = _duration_ms(wait)
+        reply = await self._call("BLPOP", (*map(_name, keys),), given or None, TAKES | WAITS, fence)
+        return None if reply is None else _popped(reply)
+
+    async def brpop(
+        self, *keys: str, wait: float | timedelta | None = None, fence: Fencing | None = None
+    ) -> Popped | None:
+        """Take a value off the right end of the first of *keys* that holds a list; otherwise as `BLPOP`."""
+        given: dict[str, object] = {}
+        if wait is not None:
+            given["wait"] = _duration_ms(wait)
+        reply = await self._call("BRPOP", (*map(_name, keys),), given or None, TAKES | WAITS, fence)
+        return None if reply is None else _popped(reply)
+
+    async def blmpop(
+        self,
+        keys: Iterable[str],
+        take: Literal["LEFT", "RIGHT"],
+        *,
+        count: int = 1,
+        wait: float | timedelta | None = None,
+        fence: Fencing | None = None,
+    ) -> Taken | None:
+        """Take *count* values as `LMPOP`; if none of *keys* holds a list, wait for one, at most *wait* (as `BLPOP`)."""
+        given: dict[str, object] = {}
+        if count != 1:
+            given["count"] = count
+        if wait is not None:
+            given["wait"] = _duration_ms(wait)
+        reply = await self._call("BLMPOP", ([*map(_name, keys)], take), given or None, TAKES | WAITS, fence)
+        return None if reply is None else _taken(reply)
+
+    async def blmove(
+        self,
+        source: str,
+        target: str,
+        take: Literal["LEFT", "RIGHT"],
+        give: Literal["LEFT", "RIGHT"],
+        *,
+        wait: float | timedelta | None = None,
+        default: D = NOTHING,
+        fence: Fencing | None = None,
+    ) -> Value | D:
+        """Move a value as `LMOVE`; if there is no *source*, wait for one, at most *wait* (as `BLPOP`)."""
+        given: dict[str, object] = {}
+        if wait is not None:
+            given["wait"] = _duration_ms(wait)
+        reply = await self._call(
+            "BLMOVE", (_name(source), _name(target), take, give), given or None, TAKES | WAITS, fence
+        )
+        return default if reply is None else _decode(reply)
+
+    async def sadd(self, key: str, *members: str, fence: Fencing | None = None) -> int:
+        """Add *members* to the set at *key* and return how many were not there yet."""
+        reply: int = await self._call("SADD", (_name(key), *map(_name, members)), None, WRITE, fence)
+        return reply
+
+    async def srem(self, key: str, *members: str, fence: Fencing | None = None) -> int:
+        """Remove *members* from the set at *key* and return how many were there."""
+        reply: int = await self._call("SREM", (_name(key), *map(_name, members)), None, WRITE, fence)
+        return reply
+
+    async def sismember(self, key: str, member: str) -> bool:
+        """Tell whether *member* is in the set at *key*."""
+        reply: bool = await self._call("SISMEMBER", (_name(key), _name(member)), None, READ)
+        return reply
+
+    async def smismember(self, key: str, *members: str) -> list[bool]:
+        """Tell of each of *members* whether it is in the set at *key*."""
+        reply: list[bool] = await self._call("SMISMEMBER", (_name(key), *map(_name, members)), None, READ)
+        return reply
+
+    async def smembers(self, key: str) -> list[str]:
+        """Return the members of the set at *key*, in no order that means anything."""
+        reply = await self._call("SMEMBERS", (_name(key),), None, READ)
+        return [_text(x0) for x0 in reply]
+
+    async def scard(self, key: str) -> int:
+        """Return how many members the set at *key* has."""
+        reply: int = await self._call("SCARD", (_name(key),), None, READ)
+        return reply
+
+    async def spop(self, key: str, count: int = 1, *, fence: Fencing | None = None) -> list[str]:
+        """Take up to *count* random members out of the set at *key* and return them."""
+        reply = await self._call("SPOP", (_name(key), count), None, TAKES, fence)
+        return [_text(x0) for x0 in reply]
+
+    async def srandmember(self, key: str, count: int = 1) -> list[str]:
+        """Return up to *count* random members of the set at *key*, all different.
+
+        A negative *count* asks for exactly so many draws, among which a member may come again.
+        """
+        reply = await self._call("SRANDMEMBER", (_name(key), count), None, READ)
+        return [_text(x0) for x0 in reply]
+
+    async def smove(self, source: str, target: str, member: str, *, fence: Fencing | None = None) -> bool:
+        """Move *member* from the set at *source* to the one at *target*; False if it is not in *source*."""
+        reply: bool = await self._call("SMOVE", (_name(source), _name(target), _name(member)), None, WRITE, fence)
+        return reply
+
+    async def sinter(self, *keys: str) -> list[str]:
+        """Return the members that the sets at all of *keys* have in common."""
+        reply = await self._call("SINTER", (*map(_name, keys),), None, READ)
+        return [_text(x0) for x0 in reply]
+
+    async def sunion(self, *keys: str) -> list[str]:
+        """Return every member of the sets at *keys*."""
+        reply = await self._call("SUNION", (*map(_name, keys),), None, READ)
+        return [_text(x0) for x0 in reply]
+
+    async def sdiff(self, key: str, *others: str) -> list[str]:
+        """Return the members of the set at *key* that none of the sets at *others* has."""
+        reply = await self._call("SDIFF", (_name(key), *map(_name, others)), None, READ)
+        return [_text(x0) for x0 in reply]
+
+    async def sinterstore(self, target: str, *keys: str, fence: Fencing | None = None) -> int:
+        """Store at *target* what `SINTER` would return, in the place of whatever is there, and return how many that
+        are.
+
+        Where nothing is left, *target* is deleted.
+        """
+        reply: int = await self._call("SINTERSTORE", (_name(target), *map(_name, keys)), None, WRITE, fence)
+        return reply
+
+    async def sunionstore(self, target: str, *keys: str, fence: Fencing | None = None) -> int:
+        """Store at *target* what `SUNION` would return, as `SINTERSTORE`."""
+        reply: int = await self._call("SUNIONSTORE", (_name(target), *map(_name, keys)), None, WRITE, fence)
+        return reply
+
+    async def sdiffstore(self, target: str, key: str, *others: str, fence: Fencing | None = None) -> int:
+        """Store at *target* what `SDIFF` would return, as `SINTERSTORE`."""
+        reply: int = await self._call(
+            "SDIFFSTORE", (_name(target), _name(key), *map(_name, others)), None, WRITE, fence
+        )
+        return reply
+
+    async def sintercard(self, keys: Iterable[str], *, limit: int = 0) -> int:
+        """Return how many members the sets at all of *keys* have in common; with a *limit*, counting stops there."""
+        given: dict[str, object] = {}
+        if limit != 0:
+            given["limit"] = limit
+        reply: int = await self._call("SINTERCARD", ([*map(_name, keys)],), given or None, READ)
+        return reply
+
+    async def sscan(self, key: str, cursor: int, *, match: str | None = None, count: int = 10) -> MemberPage:
+        """Return a page of members and the cursor of the next page; begin with cursor 0, end when it comes back as
+        0.
+
+        A member that is there from the beginning to the end of a walk is met at least once, and may be met again only
+        if others were removed meanwhile. *count* is how many are looked at; *match* chooses among those.
+        """
+        given: dict[str, object] = {}
+        if match is not None:
+            given["match"] = _name(match)
+        if count != 10:
+            given["count"] = count
+        reply = await self._call("SSCAN", (_name(key), cursor), given or None, READ)
+        return _member_page(reply)
+
+    async def zadd(
+        self,
+        key: str,
+        *items: tuple[float, str],
+        if_absent: bool = False,
+        if_present: bool = False,
+        if_greater: bool = False,
+        if_less: bool = False,
+        changed: bool = False,
+        fence: Fencing | None = None,
+    ) -> int:
+        """Give members of the sorted set at *key* the scores in *items*; return how many were added.
+
+        *if_absent* only adds, *if_present* only changes; *if_greater*, *if_less*: a member that is there gets a
+        greater, a lower score only. With *changed* those that got another score count too.
+        """
+        given: dict[str, object] = {}
+        if if_absent:
+            given["if_absent"] = True
+        if if_present:
+            given["if_present"] = True
+        if if_greater:
+            given["if_greater"] = True
+        if if_less:
+            given["if_less"] = True
+        if changed:
+            given["changed"] = True
+        reply: int = await self._call(
+            "ZADD", (_name(key), *[(x[0], _name(x[1])) for x in items]), given or None, WRITE, fence
+        )
+        return reply
+
+    async def zincrby(
+        self,
+        key: str,
+        increment: float,
+        member: str,
+        *,
+        if_absent: bool = False,
+        if_present: bool = False,
+        if_greater: bool = False,
+        if_less: bool = False,
+        fence: Fencing | None = None,
+    ) -> float | None:
+        """Add *increment* to the score of *member* of the sorted set at *key*, and return the sum.
+
+        A member that is absent counts as 0. Where a condition, as of `ZADD`, does not hold, nothing is returned.
+        """
+        given: dict[str, object] = {}
+        if if_absent:
+            given["if_absent"] = True
+        if if_present:
+            given["if_present"] = True
+        if if_greater:
+            given["if_greater"] = True
+        if if_less:
+            given["if_less"] = True
+        reply: float | None = await self._call(
+            "ZINCRBY", (_name(key), increment, _name(member)), given or None, WRITE, fence
+        )
+        return reply
+
+    async def zrem(self, key: str, *members: str, fence: Fencing | None = None) -> int:
+        """Remove *members* from the sorted set at *key* and return how many were there."""
+        reply: int = await self._call("ZREM", (_name(key), *map(_name, members)), None, WRITE, fence)
+        return reply
+
+    async def zcard(self, key: str) -> int:
+        """Return how many members the sorted set at *key* has."""
+        reply: int = await self._call("ZCARD", (_name(key),), None, READ)
+        return reply
+
+    async def zscore(self, key: str, member: str) -> float | None:
+        """Return the score of *member* of the sorted set at *key*; nothing if it is not there."""
+        reply: float | None = await self._call("ZSCORE", (_name(key), _name(member)), None, READ)
+        return reply
+
+    async def zmscore(self, key: str, *members: str) -> list[float | None]:
+        """Return the scores of *members* of the sorted set at *key*, nothing for those that are not there."""
+        reply: list[float | None] = await self._call("ZMSCORE", (_name(key), *map(_name, members)), None, READ)
+        return reply
+
+    async def zrank(self, key: str, member: str) -> Ranked | None:
+        """Return how many members of the sorted set at *key* stand before *member*, and its score.
+
+        It is nothing if *member* is not there.
+        """
+        reply = await self._call("ZRANK", (_name(key), _name(member)), None, READ)
+        return None if reply is None else Ranked(*reply)
+
+    async def zrevrank(self, key: str, member: str) -> Ranked | None:
+        """Return how many members of the sorted set at *key* stand behind *member*, and its score, as `ZRANK`."""
+        reply = await self._call("ZREVRANK", (_name(key), _name(member)), None, READ)
+        return None if reply is None else Ranked(*reply)
+
+    async def zrandmember(self, key: str, count: int = 1) -> list[Scored]:
+        """Return up to *count* random members of the sorted set at *key*, all different, with their scores.
+
+        A negative *count* asks for exactly so many draws, among which a member may come again.
+        """
+        reply = await self._call("ZRANDMEMBER", (_name(key), count), None, READ)
+        return [_scored(x0) for x0 in reply]
+
+    async def zscan(self, key: str, cursor: int, *, match: str | None = None, count: int = 10) -> ScorePage:
+        """Return a page of members with their scores and the cursor of the next page, as `SSCAN`."""
+        given: dict[str, object] = {}
+        if match is not None:
+            given["match"] = _name(match)
+        if count != 10:
+            given["count"] = count
+        reply = await self._call("ZSCAN", (_name(key), cursor), given or None, READ)
+        return _score_page(reply)
+
+    async def zrange(
+        self,
+        key: str,
+        start: float | str,
+        stop: float | str,
+        *,
+        by: Literal["BYSCORE", "BYLEX"] | None = None,
+        rev: bool = False,
+        limit: tuple[int, int] | None = None,
+    ) -> list[Scored]:
+        """Return a range of the sorted set at *key*, its ends included, each member with its score.
+
+        Ranks count from 0, negative ones from the end. With *by* BYSCORE the ends are scores: numbers, or text such as
+        `(5` to leave 5 itself out, `-inf`, `+inf`. With BYLEX they are names, `[a` or `(a` without a itself, `-`, `+`;
+        that needs all scores to be equal. *rev* turns the order, and which end comes first. *limit* leaves out and
+        bounds.
+        """
+        given: dict[str, object] = {}
+        if by is not None:
+            given["by"] = by
+        if rev:
+            given["rev"] = True
+        if limit is not None:
+            given["limit"] = limit
+        reply = await self._call(
+            "ZRANGE",
+            (_name(key), _name(start) if isinstance(start, str) else start, _name(stop) if isinstance(stop, str) else stop),
+            given or None,
+            READ,
+        )
+        return [_scored(x0) for x0 in reply]
+
+    async def zrangestore(
+        self,
+        target: str,
+        source: str,
+        start: float | str,
+        stop: float | str,
+        *,
+        by: Literal["BYSCORE", "BYLEX"] | None = None,
+        rev: bool = False,
+        limit: tuple[int, int] | None = None,
+        fence: Fencing | None = None,
+    ) -> int:
+        """Store at *target* what `ZRANGE` returns of *source*, in the place of whatever is there; return how many
+        that are.
+
+        Where nothing was found, *target* is deleted.
+        """
+        given: dict[str, object] = {}
+        if by is not None:
+            given["by"] = by
+        if rev:
+            given["rev"] = True
+        if limit is not None:
+            given["limit"] = limit
+        reply: int = await self._call(
+            "ZRANGESTORE",
+            (_name(target), _name(source), _name(start) if isinstance(start, str) else start, _name(stop) if isinstance(stop, str) else stop),
+            given or None,
+            WRITE,
+            fence,
+        )
+        return reply
+
+    async def zcount(self, key: str, low: float | str, high: float | str) -> int:
+        """Return how many members of the sorted set at *key* score from *low* to *high*, as `ZRANGE` reads them."""
+        reply: int = await self._call(
+            "ZCOUNT",
+            (_name(key), _name(low) if isinstance(low, str) else low, _name(high) if isinstance(high, str) else high),
+            None,
+            READ,
+        )
+        return reply
+
+    async def zlexcount(self, key: str, low: float | str, high: float | str) -> int:
+        """Return how many members of the sorted set at *key*, all of one score, are from *low* to *high* by name."""
+        reply: int = await self._call(
+            "ZLEXCOUNT",
+            (_name(key), _name(low) if isinstance(low, str) else low, _name(high) if isinstance(high, str) else high),
+            None,
+            READ,
+        )
+        return reply
+
+    async def zremrangebyrank(self, key: str, start: int, stop: int, *, fence: Fencing | None = None) -> int:
+        """Remove the members of the ranks from *start* to *stop*, both included, and return how many there were."""
+        reply: int = await self._call("ZREMRANGEBYRANK", (_name(key), start, stop), None, WRITE, fence)
+        return reply
+
+    async def zremrangebyscore(
+        self, key: str, low: float | str, high: float | str, *, fence: Fencing | None = None
+    ) -> int:
+        """Remove the members that score from *low* to *high*, and return how many there were."""
+        reply: int = await self._call(
+            "ZREMRANGEBYSCORE",
+            (_name(key), _name(low) if isinstance(low, str) else low, _name(high) if isinstance(high, str) else high),
+            None,
+            WRITE,
+            fence,
+        )
+        return reply
+
+    async def zremrangebylex(
+        self, key: str, low: float | str, high: float | str, *, fence: Fencing | None = None
+    ) -> int:
+        """Remove the members, all of one score, from *low* to *high* by name, and return how many there were."""
+        reply: int = await self._call(
+            "ZREMRANGEBYLEX",
+            (_name(key), _name(low) if isinstance(low, str) else low, _name(high) if isinstance(high, str) else high),
+            None,
+            WRITE,
+            fence,
+        )
+        return reply
+
+    async def zpopmin(self, key: str, count: int = 1, *, fence: Fencing | None = None) -> list[Scored]:
+        """Take up to *count* members of the lowest scores out of the sorted set at *key* and return them, lowest
+        first.
+        """
+        reply = await self._call("ZPOPMIN", (_name(key), count), None, TAKES, fence)
+        return [_scored(x0) for x0 in reply]
+
+    async def zpopmax(self, key: str, count: int = 1, *, fence: Fencing | None = None) -> list[Scored]:
+        """Take up to *count* members of the highest scores out of the sorted set at *key*; return them, highest
+        first.
+        """
+        reply = await self._call("ZPOPMAX", (_name(key), count), None, TAKES, fence)
+        return [_scored(x0) for x0 in reply]
+
+    async def zmpop(
+        self, keys: Iterable[str], end: Literal["MIN", "MAX"], *, count: int = 1, fence: Fencing | None = None
+    ) -> PoppedMembers | None:
+        """Take up to *count* members out of the first of *keys* that has some, from its *end*; return key and
+        members.
+        """
+        given: dict[str, object] = {}
+        if count != 1:
+            given["count"] = count
+        reply = await self._call("ZMPOP", ([*map(_name, keys)], end), given or None, TAKES, fence)
+        return None if reply is None else _popped_members(reply)
+
+    async def bzpopmin(
+        self, *keys: str, wait: float | timedelta | None = None, fence: Fencing | None = None
+    ) -> PoppedMember | None:
+        """Take the lowest member out of the first of *keys* that has one; if none has, wait for one.
+
+        It waits its turn at most *wait*, without end unless given; 0 tries once. Return it with its key, nothing if the
+        time is over.
+        """
+        given: dict[str, object] = {}
+        if wait is not None:
+            given["wait"] = _duration_ms(wait)
+        reply = await self._call("BZPOPMIN", (*map(_name, keys),), given or None, TAKES | WAITS, fence)
+        return None if reply is None else _popped_member(reply)
+
+    async def bzpopmax(
+        self, *keys: str, wait: float | timedelta | None = None, fence: Fencing | None = None
+    ) -> PoppedMember | None:
+        """Take the highest member out of the first of *keys* that has one; otherwise as `BZPOPMIN`."""
+        given: dict[str, object] = {}
+        if wait is not None:
+            given["wait"] = _duration_ms(wait)
+        reply = await self._call("BZPOPMAX", (*map(_name, keys),), given or None, TAKES | WAITS, fence)
+        return None if reply is None else _popped_member(reply)
+
+    async def bzmpop(
+        self,
+        keys: Iterable[str],
+        end: Literal["MIN", "MAX"],
+        *,
+        count: int = 1,
+        wait: float | timedelta | None = None,
+        fence: Fencing | None = None,
+    ) -> PoppedMembers | None:
+        """Take up to *count* members as `ZMPOP`; if none of *keys* has one, wait as `BZPOPMIN`, at most *wait*."""
+        given: dict[str, object] = {}
+        if count != 1:
+            given["count"] = count
+        if wait is not None:
+            given["wait"] = _duration_ms(wait)
+        reply = await self._call("BZMPOP", ([*map(_name, keys)], end), given or None, TAKES | WAITS, fence)
+        return None if reply is None else _popped_members(reply)
+
+    async def zunion(
+        self,
+        keys: Iterable[str],
+        *,
+        weights: Iterable[float] | None = None,
+        aggregate: Literal["SUM", "MIN", "MAX"] = "SUM",
+    ) -> list[Scored]:
+        """Return every member of the sorted sets at *keys*, in the order of their combined scores.
+
+        The scores of a source are multiplied by its weight; what several have of one member is combined by *aggregate*.
+        """
+        given: dict[str, object] = {}
+        if weights is not None:
+            given["weights"] = [*weights]
+        if aggregate != "SUM":
+            given["aggregate"] = aggregate
+        reply = await self._call("ZUNION", ([*map(_name, keys)],), given or None, READ)
+        return [_scored(x0) for x0 in reply]
+
+    async def zinter(
+        self,
+        keys: Iterable[str],
+        *,
+        weights: Iterable[float] | None = None,
+        aggregate: Literal["SUM", "MIN", "MAX"] = "SUM",
+    ) -> list[Scored]:
+        """Return the members that the sorted sets at all of *keys* have in common, with scores combined as by
+        `ZUNION`.
+        """
+        given: dict[str, object] = {}
+        if weights is not None:
+            given["weights"] = [*weights]
+        if aggregate != "SUM":
+            given["aggregate"] = aggregate
+        reply = await self._call("ZINTER", ([*map(_name, keys)],), given or None, READ)
+        return [_scored(x0) for x0 in reply]
+
+    async def zdiff(self, keys: Iterable[str]) -> list[Scored]:
+        """Return the members of the first sorted set that no other of *keys* has, with their scores."""
+        reply = await self._call("ZDIFF", ([*map(_name, keys)],), None, READ)
+        return [_scored(x0) for x0 in reply]
+
+    async def zunionstore(
+        self,
+        target: str,
+        keys: Iterable[str],
+        *,
+        weights: Iterable[float] | None = None,
+        aggregate: Literal["SUM", "MIN", "MAX"] = "SUM",
+        fence: Fencing | None = None,
+    ) -> int:
+        """Store at *target* what `ZUNION` would return, in the place of whatever is there, and return how many that
+        are.
+
+        Where nothing is left, *target* is deleted.
+        """
+        given: dict[str, object] = {}
+        if weights is not None:
+            given["weights"] = [*weights]
+        if aggregate != "SUM":
+            given["aggregate"] = aggregate
+        reply: int = await self._call("ZUNIONSTORE", (_name(target), [*map(_name, keys)]), given or None, WRITE, fence)
+        return reply
+
+    async def zinterstore(
+        self,
+        target: str,
+        keys: Iterable[str],
+        *,
+        weights: Iterable[float] | None = None,
+        aggregate: Literal["SUM", "MIN", "MAX"] = "SUM",
+        fence: Fencing | None = None,
+    ) -> int:
+        """Store at *target* what `ZINTER` would return, as `ZUNIONSTORE`."""
+        given: dict[str, object] = {}
+        if weights is not None:
+            given["weights"] = [*weights]
+        if aggregate != "SUM":
+            given["aggregate"] = aggregate
+        reply: int = await self._call("ZINTERSTORE", (_name(target), [*map(_name, keys)]), given or None, WRITE, fence)
+        return reply
+
+    async def zdiffstore(self, target: str, keys: Iterable[str], *, fence: Fencing | None = None) -> int:
+        """Store at *target* what `ZDIFF` would return, as `ZUNIONSTORE`."""
+        reply: int = await self._call("ZDIFFSTORE", (_name(target), [*map(_name, keys)]), None, WRITE, fence)
+        return reply
+
+    async def zintercard(self, keys: Iterable[str], *, limit: int = 0) -> int:
+        """Return how many members the sorted sets at all of *keys* have in common; with a *limit*, counting stops
+        there.
+        """
+        given: dict[str, object] = {}
+        if limit != 0:
+            given["limit"] = limit
+        reply: int = await self._call("ZINTERCARD", ([*map(_name, keys)],), given or None, READ)
+        return reply
+
+    async def geoadd(
+        self,
+        key: str,
+        *places: tuple[float, float, str],
+        if_absent: bool = False,
+        if_present: bool = False,
+        changed: bool = False,
+        fence: Fencing | None = None,
+    ) -> int:
+        """Add *places* to those at *key*, or move those that are there; return how many were added.
+
+        *if_absent* only adds, *if_present* only moves. With *changed* those that were moved count too.
+        """
+        given: dict[str, object] = {}
+        if if_absent:
+            given["if_absent"] = True
+        if if_present:
+            given["if_present"] = True
+        if changed:
+            given["changed"] = True
+        reply: int = await self._call(
+            "GEOADD", (_name(key), *[(x[0], x[1], _name(x[2])) for x in places]), given or None, WRITE, fence
+        )
+        return reply
+
+    async def geodist(self, key: str, one: str, other: str, unit: Literal["M", "KM", "FT", "MI"] = "M") -> float | None:
+        """Return how far two members at *key* are from each other; nothing if one is not there."""
+        reply: float | None = await self._call("GEODIST", (_name(key), _name(one), _name(other), unit), None, READ)
+        return reply
+
+    async def geopos(self, key: str, *members: str) -> list[Position | None]:
+        """Return where *members* at *key* are, nothing for those that are not there."""
+        reply = await self._call("GEOPOS", (_name(key), *map(_name, members)), None, READ)
+        return [None if x0 is None else Position(*x0) for x0 in reply]
+
+    async def geohash(self, key: str, *members: str) -> list[str | None]:
+        """Return the geohashes of *members* at *key*, 11 characters each, nothing for those that are not there."""
+        reply = await self._call("GEOHASH", (_name(key), *map(_name, members)), None, READ)
+        return [None if x0 is None else _text(x0) for x0 in reply]
+
+    async def geosearch(
+        self,
+        key: str,
+        *,
+        from_member: str | None = None,
+        from_position: tuple[float, float] | None = None,
+        radius: tuple[float, Literal["M", "KM", "FT", "MI"]] | None = None,
+        box: tuple[float, float, Literal["M", "KM", "FT", "MI"]] | None = None,
+        order: Literal["ASC", "DESC"] | None = None,
+        count: int | None = None,
+        first_found: bool = False,
+    ) -> list[Found]:
+        """Return the members at *key* within *radius* or *box* around *from_member* or *from_position*.
+
+        *order* sorts them by distance, ASC the nearest first. With *count* the nearest so many are returned, or, with
+        *first_found*, the first so many that turn up. Distances are in the unit of the radius or box.
+        """
+        given: dict[str, object] = {}
+        if from_member is not None:
+            given["from_member"] = _name(from_member)
+        if from_position is not None:
+            given["from_position"] = from_position
+        if radius is not None:
+            given["radius"] = radius
+        if box is not None:
+            given["box"] = box
+        if order is not None:
+            given["order"] = order
+        if count is not None:
+            given["count"] = count
+        if first_found:
+            given["first_found"] = True
+        reply = await self._call("GEOSEARCH", (_name(key),), given or None, READ)
+        return [_found(x0) for x0 in reply]
+
+    async def geosearchstore(
+        self,
+        target: str,
+        source: str,
+        *,
+        from_member: str | None = None,
+        from_position: tuple[float, float] | None = None,
+        radius: tuple[float, Literal["M", "KM", "FT", "MI"]] | None = None,
+        box: tuple[float, float, Literal["M", "KM", "FT", "MI"]] | None = None,
+        order: Literal["ASC", "DESC"] | None = None,
+        count: int | None = None,
+        first_found: bool = False,
+        store_distance: bool = False,
+        fence: Fencing | None = None,
+    ) -> int:
+        """Store at *target* what `GEOSEARCH` returns of *source*, in the place of whatever is there; return how
+        many.
+
+        With *store_distance* the scores are the distances. Where nothing was found, *target* is deleted.
+        """
+        given: dict[str, object] = {}
+        if from_member is not None:
+            given["from_member"] = _name(from_member)
+        if from_position is not None:
+            given["from_position"] = from_position
+        if radius is not None:
+            given["radius"] = radius
+        if box is not None:
+            given["box"] = box
+        if order is not None:
+            given["order"] = order
+        if count is not None:
+            given["count"] = count
+        if first_found:
+            given["first_found"] = True
+        if store_distance:
+            given["store_distance"] = True
+        reply: int = await self._call("GEOSEARCHSTORE", (_name(target), _name(source)), given or None, WRITE, fence)
+        return reply
+
+    async def xadd(
+        self,
+        key: str,
+        *fields: tuple[str, Value],
+        id: str | None = None,
+        create: bool = True,
+        max_length: int | None = None,
+        min_id: str | None = None,
+        nearly: bool = False,
+        limit: int | None = None,
+        fence: Fencing | None = None,
+    ) -> str | None:
+        """Append an entry of *fields* to the stream at *key* and return its id; nothing if there is no stream to
+        *create*.
+
+        *id* is `*` for one made of the time, `ms-*` for the next of a millisecond, or an id higher than all before.
+        Then the stream is trimmed as by `XTRIM`, if *max_length* or *min_id* is given.
+
+        Without *id* it is '*'.
+        """
+        given: dict[str, object] = {}
+        if id is not None:
+            given["id"] = _name(id)
+        if create is not True:
+            given["create"] = create
+        if max_length is not None:
+            given["max_length"] = max_length
+        if min_id is not None:
+            given["min_id"] = _name(min_id)
+        if nearly:
+            given["nearly"] = True
+        if limit is not None:
+            given["limit"] = limit
+        reply = await self._call(
+            "XADD", (_name(key), *[(_name(x[0]), _encode(x[1])) for x in fields]), given or None, WRITE, fence
+        )
+        return None if reply is None else _text(reply)
+
+    async def xtrim(
+        self,
+        key: str,
+        *,
+        max_length: int | None = None,
+        min_id: str | None = None,
+        nearly: bool = False,
+        limit: int | None = None,
+        fence: Fencing | None = None,
+    ) -> int:
+        """Take the oldest entries out until *max_length* are left, or none below *min_id*, and return how many went.
+
+        With *nearly* they go by the hundred, so that some tens more may stay, and at most *limit* go (10,000 unless
+        given, 0: any number). The stream itself stays, also without entries.
+        """
+        given: dict[str, object] = {}
+        if max_length is not None:
+            given["max_length"] = max_length
+        if min_id is not None:
+            given["min_id"] = _name(min_id)
+        if nearly:
+            given["nearly"] = True
+        if limit is not None:
+            given["limit"] = limit
+        reply: int = await self._call("XTRIM", (_name(key),), given or None, WRITE, fence)
+        return reply
+
+    async def xdel(self, key: str, *ids: str, fence: Fencing | None = None) -> int:
+        """Delete the entries *ids* of the stream at *key* and return how many there were. The stream itself stays."""
+        reply: int = await self._call("XDEL", (_name(key), *map(_name, ids)), None, WRITE, fence)
+        return reply
+
+    async def xsetid(
+        self,
+        key: str,
+        last_id: str,
+        *,
+        entries_added: int | None = None,
+        max_deleted_id: str | None = None,
+        fence: Fencing | None = None,
+    ) -> None:
+        """Set what the stream at *key* remembers: the highest id ever, *entries_added*, the highest id ever deleted."""
+        given: dict[str, object] = {}
+        if entries_added is not None:
+            given["entries_added"] = entries_added
+        if max_deleted_id is not None:
+            given["max_deleted_id"] = _name(max_deleted_id)
+        await self._call("XSETID", (_name(key), _name(last_id)), given or None, WRITE, fence)
+
+    async def xlen(self, key: str) -> int:
+        """Return how many entries the stream at *key* has."""
+        reply: int = await self._call("XLEN", (_name(key),), None, READ)
+        return reply
+
+    async def xrange(self, key: str, start: str, end: str, *, count: int | None = None) -> list[StreamEntry]:
+        """Return the entries of the stream at *key* from the id *start* to the id *end*, at most *count*.
+
+        `-` is the lowest id there can be and `+` the highest; an id without its second part is any of that millisecond;
+        `(` before an id leaves that one out.
+        """
+        given: dict[str, object] = {}
+        if count is not None:
+            given["count"] = count
+        reply = await self._call("XRANGE", (_name(key), _name(start), _name(end)), given or None, READ)
+        return [_stream_entry(x0) for x0 in reply]
+
+    async def xrevrange(self, key: str, end: str, start: str, *, count: int | None = None) -> list[StreamEntry]:
+        """Return the entries of the stream at *key* from the id *end* down to the id *start*; otherwise as `XRANGE`."""
+        given: dict[str, object] = {}
+        if count is not None:
+            given["count"] = count
+        reply = await self._call("XREVRANGE", (_name(key), _name(end), _name(start)), given or None, READ)
+        return [_stream_entry(x0) for x0 in reply]
+
+    async def xread(
+        self, *streams: tuple[str, str], count: int | None = None, block: float | timedelta | None = None
+    ) -> dict[str, list[StreamEntry]] | None:
+        """Return the entries of *streams* after an id of each, at most *count* of each; nothing if there are none.
+
+        With *block* the call waits for an entry, at most so long (0: without end); `$` then stands for the last id of
+        the stream when the call was made.
+        """
+        given: dict[str, object] = {}
+        if count is not None:
+            given["count"] = count
+        if block is not None:
+            given["block"] = _duration_ms(block)
+        reply = await self._call(
+            "XREAD", (*[(_name(x[0]), _name(x[1])) for x in streams],), given or None, READ | WAITS
+        )
+        return None if reply is None else {_text(k0): [_stream_entry(x1) for x1 in x0] for k0, x0 in reply.items()}
+
+    async def xgroup_create(
+        self,
+        key: str,
+        group: str,
+        id: str,
+        *,
+        create_stream: bool = False,
+        entries_read: int | None = None,
+        fence: Fencing | None = None,
+    ) -> None:
+        """Make a *group* that reads the stream at *key* from after *id* on (`$`: its last id); fails if there is
+        one.
+
+        With *create_stream* a stream that is not there is made too. *entries_read* says how many entries come up to
+        *id* (-1: nobody knows), for the lag of the group to be told.
+        """
+        given: dict[str, object] = {}
+        if create_stream:
+            given["create_stream"] = True
+        if entries_read is not None:
+            given["entries_read"] = entries_read
+        await self._call("XGROUP CREATE", (_name(key), _name(group), _name(id)), given or None, WRITE, fence)
+
+    async def xgroup_setid(
+        self, key: str, group: str, id: str, *, entries_read: int | None = None, fence: Fencing | None = None
+    ) -> None:
+        """Let *group* read on from after *id* (`$`: the last id of the stream). What was given out stays so."""
+        given: dict[str, object] = {}
+        if entries_read is not None:
+            given["entries_read"] = entries_read
+        await self._call("XGROUP SETID", (_name(key), _name(group), _name(id)), given or None, WRITE, fence)
+
+    async def xgroup_destroy(self, key: str, group: str, *, fence: Fencing | None = None) -> bool:
+        """Take *group* away with its consumers and what they hold; False if there is none. Who waits for it is told."""
+        reply: bool = await self._call("XGROUP DESTROY", (_name(key), _name(group)), None, WRITE, fence)
+        return reply
+
+    async def xgroup_createconsumer(self, key: str, group: str, consumer: str, *, fence: Fencing | None = None) -> bool:
+        """Add *consumer* to *group*; False if it has one of that name. Whoever reads is added without being asked."""
+        reply: bool = await self._call(
+            "XGROUP CREATECONSUMER", (_name(key), _name(group), _name(consumer)), None, WRITE, fence
+        )
+        return reply
+
+    async def xgroup_delconsumer(self, key: str, group: str, consumer: str, *, fence: Fencing | None = None) -> int:
+        """Take *consumer* out of *group* and return how many entries it held. Claim those first: nobody holds them
+        then.
+        """
+        reply: int = await self._call(
+            "XGROUP DELCONSUMER", (_name(key), _name(group), _name(consumer)), None, WRITE, fence
+        )
+        return reply
+
+    async def xreadgroup(
+        self,
+        group: str,
+        consumer: str,
+        *streams: tuple[str, str],
+        count: int | None = None,
+        block: float | timedelta | None = None,
+        no_ack: bool = False,
+        fence: Fencing | None = None,
+    ) -> dict[str, list[StreamEntry]] | None:
+        """Return entries of *streams* that no other of *group* was given, which *consumer* now holds; nothing if
+        none.
+
+        That is what `>` stands for; *count* bounds it, *block* waits for it (0: without end), and with *no_ack* nobody
+        holds it. An id instead returns once more what *consumer* holds after it; what was deleted since has no fields.
+        """
+        given: dict[str, object] = {}
+        if count is not None:
+            given["count"] = count
+        if block is not None:
+            given["block"] = _duration_ms(block)
+        if no_ack:
+            given["no_ack"] = True
+        reply = await self._call(
+            "XREADGROUP",
+            (_name(group), _name(consumer), *[(_name(x[0]), _name(x[1])) for x in streams]),
+            given or None,
+            TAKES | WAITS,
+            fence,
+        )
+        return None if reply is None else {_text(k0): [_stream_entry(x1) for x1 in x0] for k0, x0 in reply.items()}
+
+    async def xack(self, key: str, group: str, *ids: str, fence: Fencing | None = None) -> int:
+        """Settle the entries *ids*: no consumer of *group* holds them any longer. Return how many were held."""
+        reply: int = await self._call("XACK", (_name(key), _name(group), *map(_name, ids)), None, WRITE, fence)
+        return reply
+
+    async def xpending(self, key: str, group: str) -> PendingSummary:
+        """Return how many entries of the stream at *key* the consumers of *group* hold, and between which ids."""
+        reply = await self._call("XPENDING", (_name(key), _name(group)), None, READ)
+        return _pending_summary(reply)
+
+    async def xpending_range(
+        self,
+        key: str,
+        group: str,
+        start: str | None = None,
+        end: str | None = None,
+        *,
+        count: int = 100,
+        consumer: str | None = None,
+        min_idle: float | timedelta | None = None,
+    ) -> list[PendingEntry]:
+        """Return at most *count* entries that the consumers of *group* hold, from the id *start* to the id *end*.
+
+        Only those of *consumer*, if one is named, and only those delivered *min_idle* ago or longer.
+
+        Without *start* it is '-'. Without *end* it is '+'. Without *min_idle* it is 0 s.
+        """
+        given: dict[str, object] = {}
+        if count != 100:
+            given["count"] = count
+        if consumer is not None:
+            given["consumer"] = _name(consumer)
+        if min_idle is not None:
+            given["min_idle"] = _duration_ms(min_idle)
+        reply = await self._call(
+            "XPENDINGRANGE",
+            (_name(key), _name(group), None if start is None else _name(start), None if end is None else _name(end)),
+            given or None,
+            READ,
+        )
+        return [_pending_entry(x0) for x0 in reply]
+
+    async def xclaim(
+        self,
+        key: str,
+        group: str,
+        consumer: str,
+        min_idle: float | timedelta,
+        *ids: str,
+        idle: float | timedelta | None = None,
+        delivered_at: datetime | float | None = None,
+        deliveries: int | None = None,
+        force: bool = False,
+        ids_only: bool = False,
+        last_id: str | None = None,
+        fence: Fencing | None = None,
+    ) -> list[StreamEntry]:
+        """Let *consumer* hold the entries *ids*, as far as they are held for *min_idle* or longer, and return them.
+
+        They count as delivered now, or *idle* ago, or *delivered_at*, and once more than before, or *deliveries* times.
+        With *force* also entries that nobody holds are claimed; with *ids_only* the entries come without fields, and do
+        not count as delivered again. *last_id* moves the group on, if it was not given that much yet.
+        """
+        given: dict[str, object] = {}
+        if idle is not None:
+            given["idle"] = _duration_ms(idle)
+        if delivered_at is not None:
+            given["delivered_at"] = _time_ms(delivered_at)
+        if deliveries is not None:
+            given["deliveries"] = deliveries
+        if force:
+            given["force"] = True
+        if ids_only:
+            given["ids_only"] = True
+        if last_id is not None:
+            given["last_id"] = _name(last_id)
+        reply = await self._call(
+            "XCLAIM",
+            (_name(key), _name(group), _name(consumer), _duration_ms(min_idle), *map(_name, ids)),
+            given or None,
+            TAKES,
+            fence,
+        )
+        return [_stream_entry(x0) for x0 in reply]
+
+    async def xautoclaim(
+        self,
+        key: str,
+        group: str,
+        consumer: str,
+        min_idle: float | timedelta,
+        start: str,
+        *,
+        count: int = 100,
+        ids_only: bool = False,
+        fence: Fencing | None = None,
+    ) -> Claimed:
+        """Let *consumer* hold up to *count* entries from the id *start* on that are held for *min_idle* or longer.
+
+        Return them, those that were deleted since and are held no longer, and the id at which to go on: at last `0-0`.
+        With *ids_only* the entries come without fields, and do not count as delivered again.
+        """
+        given: dict[str, object] = {}
+        if count != 100:
+            given["count"] = count
+        if ids_only:
+            given["ids_only"] = True
+        reply = await self._call(
+            "XAUTOCLAIM",
+            (_name(key), _name(group), _name(consumer), _duration_ms(min_idle), _name(start)),
+            given or None,
+            TAKES,
+            fence,
+        )
+        return _claimed(reply)
+
+    async def xinfo_stream(self, key: str) -> StreamInfo:
+        """Return what there is to know about the stream at *key*; fails if there is none."""
+        reply = await self._call("XINFO STREAM", (_name(key),), None, READ)
+        return _stream_info(reply)
+
+    async def xinfo_groups(self, key: str) -> list[GroupInfo]:
+        """Return the groups that read the stream at *key*, and how far each is; fails if there is no stream."""
+        reply = await self._call("XINFO GROUPS", (_name(key),), None, READ)
+        return [_group_info(x0) for x0 in reply]
+
+    async def xinfo_consumers(self, key: str, group: str) -> list[ConsumerInfo]:
+        """Return the consumers of *group*, and what each holds; fails if there is no stream or no group."""
+        reply = await self._call("XINFO CONSUMERS", (_name(key), _name(group)), None, READ)
+        return [_consumer_info(x0) for x0 in reply]
 
     async def namespaces(self) -> list[str]:
         """Return the names of all namespaces that were ever written to and not dropped."""
@@ -533,6 +2259,21 @@ class Commands:
     async def break_lock(self, name: str, *, fence: Fencing | None = None) -> bool:
         """Take the lock *name* from whoever holds it, who is told; False if nobody does."""
         reply: bool = await self._call("BREAK", (_name(name),), None, WRITE, fence)
+        return reply
+
+    async def publish(self, channel: str, message: Value, *, fence: Fencing | None = None) -> int:
+        """Send *message* to all who listen to *channel* now, at most once, and return how many those are."""
+        reply: int = await self._call("PUBLISH", (_name(channel), _encode(message)), None, WRITE, fence)
+        return reply
+
+    async def channels(self, pattern: str | None = None) -> list[str]:
+        """Return the channels of the namespace that anybody listens to by name, or those that fit *pattern*."""
+        reply = await self._call("PUBSUB CHANNELS", (None if pattern is None else _name(pattern),), None, READ)
+        return [_text(x0) for x0 in reply]
+
+    async def listeners(self, *channels: str) -> list[int]:
+        """Return how many listen to each of *channels* by its name."""
+        reply: list[int] = await self._call("PUBSUB NUMSUB", (*map(_name, channels),), None, READ)
         return reply
 
     async def ping(self) -> str:
@@ -773,6 +2514,13 @@ class BatchCommands:
             "MSETNX", (*[(_name(x[0]), _encode(x[1])) for x in items],), given or None, WRITE, _same, fence
         )
 
+    def lcs(self, first: str, second: str, *, least: int = 0) -> Pending[Common]:
+        """Return the longest common subsequence of what is at two keys, and the runs of at least *least* that match."""
+        given: dict[str, object] = {}
+        if least != 0:
+            given["least"] = least
+        return self._add("LCS", (_name(first), _name(second)), given or None, READ, _common)
+
     def incr(
         self,
         key: str,
@@ -833,6 +2581,89 @@ class BatchCommands:
         if ttl_if_new is not None:
             given["ttl_if_new"] = _duration_ms(ttl_if_new)
         return self._add("DECR", (_name(key),), given or None, WRITE, _number, fence)
+
+    def setbit(self, key: str, offset: int, bit: bool, *, fence: Fencing | None = None) -> Pending[bool]:
+        """Set the bit at *offset* of what is at *key* as it reads to *bit*, and return what it was.
+
+        The value becomes as long as it must, filled with zeros. It stays text or bytes; a new one is bytes.
+        """
+        return self._add("SETBIT", (_name(key), offset, bit), None, WRITE, _same, fence)
+
+    def getbit(self, key: str, offset: int) -> Pending[bool]:
+        """Return the bit at *offset* of what is at *key* as it reads; beyond the end it is 0."""
+        return self._add("GETBIT", (_name(key), offset), None, READ, _same)
+
+    def bitcount(
+        self, key: str, *, start: int = 0, end: int = -1, unit: Literal["BYTE", "BIT"] = "BYTE"
+    ) -> Pending[int]:
+        """Return how many bits of what is at *key* as it reads are set, from *start* to *end*, both included.
+
+        Places count octets, or bits if *unit* says so; negative ones count from the end.
+        """
+        given: dict[str, object] = {}
+        if start != 0:
+            given["start"] = start
+        if end != -1:
+            given["end"] = end
+        if unit != "BYTE":
+            given["unit"] = unit
+        return self._add("BITCOUNT", (_name(key),), given or None, READ, _same)
+
+    def bitpos(
+        self, key: str, bit: bool, *, start: int = 0, end: int | None = None, unit: Literal["BYTE", "BIT"] = "BYTE"
+    ) -> Pending[int | None]:
+        """Return where the first bit that is *bit* stands in what is at *key* as it reads; nothing if there is none.
+
+        Without *end* a clear bit is found behind the last octet at the latest, as if zeros followed. Places count
+        octets, or bits if *unit* says so; negative ones count from the end.
+        """
+        given: dict[str, object] = {}
+        if start != 0:
+            given["start"] = start
+        if end is not None:
+            given["end"] = end
+        if unit != "BYTE":
+            given["unit"] = unit
+        return self._add("BITPOS", (_name(key), bit), given or None, READ, _same)
+
+    def bitop(
+        self, operation: Literal["AND", "OR", "XOR", "NOT"], target: str, *sources: str, fence: Fencing | None = None
+    ) -> Pending[int]:
+        """Store what *operation* makes of the octets at *sources* as bytes at *target*, and return how many those
+        are.
+
+        Shorter ones count as padded with zeros. Where all are empty, *target* is deleted.
+        """
+        return self._add("BITOP", (operation, _name(target), *map(_name, sources)), None, WRITE, _same, fence)
+
+    def bitfield(
+        self,
+        key: str,
+        *operations: tuple[Literal["GET", "SET", "INCRBY"], str, int, int, Literal["WRAP", "SAT", "FAIL"]],
+        fence: Fencing | None = None,
+    ) -> Pending[list[int | None]]:
+        """Read and change integers within what is at *key* as it reads, in the order of *operations*.
+
+        Return for each GET the integer, for each SET the one before, for each INCRBY the sum; nothing where an overflow
+        was to fail, which changes nothing there. A call that writes makes the value as long as it must.
+        """
+        return self._add("BITFIELD", (_name(key), *operations), None, WRITE, _same, fence)
+
+    def bitfield_ro(self, key: str, *reads: tuple[str, int]) -> Pending[list[int]]:
+        """Return integers within what is at *key* as it reads, one for each of *reads*."""
+        return self._add("BITFIELD_RO", (_name(key), *reads), None, READ, _same)
+
+    def pfadd(self, key: str, *elements: str, fence: Fencing | None = None) -> Pending[bool]:
+        """Let the sketch at *key* have seen *elements*; False if that changes nothing of it. An absent key is made."""
+        return self._add("PFADD", (_name(key), *map(_name, elements)), None, WRITE, _same, fence)
+
+    def pfcount(self, *keys: str) -> Pending[int]:
+        """Return about how many different elements were added to the sketches at *keys* together."""
+        return self._add("PFCOUNT", (*map(_name, keys),), None, READ, _same)
+
+    def pfmerge(self, target: str, *sources: str, fence: Fencing | None = None) -> Pending[None]:
+        """Let the sketch at *target* have seen whatever those at *sources* have. An absent *target* is made."""
+        return self._add("PFMERGE", (_name(target), *map(_name, sources)), None, WRITE, _nothing, fence)
 
     def delete(
         self, *keys: str, if_version: int | None = None, if_value: Value = OMITTED, fence: Fencing | None = None
@@ -930,12 +2761,22 @@ class BatchCommands:
         """Rename *source* to *target* unless there is a *target*; fails if there is no *source*."""
         return self._add("RENAMENX", (_name(source), _name(target)), None, WRITE, _same, fence)
 
-    def copy(self, source: str, target: str, *, replace: bool = False, fence: Fencing | None = None) -> Pending[bool]:
-        """Copy what is at *source*, with its expiry, to *target*.
+    def copy(
+        self,
+        source: str,
+        target: str,
+        *,
+        namespace: str | None = None,
+        replace: bool = False,
+        fence: Fencing | None = None,
+    ) -> Pending[bool]:
+        """Copy what is at *source*, with its expiry, to *target*, in another *namespace* if one is named.
 
         False if there is no *source*, or if there is a *target* and no *replace*.
         """
         given: dict[str, object] = {}
+        if namespace is not None:
+            given["namespace"] = _name(namespace)
         if replace:
             given["replace"] = True
         return self._add("COPY", (_name(source), _name(target)), given or None, WRITE, _same, fence)
@@ -948,13 +2789,18 @@ class BatchCommands:
         """Return a key, each as likely as any other; nothing if the namespace is empty."""
         return self._add("RANDOMKEY", (), None, READ, lambda reply: None if reply is None else _text(reply))
 
+    def all_keys(self, pattern: str) -> Pending[list[str]]:
+        """Return all keys that fit *pattern*, at once: for small namespaces; `SCAN` is for all others."""
+        return self._add("KEYS", (_name(pattern),), None, READ, lambda reply: [_text(x0) for x0 in reply])
+
     def scan(
         self, cursor: int, *, match: str | None = None, count: int = 100, type: str | None = None
     ) -> Pending[ScanPage]:
         """Return a page of keys and the cursor of the next page; begin with cursor 0, end when it comes back as 0.
 
         A key that is there from the beginning to the end of a scan is returned exactly once, whatever else comes and
-        goes. *count* is how many keys are looked at; *match* and *type* choose among those.
+        goes. *count* is how many keys are looked at; *match* and *type* choose among those. The type `string` is that
+        of every scalar.
         """
         given: dict[str, object] = {}
         if match is not None:
@@ -968,6 +2814,1377 @@ class BatchCommands:
     def dbsize(self) -> Pending[int]:
         """Return how many keys the namespace has."""
         return self._add("DBSIZE", (), None, READ, _same)
+
+    def sort(
+        self,
+        key: str,
+        *,
+        by: str | None = None,
+        limit: tuple[int, int] | None = None,
+        get: Iterable[str] = (),
+        order: Literal["ASC", "DESC"] = "ASC",
+        alpha: bool = False,
+    ) -> Pending[list[Value | None]]:
+        """Return what the list, set or sorted set at *key* holds, sorted as numbers, or with *alpha* as octets.
+
+        *by* is the name of the keys, or `name->field` of the fields, to sort by instead, with a `*` for the element;
+        without a `*` nothing is sorted. *get* are patterns of the same form, and `#` for the element: what they find is
+        returned for each element in its place. *limit* leaves out and takes so many.
+        """
+        given: dict[str, object] = {}
+        if by is not None:
+            given["by"] = _name(by)
+        if limit is not None:
+            given["limit"] = limit
+        if get:
+            given["get"] = [*map(_name, get)]
+        if order != "ASC":
+            given["order"] = order
+        if alpha:
+            given["alpha"] = True
+        return self._add(
+            "SORT_RO",
+            (_name(key),),
+            given or None,
+            READ,
+            lambda reply: [None if x0 is None else _decode(x0) for x0 in reply],
+        )
+
+    def sort_store(
+        self,
+        target: str,
+        key: str,
+        *,
+        by: str | None = None,
+        limit: tuple[int, int] | None = None,
+        get: Iterable[str] = (),
+        order: Literal["ASC", "DESC"] = "ASC",
+        alpha: bool = False,
+        fence: Fencing | None = None,
+    ) -> Pending[int]:
+        """Store what `SORT_RO` would return as a list at *target*, in the place of whatever is there; how many those
+        are.
+
+        What a pattern of *get* does not find becomes empty text. An empty list is none: *target* is deleted.
+        """
+        given: dict[str, object] = {}
+        if by is not None:
+            given["by"] = _name(by)
+        if limit is not None:
+            given["limit"] = limit
+        if get:
+            given["get"] = [*map(_name, get)]
+        if order != "ASC":
+            given["order"] = order
+        if alpha:
+            given["alpha"] = True
+        return self._add("SORTSTORE", (_name(target), _name(key)), given or None, WRITE, _same, fence)
+
+    def dump(self, key: str) -> Pending[bytes | None]:
+        """Return what is at *key*, of whatever type, in octets that `RESTORE` takes; nothing if there is none."""
+        return self._add("DUMP", (_name(key),), None, READ, _same)
+
+    def restore(
+        self,
+        key: str,
+        dumped: bytes,
+        *,
+        ttl: float | timedelta | None = None,
+        expires_at: datetime | float | None = None,
+        replace: bool = False,
+        fence: Fencing | None = None,
+    ) -> Pending[int]:
+        """Set *key* to what was *dumped*, and return its version. Unless it is to *replace*, there must be none.
+
+        It never expires without *ttl*, or *expires_at*; a time that has passed leaves no key.
+        """
+        given: dict[str, object] = {}
+        if ttl is not None:
+            given["ttl"] = _duration_ms(ttl)
+        if expires_at is not None:
+            given["expires_at"] = _time_ms(expires_at)
+        if replace:
+            given["replace"] = True
+        return self._add("RESTORE", (_name(key), dumped), given or None, WRITE, _same, fence)
+
+    def hset(self, key: str, *items: tuple[str, Value], fence: Fencing | None = None) -> Pending[int]:
+        """Set fields to values and return how many of the fields are new. One given twice takes its last value."""
+        return self._add(
+            "HSET", (_name(key), *[(_name(x[0]), _encode(x[1])) for x in items]), None, WRITE, _same, fence
+        )
+
+    def hsetnx(self, key: str, field: str, value: Value, *, fence: Fencing | None = None) -> Pending[bool]:
+        """Set *field* to *value* if there is no such field; False, and nothing is set, if there is."""
+        return self._add("HSETNX", (_name(key), _name(field), _encode(value)), None, WRITE, _same, fence)
+
+    def hget(self, key: str, field: str, *, default: D = NOTHING) -> Pending[Value | D]:
+        """Return the value of *field*; nothing if there is none."""
+        return self._add(
+            "HGET", (_name(key), _name(field)), None, READ, lambda reply: default if reply is None else _decode(reply)
+        )
+
+    def hmget(self, key: str, *fields: str) -> Pending[list[Value | None]]:
+        """Return the values of *fields* in their order, nothing for those that are absent."""
+        return self._add(
+            "HMGET",
+            (_name(key), *map(_name, fields)),
+            None,
+            READ,
+            lambda reply: [None if x0 is None else _decode(x0) for x0 in reply],
+        )
+
+    def hgetall(self, key: str) -> Pending[dict[str, Value]]:
+        """Return all fields with their values, in the order in which the fields came."""
+        return self._add(
+            "HGETALL", (_name(key),), None, READ, lambda reply: {_text(k0): _decode(x0) for k0, x0 in reply.items()}
+        )
+
+    def hdel(self, key: str, *fields: str, fence: Fencing | None = None) -> Pending[int]:
+        """Delete *fields* and return how many there were; with the last field goes the key."""
+        return self._add("HDEL", (_name(key), *map(_name, fields)), None, WRITE, _same, fence)
+
+    def hexists(self, key: str, field: str) -> Pending[bool]:
+        """Return whether there is such a *field*."""
+        return self._add("HEXISTS", (_name(key), _name(field)), None, READ, _same)
+
+    def hlen(self, key: str) -> Pending[int]:
+        """Return how many fields the hash at *key* has; 0 if there is none."""
+        return self._add("HLEN", (_name(key),), None, READ, _same)
+
+    def hkeys(self, key: str) -> Pending[list[str]]:
+        """Return the fields of the hash at *key*, in the order in which they came."""
+        return self._add("HKEYS", (_name(key),), None, READ, lambda reply: [_text(x0) for x0 in reply])
+
+    def hvals(self, key: str) -> Pending[list[Value]]:
+        """Return the values of the hash at *key*, in the order in which their fields came."""
+        return self._add("HVALS", (_name(key),), None, READ, lambda reply: [_decode(x0) for x0 in reply])
+
+    def hstrlen(self, key: str, field: str) -> Pending[int]:
+        """Return how many octets the value of *field* takes as it reads; 0 if there is none."""
+        return self._add("HSTRLEN", (_name(key), _name(field)), None, READ, _same)
+
+    def hincrby(
+        self, key: str, field: str, by: int | float | Decimal | None = None, *, fence: Fencing | None = None
+    ) -> Pending[int | float | Decimal]:
+        """Add *by* (1 unless given) to the number in *field* and return the sum.
+
+        As `INCR` counts: the classes must match, text or bytes that spell an int count as that int and stay what they
+        are, and a field that is absent counts as zero of the class of *by*.
+
+        Without *by* it is 1.
+        """
+        return self._add(
+            "HINCRBY", (_name(key), _name(field), None if by is None else _encode(by)), None, WRITE, _number, fence
+        )
+
+    def hrandfield(self, key: str, count: int | None = None) -> Pending[list[FieldValue]]:
+        """Return *count* fields (1 unless given), picked by chance, with their values; each at most once.
+
+        With a negative *count* as many as that are picked, each out of all.
+        """
+        return self._add(
+            "HRANDFIELD", (_name(key), count), None, READ, lambda reply: [_field_value(x0) for x0 in reply]
+        )
+
+    def hscan(self, key: str, cursor: int, *, match: str | None = None, count: int = 10) -> Pending[FieldPage]:
+        """Return a page of fields with their values, and the cursor of the next page; begin with 0, end when it is
+        0.
+
+        A field that is there from the beginning to the end of a walk is returned, whatever else comes and goes; one may
+        be returned twice. *count* is about how many fields are looked at; *match* chooses among those. A small hash
+        comes whole.
+        """
+        given: dict[str, object] = {}
+        if match is not None:
+            given["match"] = _name(match)
+        if count != 10:
+            given["count"] = count
+        return self._add("HSCAN", (_name(key), cursor), given or None, READ, _field_page)
+
+    def lpush(self, key: str, *values: Value, fence: Fencing | None = None) -> Pending[int]:
+        """Add *values* at the left end, one after the other, and return the new length."""
+        return self._add("LPUSH", (_name(key), *map(_encode, values)), None, WRITE, _same, fence)
+
+    def rpush(self, key: str, *values: Value, fence: Fencing | None = None) -> Pending[int]:
+        """Add *values* at the right end and return the new length."""
+        return self._add("RPUSH", (_name(key), *map(_encode, values)), None, WRITE, _same, fence)
+
+    def lpushx(self, key: str, *values: Value, fence: Fencing | None = None) -> Pending[int]:
+        """Add *values* as `LPUSH`, but only to a list that exists; return the new length, 0 if there is none."""
+        return self._add("LPUSHX", (_name(key), *map(_encode, values)), None, WRITE, _same, fence)
+
+    def rpushx(self, key: str, *values: Value, fence: Fencing | None = None) -> Pending[int]:
+        """Add *values* as `RPUSH`, but only to a list that exists; return the new length, 0 if there is none."""
+        return self._add("RPUSHX", (_name(key), *map(_encode, values)), None, WRITE, _same, fence)
+
+    def lpop(self, key: str, count: int | None = None, *, fence: Fencing | None = None) -> Pending[list[Value]]:
+        """Take *count* values (1 unless given) off the left end and return them; fewer if there are fewer.
+
+        With the last value goes the key.
+        """
+        return self._add("LPOP", (_name(key), count), None, TAKES, lambda reply: [_decode(x0) for x0 in reply], fence)
+
+    def rpop(self, key: str, count: int | None = None, *, fence: Fencing | None = None) -> Pending[list[Value]]:
+        """Take *count* values (1 unless given) off the right end and return them, the last one first; as `LPOP`."""
+        return self._add("RPOP", (_name(key), count), None, TAKES, lambda reply: [_decode(x0) for x0 in reply], fence)
+
+    def llen(self, key: str) -> Pending[int]:
+        """Return how many values the list at *key* has; 0 if there is none."""
+        return self._add("LLEN", (_name(key),), None, READ, _same)
+
+    def lrange(self, key: str, start: int, stop: int) -> Pending[list[Value]]:
+        """Return the values from *start* to *stop*, both included. Negative places count from the end."""
+        return self._add("LRANGE", (_name(key), start, stop), None, READ, lambda reply: [_decode(x0) for x0 in reply])
+
+    def lindex(self, key: str, index: int, *, default: D = NOTHING) -> Pending[Value | D]:
+        """Return the value at *index*, from the end if that is negative; nothing beyond either end."""
+        return self._add(
+            "LINDEX", (_name(key), index), None, READ, lambda reply: default if reply is None else _decode(reply)
+        )
+
+    def lset(self, key: str, index: int, value: Value, *, fence: Fencing | None = None) -> Pending[None]:
+        """Put *value* in the place of the one at *index*; fails beyond either end, or if there is no list."""
+        return self._add("LSET", (_name(key), index, _encode(value)), None, WRITE, _nothing, fence)
+
+    def linsert(
+        self, key: str, where: Literal["BEFORE", "AFTER"], pivot: Value, value: Value, *, fence: Fencing | None = None
+    ) -> Pending[int]:
+        """Add *value* before or after the first *pivot*, and return the new length.
+
+        -1 if there is no such value, 0 if there is no list.
+        """
+        return self._add("LINSERT", (_name(key), where, _encode(pivot), _encode(value)), None, WRITE, _same, fence)
+
+    def lrem(self, key: str, count: int, value: Value, *, fence: Fencing | None = None) -> Pending[int]:
+        """Take out the first *count* values that equal *value*, the last ones if negative, all if 0; return how
+        many.
+        """
+        return self._add("LREM", (_name(key), count, _encode(value)), None, WRITE, _same, fence)
+
+    def ltrim(self, key: str, start: int, stop: int, *, fence: Fencing | None = None) -> Pending[None]:
+        """Keep the values from *start* to *stop* alone, as `LRANGE` counts; if that is none, the key goes."""
+        return self._add("LTRIM", (_name(key), start, stop), None, WRITE, _nothing, fence)
+
+    def lpos(
+        self, key: str, value: Value, *, rank: int = 1, count: int | None = None, max_length: int = 0
+    ) -> Pending[list[int]]:
+        """Return the places of the values that equal *value*: *count* of them (1 unless given, 0: all).
+
+        Begin with match number *rank*; negative: count matches from the end. Look at *max_length* values (0: all).
+        """
+        given: dict[str, object] = {}
+        if rank != 1:
+            given["rank"] = rank
+        if count is not None:
+            given["count"] = count
+        if max_length != 0:
+            given["max_length"] = max_length
+        return self._add("LPOS", (_name(key), _encode(value)), given or None, READ, _same)
+
+    def lmove(
+        self,
+        source: str,
+        target: str,
+        take: Literal["LEFT", "RIGHT"],
+        give: Literal["LEFT", "RIGHT"],
+        *,
+        default: D = NOTHING,
+        fence: Fencing | None = None,
+    ) -> Pending[Value | D]:
+        """Take a value off the *take* end of *source*, add it at the *give* end of *target*, and return it.
+
+        Nothing is returned, and nothing done, if there is no *source*. The two may be one list.
+        """
+        return self._add(
+            "LMOVE",
+            (_name(source), _name(target), take, give),
+            None,
+            TAKES,
+            lambda reply: default if reply is None else _decode(reply),
+            fence,
+        )
+
+    def lmpop(
+        self, keys: Iterable[str], take: Literal["LEFT", "RIGHT"], *, count: int = 1, fence: Fencing | None = None
+    ) -> Pending[Taken | None]:
+        """Take *count* values, or as many as there are, off one end of the first of *keys* that holds a list.
+
+        Return them with that key; nothing if none of *keys* exists.
+        """
+        given: dict[str, object] = {}
+        if count != 1:
+            given["count"] = count
+        return self._add(
+            "LMPOP",
+            ([*map(_name, keys)], take),
+            given or None,
+            TAKES,
+            lambda reply: None if reply is None else _taken(reply),
+            fence,
+        )
+
+    def blpop(
+        self, *keys: str, wait: float | timedelta | None = None, fence: Fencing | None = None
+    ) -> Pending[Popped | None]:
+        """Take a value off the left end of the first of *keys* that holds a list; if none does, wait for one.
+
+        It waits its turn at most *wait*, without end unless given; 0 tries once. Return the value with its key, nothing
+        if the time is over.
+        """
+        given: dict[str, object] = {}
+        if wait is not None:
+            given["wait"] = _duration_ms(wait)
+        return self._add(
+            "BLPOP",
+            (*map(_name, keys),),
+            given or None,
+            TAKES | WAITS,
+            lambda reply: None if reply is None else _popped(reply),
+            fence,
+        )
+
+    def brpop(
+        self, *keys: str, wait: float | timedelta | None = None, fence: Fencing | None = None
+    ) -> Pending[Popped | None]:
+        """Take a value off the right end of the first of *keys* that holds a list; otherwise as `BLPOP`."""
+        given: dict[str, object] = {}
+        if wait is not None:
+            given["wait"] = _duration_ms(wait)
+        return self._add(
+            "BRPOP",
+            (*map(_name, keys),),
+            given or None,
+            TAKES | WAITS,
+            lambda reply: None if reply is None else _popped(reply),
+            fence,
+        )
+
+    def blmpop(
+        self,
+        keys: Iterable[str],
+        take: Literal["LEFT", "RIGHT"],
+        *,
+        count: int = 1,
+        wait: float | timedelta | None = None,
+        fence: Fencing | None = None,
+    ) -> Pending[Taken | None]:
+        """Take *count* values as `LMPOP`; if none of *keys* holds a list, wait for one, at most *wait* (as `BLPOP`)."""
+        given: dict[str, object] = {}
+        if count != 1:
+            given["count"] = count
+        if wait is not None:
+            given["wait"] = _duration_ms(wait)
+        return self._add(
+            "BLMPOP",
+            ([*map(_name, keys)], take),
+            given or None,
+            TAKES | WAITS,
+            lambda reply: None if reply is None else _taken(reply),
+            fence,
+        )
+
+    def blmove(
+        self,
+        source: str,
+        target: str,
+        take: Literal["LEFT", "RIGHT"],
+        give: Literal["LEFT", "RIGHT"],
+        *,
+        wait: float | timedelta | None = None,
+        default: D = NOTHING,
+        fence: Fencing | None = None,
+    ) -> Pending[Value | D]:
+        """Move a value as `LMOVE`; if there is no *source*, wait for one, at most *wait* (as `BLPOP`)."""
+        given: dict[str, object] = {}
+        if wait is not None:
+            given["wait"] = _duration_ms(wait)
+        return self._add(
+            "BLMOVE",
+            (_name(source), _name(target), take, give),
+            given or None,
+            TAKES | WAITS,
+            lambda reply: default if reply is None else _decode(reply),
+            fence,
+        )
+
+    def sadd(self, key: str, *members: str, fence: Fencing | None = None) -> Pending[int]:
+        """Add *members* to the set at *key* and return how many were not there yet."""
+        return self._add("SADD", (_name(key), *map(_name, members)), None, WRITE, _same, fence)
+
+    def srem(self, key: str, *members: str, fence: Fencing | None = None) -> Pending[int]:
+        """Remove *members* from the set at *key* and return how many were there."""
+        return self._add("SREM", (_name(key), *map(_name, members)), None, WRITE, _same, fence)
+
+    def sismember(self, key: str, member: str) -> Pending[bool]:
+        """Tell whether *member* is in the set at *key*."""
+        return self._add("SISMEMBER", (_name(key), _name(member)), None, READ, _same)
+
+    def smismember(self, key: str, *members: str) -> Pending[list[bool]]:
+        """Tell of each of *members* whether it is in the set at *key*."""
+        return self._add("SMISMEMBER", (_name(key), *map(_name, members)), None, READ, _same)
+
+    def smembers(self, key: str) -> Pending[list[str]]:
+        """Return the members of the set at *key*, in no order that means anything."""
+        return self._add("SMEMBERS", (_name(key),), None, READ, lambda reply: [_text(x0) for x0 in reply])
+
+    def scard(self, key: str) -> Pending[int]:
+        """Return how many members the set at *key* has."""
+        return self._add("SCARD", (_name(key),), None, READ, _same)
+
+    def spop(self, key: str, count: int = 1, *, fence: Fencing | None = None) -> Pending[list[str]]:
+        """Take up to *count* random members out of the set at *key* and return them."""
+        return self._add("SPOP", (_name(key), count), None, TAKES, lambda reply: [_text(x0) for x0 in reply], fence)
+
+    def srandmember(self, key: str, count: int = 1) -> Pending[list[str]]:
+        """Return up to *count* random members of the set at *key*, all different.
+
+        A negative *count* asks for exactly so many draws, among which a member may come again.
+        """
+        return self._add("SRANDMEMBER", (_name(key), count), None, READ, lambda reply: [_text(x0) for x0 in reply])
+
+    def smove(self, source: str, target: str, member: str, *, fence: Fencing | None = None) -> Pending[bool]:
+        """Move *member* from the set at *source* to the one at *target*; False if it is not in *source*."""
+        return self._add("SMOVE", (_name(source), _name(target), _name(member)), None, WRITE, _same, fence)
+
+    def sinter(self, *keys: str) -> Pending[list[str]]:
+        """Return the members that the sets at all of *keys* have in common."""
+        return self._add("SINTER", (*map(_name, keys),), None, READ, lambda reply: [_text(x0) for x0 in reply])
+
+    def sunion(self, *keys: str) -> Pending[list[str]]:
+        """Return every member of the sets at *keys*."""
+        return self._add("SUNION", (*map(_name, keys),), None, READ, lambda reply: [_text(x0) for x0 in reply])
+
+    def sdiff(self, key: str, *others: str) -> Pending[list[str]]:
+        """Return the members of the set at *key* that none of the sets at *others* has."""
+        return self._add(
+            "SDIFF", (_name(key), *map(_name, others)), None, READ, lambda reply: [_text(x0) for x0 in reply]
+        )
+
+    def sinterstore(self, target: str, *keys: str, fence: Fencing | None = None) -> Pending[int]:
+        """Store at *target* what `SINTER` would return, in the place of whatever is there, and return how many that
+        are.
+
+        Where nothing is left, *target* is deleted.
+        """
+        return self._add("SINTERSTORE", (_name(target), *map(_name, keys)), None, WRITE, _same, fence)
+
+    def sunionstore(self, target: str, *keys: str, fence: Fencing | None = None) -> Pending[int]:
+        """Store at *target* what `SUNION` would return, as `SINTERSTORE`."""
+        return self._add("SUNIONSTORE", (_name(target), *map(_name, keys)), None, WRITE, _same, fence)
+
+    def sdiffstore(self, target: str, key: str, *others: str, fence: Fencing | None = None) -> Pending[int]:
+        """Store at *target* what `SDIFF` would return, as `SINTERSTORE`."""
+        return self._add("SDIFFSTORE", (_name(target), _name(key), *map(_name, others)), None, WRITE, _same, fence)
+
+    def sintercard(self, keys: Iterable[str], *, limit: int = 0) -> Pending[int]:
+        """Return how many members the sets at all of *keys* have in common; with a *limit*, counting stops there."""
+        given: dict[str, object] = {}
+        if limit != 0:
+            given["limit"] = limit
+        return self._add("SINTERCARD", ([*map(_name, keys)],), given or None, READ, _same)
+
+    def sscan(self, key: str, cursor: int, *, match: str | None = None, count: int = 10) -> Pending[MemberPage]:
+        """Return a page of members and the cursor of the next page; begin with cursor 0, end when it comes back as
+        0.
+
+        A member that is there from the beginning to the end of a walk is met at least once, and may be met again only
+        if others were removed meanwhile. *count* is how many are looked at; *match* chooses among those.
+        """
+        given: dict[str, object] = {}
+        if match is not None:
+            given["match"] = _name(match)
+        if count != 10:
+            given["count"] = count
+        return self._add("SSCAN", (_name(key), cursor), given or None, READ, _member_page)
+
+    def zadd(
+        self,
+        key: str,
+        *items: tuple[float, str],
+        if_absent: bool = False,
+        if_present: bool = False,
+        if_greater: bool = False,
+        if_less: bool = False,
+        changed: bool = False,
+        fence: Fencing | None = None,
+    ) -> Pending[int]:
+        """Give members of the sorted set at *key* the scores in *items*; return how many were added.
+
+        *if_absent* only adds, *if_present* only changes; *if_greater*, *if_less*: a member that is there gets a
+        greater, a lower score only. With *changed* those that got another score count too.
+        """
+        given: dict[str, object] = {}
+        if if_absent:
+            given["if_absent"] = True
+        if if_present:
+            given["if_present"] = True
+        if if_greater:
+            given["if_greater"] = True
+        if if_less:
+            given["if_less"] = True
+        if changed:
+            given["changed"] = True
+        return self._add(
+            "ZADD", (_name(key), *[(x[0], _name(x[1])) for x in items]), given or None, WRITE, _same, fence
+        )
+
+    def zincrby(
+        self,
+        key: str,
+        increment: float,
+        member: str,
+        *,
+        if_absent: bool = False,
+        if_present: bool = False,
+        if_greater: bool = False,
+        if_less: bool = False,
+        fence: Fencing | None = None,
+    ) -> Pending[float | None]:
+        """Add *increment* to the score of *member* of the sorted set at *key*, and return the sum.
+
+        A member that is absent counts as 0. Where a condition, as of `ZADD`, does not hold, nothing is returned.
+        """
+        given: dict[str, object] = {}
+        if if_absent:
+            given["if_absent"] = True
+        if if_present:
+            given["if_present"] = True
+        if if_greater:
+            given["if_greater"] = True
+        if if_less:
+            given["if_less"] = True
+        return self._add("ZINCRBY", (_name(key), increment, _name(member)), given or None, WRITE, _same, fence)
+
+    def zrem(self, key: str, *members: str, fence: Fencing | None = None) -> Pending[int]:
+        """Remove *members* from the sorted set at *key* and return how many were there."""
+        return self._add("ZREM", (_name(key), *map(_name, members)), None, WRITE, _same, fence)
+
+    def zcard(self, key: str) -> Pending[int]:
+        """Return how many members the sorted set at *key* has."""
+        return self._add("ZCARD", (_name(key),), None, READ, _same)
+
+    def zscore(self, key: str, member: str) -> Pending[float | None]:
+        """Return the score of *member* of the sorted set at *key*; nothing if it is not there."""
+        return self._add("ZSCORE", (_name(key), _name(member)), None, READ, _same)
+
+    def zmscore(self, key: str, *members: str) -> Pending[list[float | None]]:
+        """Return the scores of *members* of the sorted set at *key*, nothing for those that are not there."""
+        return self._add("ZMSCORE", (_name(key), *map(_name, members)), None, READ, _same)
+
+    def zrank(self, key: str, member: str) -> Pending[Ranked | None]:
+        """Return how many members of the sorted set at *key* stand before *member*, and its score.
+
+        It is nothing if *member* is not there.
+        """
+        return self._add(
+            "ZRANK", (_name(key), _name(member)), None, READ, lambda reply: None if reply is None else Ranked(*reply)
+        )
+
+    def zrevrank(self, key: str, member: str) -> Pending[Ranked | None]:
+        """Return how many members of the sorted set at *key* stand behind *member*, and its score, as `ZRANK`."""
+        return self._add(
+            "ZREVRANK", (_name(key), _name(member)), None, READ, lambda reply: None if reply is None else Ranked(*reply)
+        )
+
+    def zrandmember(self, key: str, count: int = 1) -> Pending[list[Scored]]:
+        """Return up to *count* random members of the sorted set at *key*, all different, with their scores.
+
+        A negative *count* asks for exactly so many draws, among which a member may come again.
+        """
+        return self._add("ZRANDMEMBER", (_name(key), count), None, READ, lambda reply: [_scored(x0) for x0 in reply])
+
+    def zscan(self, key: str, cursor: int, *, match: str | None = None, count: int = 10) -> Pending[ScorePage]:
+        """Return a page of members with their scores and the cursor of the next page, as `SSCAN`."""
+        given: dict[str, object] = {}
+        if match is not None:
+            given["match"] = _name(match)
+        if count != 10:
+            given["count"] = count
+        return self._add("ZSCAN", (_name(key), cursor), given or None, READ, _score_page)
+
+    def zrange(
+        self,
+        key: str,
+        start: float | str,
+        stop: float | str,
+        *,
+        by: Literal["BYSCORE", "BYLEX"] | None = None,
+        rev: bool = False,
+        limit: tuple[int, int] | None = None,
+    ) -> Pending[list[Scored]]:
+        """Return a range of the sorted set at *key*, its ends included, each member with its score.
+
+        Ranks count from 0, negative ones from the end. With *by* BYSCORE the ends are scores: numbers, or text such as
+        `(5` to leave 5 itself out, `-inf`, `+inf`. With BYLEX they are names, `[a` or `(a` without a itself, `-`, `+`;
+        that needs all scores to be equal. *rev* turns the order, and which end comes first. *limit* leaves out and
+        bounds.
+        """
+        given: dict[str, object] = {}
+        if by is not None:
+            given["by"] = by
+        if rev:
+            given["rev"] = True
+        if limit is not None:
+            given["limit"] = limit
+        return self._add(
+            "ZRANGE",
+            (_name(key), _name(start) if isinstance(start, str) else start, _name(stop) if isinstance(stop, str) else stop),
+            given or None,
+            READ,
+            lambda reply: [_scored(x0) for x0 in reply],
+        )
+
+    def zrangestore(
+        self,
+        target: str,
+        source: str,
+        start: float | str,
+        stop: float | str,
+        *,
+        by: Literal["BYSCORE", "BYLEX"] | None = None,
+        rev: bool = False,
+        limit: tuple[int, int] | None = None,
+        fence: Fencing | None = None,
+    ) -> Pending[int]:
+        """Store at *target* what `ZRANGE` returns of *source*, in the place of whatever is there; return how many
+        that are.
+
+        Where nothing was found, *target* is deleted.
+        """
+        given: dict[str, object] = {}
+        if by is not None:
+            given["by"] = by
+        if rev:
+            given["rev"] = True
+        if limit is not None:
+            given["limit"] = limit
+        return self._add(
+            "ZRANGESTORE",
+            (_name(target), _name(source), _name(start) if isinstance(start, str) else start, _name(stop) if isinstance(stop, str) else stop),
+            given or None,
+            WRITE,
+            _same,
+            fence,
+        )
+
+    def zcount(self, key: str, low: float | str, high: float | str) -> Pending[int]:
+        """Return how many members of the sorted set at *key* score from *low* to *high*, as `ZRANGE` reads them."""
+        return self._add(
+            "ZCOUNT",
+            (_name(key), _name(low) if isinstance(low, str) else low, _name(high) if isinstance(high, str) else high),
+            None,
+            READ,
+            _same,
+        )
+
+    def zlexcount(self, key: str, low: float | str, high: float | str) -> Pending[int]:
+        """Return how many members of the sorted set at *key*, all of one score, are from *low* to *high* by name."""
+        return self._add(
+            "ZLEXCOUNT",
+            (_name(key), _name(low) if isinstance(low, str) else low, _name(high) if isinstance(high, str) else high),
+            None,
+            READ,
+            _same,
+        )
+
+    def zremrangebyrank(self, key: str, start: int, stop: int, *, fence: Fencing | None = None) -> Pending[int]:
+        """Remove the members of the ranks from *start* to *stop*, both included, and return how many there were."""
+        return self._add("ZREMRANGEBYRANK", (_name(key), start, stop), None, WRITE, _same, fence)
+
+    def zremrangebyscore(
+        self, key: str, low: float | str, high: float | str, *, fence: Fencing | None = None
+    ) -> Pending[int]:
+        """Remove the members that score from *low* to *high*, and return how many there were."""
+        return self._add(
+            "ZREMRANGEBYSCORE",
+            (_name(key), _name(low) if isinstance(low, str) else low, _name(high) if isinstance(high, str) else high),
+            None,
+            WRITE,
+            _same,
+            fence,
+        )
+
+    def zremrangebylex(
+        self, key: str, low: float | str, high: float | str, *, fence: Fencing | None = None
+    ) -> Pending[int]:
+        """Remove the members, all of one score, from *low* to *high* by name, and return how many there were."""
+        return self._add(
+            "ZREMRANGEBYLEX",
+            (_name(key), _name(low) if isinstance(low, str) else low, _name(high) if isinstance(high, str) else high),
+            None,
+            WRITE,
+            _same,
+            fence,
+        )
+
+    def zpopmin(self, key: str, count: int = 1, *, fence: Fencing | None = None) -> Pending[list[Scored]]:
+        """Take up to *count* members of the lowest scores out of the sorted set at *key* and return them, lowest
+        first.
+        """
+        return self._add(
+            "ZPOPMIN", (_name(key), count), None, TAKES, lambda reply: [_scored(x0) for x0 in reply], fence
+        )
+
+    def zpopmax(self, key: str, count: int = 1, *, fence: Fencing | None = None) -> Pending[list[Scored]]:
+        """Take up to *count* members of the highest scores out of the sorted set at *key*; return them, highest
+        first.
+        """
+        return self._add(
+            "ZPOPMAX", (_name(key), count), None, TAKES, lambda reply: [_scored(x0) for x0 in reply], fence
+        )
+
+    def zmpop(
+        self, keys: Iterable[str], end: Literal["MIN", "MAX"], *, count: int = 1, fence: Fencing | None = None
+    ) -> Pending[PoppedMembers | None]:
+        """Take up to *count* members out of the first of *keys* that has some, from its *end*; return key and
+        members.
+        """
+        given: dict[str, object] = {}
+        if count != 1:
+            given["count"] = count
+        return self._add(
+            "ZMPOP",
+            ([*map(_name, keys)], end),
+            given or None,
+            TAKES,
+            lambda reply: None if reply is None else _popped_members(reply),
+            fence,
+        )
+
+    def bzpopmin(
+        self, *keys: str, wait: float | timedelta | None = None, fence: Fencing | None = None
+    ) -> Pending[PoppedMember | None]:
+        """Take the lowest member out of the first of *keys* that has one; if none has, wait for one.
+
+        It waits its turn at most *wait*, without end unless given; 0 tries once. Return it with its key, nothing if the
+        time is over.
+        """
+        given: dict[str, object] = {}
+        if wait is not None:
+            given["wait"] = _duration_ms(wait)
+        return self._add(
+            "BZPOPMIN",
+            (*map(_name, keys),),
+            given or None,
+            TAKES | WAITS,
+            lambda reply: None if reply is None else _popped_member(reply),
+            fence,
+        )
+
+    def bzpopmax(
+        self, *keys: str, wait: float | timedelta | None = None, fence: Fencing | None = None
+    ) -> Pending[PoppedMember | None]:
+        """Take the highest member out of the first of *keys* that has one; otherwise as `BZPOPMIN`."""
+        given: dict[str, object] = {}
+        if wait is not None:
+            given["wait"] = _duration_ms(wait)
+        return self._add(
+            "BZPOPMAX",
+            (*map(_name, keys),),
+            given or None,
+            TAKES | WAITS,
+            lambda reply: None if reply is None else _popped_member(reply),
+            fence,
+        )
+
+    def bzmpop(
+        self,
+        keys: Iterable[str],
+        end: Literal["MIN", "MAX"],
+        *,
+        count: int = 1,
+        wait: float | timedelta | None = None,
+        fence: Fencing | None = None,
+    ) -> Pending[PoppedMembers | None]:
+        """Take up to *count* members as `ZMPOP`; if none of *keys* has one, wait as `BZPOPMIN`, at most *wait*."""
+        given: dict[str, object] = {}
+        if count != 1:
+            given["count"] = count
+        if wait is not None:
+            given["wait"] = _duration_ms(wait)
+        return self._add(
+            "BZMPOP",
+            ([*map(_name, keys)], end),
+            given or None,
+            TAKES | WAITS,
+            lambda reply: None if reply is None else _popped_members(reply),
+            fence,
+        )
+
+    def zunion(
+        self,
+        keys: Iterable[str],
+        *,
+        weights: Iterable[float] | None = None,
+        aggregate: Literal["SUM", "MIN", "MAX"] = "SUM",
+    ) -> Pending[list[Scored]]:
+        """Return every member of the sorted sets at *keys*, in the order of their combined scores.
+
+        The scores of a source are multiplied by its weight; what several have of one member is combined by *aggregate*.
+        """
+        given: dict[str, object] = {}
+        if weights is not None:
+            given["weights"] = [*weights]
+        if aggregate != "SUM":
+            given["aggregate"] = aggregate
+        return self._add(
+            "ZUNION", ([*map(_name, keys)],), given or None, READ, lambda reply: [_scored(x0) for x0 in reply]
+        )
+
+    def zinter(
+        self,
+        keys: Iterable[str],
+        *,
+        weights: Iterable[float] | None = None,
+        aggregate: Literal["SUM", "MIN", "MAX"] = "SUM",
+    ) -> Pending[list[Scored]]:
+        """Return the members that the sorted sets at all of *keys* have in common, with scores combined as by
+        `ZUNION`.
+        """
+        given: dict[str, object] = {}
+        if weights is not None:
+            given["weights"] = [*weights]
+        if aggregate != "SUM":
+            given["aggregate"] = aggregate
+        return self._add(
+            "ZINTER", ([*map(_name, keys)],), given or None, READ, lambda reply: [_scored(x0) for x0 in reply]
+        )
+
+    def zdiff(self, keys: Iterable[str]) -> Pending[list[Scored]]:
+        """Return the members of the first sorted set that no other of *keys* has, with their scores."""
+        return self._add("ZDIFF", ([*map(_name, keys)],), None, READ, lambda reply: [_scored(x0) for x0 in reply])
+
+    def zunionstore(
+        self,
+        target: str,
+        keys: Iterable[str],
+        *,
+        weights: Iterable[float] | None = None,
+        aggregate: Literal["SUM", "MIN", "MAX"] = "SUM",
+        fence: Fencing | None = None,
+    ) -> Pending[int]:
+        """Store at *target* what `ZUNION` would return, in the place of whatever is there, and return how many that
+        are.
+
+        Where nothing is left, *target* is deleted.
+        """
+        given: dict[str, object] = {}
+        if weights is not None:
+            given["weights"] = [*weights]
+        if aggregate != "SUM":
+            given["aggregate"] = aggregate
+        return self._add("ZUNIONSTORE", (_name(target), [*map(_name, keys)]), given or None, WRITE, _same, fence)
+
+    def zinterstore(
+        self,
+        target: str,
+        keys: Iterable[str],
+        *,
+        weights: Iterable[float] | None = None,
+        aggregate: Literal["SUM", "MIN", "MAX"] = "SUM",
+        fence: Fencing | None = None,
+    ) -> Pending[int]:
+        """Store at *target* what `ZINTER` would return, as `ZUNIONSTORE`."""
+        given: dict[str, object] = {}
+        if weights is not None:
+            given["weights"] = [*weights]
+        if aggregate != "SUM":
+            given["aggregate"] = aggregate
+        return self._add("ZINTERSTORE", (_name(target), [*map(_name, keys)]), given or None, WRITE, _same, fence)
+
+    def zdiffstore(self, target: str, keys: Iterable[str], *, fence: Fencing | None = None) -> Pending[int]:
+        """Store at *target* what `ZDIFF` would return, as `ZUNIONSTORE`."""
+        return self._add("ZDIFFSTORE", (_name(target), [*map(_name, keys)]), None, WRITE, _same, fence)
+
+    def zintercard(self, keys: Iterable[str], *, limit: int = 0) -> Pending[int]:
+        """Return how many members the sorted sets at all of *keys* have in common; with a *limit*, counting stops
+        there.
+        """
+        given: dict[str, object] = {}
+        if limit != 0:
+            given["limit"] = limit
+        return self._add("ZINTERCARD", ([*map(_name, keys)],), given or None, READ, _same)
+
+    def geoadd(
+        self,
+        key: str,
+        *places: tuple[float, float, str],
+        if_absent: bool = False,
+        if_present: bool = False,
+        changed: bool = False,
+        fence: Fencing | None = None,
+    ) -> Pending[int]:
+        """Add *places* to those at *key*, or move those that are there; return how many were added.
+
+        *if_absent* only adds, *if_present* only moves. With *changed* those that were moved count too.
+        """
+        given: dict[str, object] = {}
+        if if_absent:
+            given["if_absent"] = True
+        if if_present:
+            given["if_present"] = True
+        if changed:
+            given["changed"] = True
+        return self._add(
+            "GEOADD", (_name(key), *[(x[0], x[1], _name(x[2])) for x in places]), given or None, WRITE, _same, fence
+        )
+
+    def geodist(
+        self, key: str, one: str, other: str, unit: Literal["M", "KM", "FT", "MI"] = "M"
+    ) -> Pending[float | None]:
+        """Return how far two members at *key* are from each other; nothing if one is not there."""
+        return self._add("GEODIST", (_name(key), _name(one), _name(other), unit), None, READ, _same)
+
+    def geopos(self, key: str, *members: str) -> Pending[list[Position | None]]:
+        """Return where *members* at *key* are, nothing for those that are not there."""
+        return self._add(
+            "GEOPOS",
+            (_name(key), *map(_name, members)),
+            None,
+            READ,
+            lambda reply: [None if x0 is None else Position(*x0) for x0 in reply],
+        )
+
+    def geohash(self, key: str, *members: str) -> Pending[list[str | None]]:
+        """Return the geohashes of *members* at *key*, 11 characters each, nothing for those that are not there."""
+        return self._add(
+            "GEOHASH",
+            (_name(key), *map(_name, members)),
+            None,
+            READ,
+            lambda reply: [None if x0 is None else _text(x0) for x0 in reply],
+        )
+
+    def geosearch(
+        self,
+        key: str,
+        *,
+        from_member: str | None = None,
+        from_position: tuple[float, float] | None = None,
+        radius: tuple[float, Literal["M", "KM", "FT", "MI"]] | None = None,
+        box: tuple[float, float, Literal["M", "KM", "FT", "MI"]] | None = None,
+        order: Literal["ASC", "DESC"] | None = None,
+        count: int | None = None,
+        first_found: bool = False,
+    ) -> Pending[list[Found]]:
+        """Return the members at *key* within *radius* or *box* around *from_member* or *from_position*.
+
+        *order* sorts them by distance, ASC the nearest first. With *count* the nearest so many are returned, or, with
+        *first_found*, the first so many that turn up. Distances are in the unit of the radius or box.
+        """
+        given: dict[str, object] = {}
+        if from_member is not None:
+            given["from_member"] = _name(from_member)
+        if from_position is not None:
+            given["from_position"] = from_position
+        if radius is not None:
+            given["radius"] = radius
+        if box is not None:
+            given["box"] = box
+        if order is not None:
+            given["order"] = order
+        if count is not None:
+            given["count"] = count
+        if first_found:
+            given["first_found"] = True
+        return self._add("GEOSEARCH", (_name(key),), given or None, READ, lambda reply: [_found(x0) for x0 in reply])
+
+    def geosearchstore(
+        self,
+        target: str,
+        source: str,
+        *,
+        from_member: str | None = None,
+        from_position: tuple[float, float] | None = None,
+        radius: tuple[float, Literal["M", "KM", "FT", "MI"]] | None = None,
+        box: tuple[float, float, Literal["M", "KM", "FT", "MI"]] | None = None,
+        order: Literal["ASC", "DESC"] | None = None,
+        count: int | None = None,
+        first_found: bool = False,
+        store_distance: bool = False,
+        fence: Fencing | None = None,
+    ) -> Pending[int]:
+        """Store at *target* what `GEOSEARCH` returns of *source*, in the place of whatever is there; return how
+        many.
+
+        With *store_distance* the scores are the distances. Where nothing was found, *target* is deleted.
+        """
+        given: dict[str, object] = {}
+        if from_member is not None:
+            given["from_member"] = _name(from_member)
+        if from_position is not None:
+            given["from_position"] = from_position
+        if radius is not None:
+            given["radius"] = radius
+        if box is not None:
+            given["box"] = box
+        if order is not None:
+            given["order"] = order
+        if count is not None:
+            given["count"] = count
+        if first_found:
+            given["first_found"] = True
+        if store_distance:
+            given["store_distance"] = True
+        return self._add("GEOSEARCHSTORE", (_name(target), _name(source)), given or None, WRITE, _same, fence)
+
+    def xadd(
+        self,
+        key: str,
+        *fields: tuple[str, Value],
+        id: str | None = None,
+        create: bool = True,
+        max_length: int | None = None,
+        min_id: str | None = None,
+        nearly: bool = False,
+        limit: int | None = None,
+        fence: Fencing | None = None,
+    ) -> Pending[str | None]:
+        """Append an entry of *fields* to the stream at *key* and return its id; nothing if there is no stream to
+        *create*.
+
+        *id* is `*` for one made of the time, `ms-*` for the next of a millisecond, or an id higher than all before.
+        Then the stream is trimmed as by `XTRIM`, if *max_length* or *min_id* is given.
+
+        Without *id* it is '*'.
+        """
+        given: dict[str, object] = {}
+        if id is not None:
+            given["id"] = _name(id)
+        if create is not True:
+            given["create"] = create
+        if max_length is not None:
+            given["max_length"] = max_length
+        if min_id is not None:
+            given["min_id"] = _name(min_id)
+        if nearly:
+            given["nearly"] = True
+        if limit is not None:
+            given["limit"] = limit
+        return self._add(
+            "XADD",
+            (_name(key), *[(_name(x[0]), _encode(x[1])) for x in fields]),
+            given or None,
+            WRITE,
+            lambda reply: None if reply is None else _text(reply),
+            fence,
+        )
+
+    def xtrim(
+        self,
+        key: str,
+        *,
+        max_length: int | None = None,
+        min_id: str | None = None,
+        nearly: bool = False,
+        limit: int | None = None,
+        fence: Fencing | None = None,
+    ) -> Pending[int]:
+        """Take the oldest entries out until *max_length* are left, or none below *min_id*, and return how many went.
+
+        With *nearly* they go by the hundred, so that some tens more may stay, and at most *limit* go (10,000 unless
+        given, 0: any number). The stream itself stays, also without entries.
+        """
+        given: dict[str, object] = {}
+        if max_length is not None:
+            given["max_length"] = max_length
+        if min_id is not None:
+            given["min_id"] = _name(min_id)
+        if nearly:
+            given["nearly"] = True
+        if limit is not None:
+            given["limit"] = limit
+        return self._add("XTRIM", (_name(key),), given or None, WRITE, _same, fence)
+
+    def xdel(self, key: str, *ids: str, fence: Fencing | None = None) -> Pending[int]:
+        """Delete the entries *ids* of the stream at *key* and return how many there were. The stream itself stays."""
+        return self._add("XDEL", (_name(key), *map(_name, ids)), None, WRITE, _same, fence)
+
+    def xsetid(
+        self,
+        key: str,
+        last_id: str,
+        *,
+        entries_added: int | None = None,
+        max_deleted_id: str | None = None,
+        fence: Fencing | None = None,
+    ) -> Pending[None]:
+        """Set what the stream at *key* remembers: the highest id ever, *entries_added*, the highest id ever deleted."""
+        given: dict[str, object] = {}
+        if entries_added is not None:
+            given["entries_added"] = entries_added
+        if max_deleted_id is not None:
+            given["max_deleted_id"] = _name(max_deleted_id)
+        return self._add("XSETID", (_name(key), _name(last_id)), given or None, WRITE, _nothing, fence)
+
+    def xlen(self, key: str) -> Pending[int]:
+        """Return how many entries the stream at *key* has."""
+        return self._add("XLEN", (_name(key),), None, READ, _same)
+
+    def xrange(self, key: str, start: str, end: str, *, count: int | None = None) -> Pending[list[StreamEntry]]:
+        """Return the entries of the stream at *key* from the id *start* to the id *end*, at most *count*.
+
+        `-` is the lowest id there can be and `+` the highest; an id without its second part is any of that millisecond;
+        `(` before an id leaves that one out.
+        """
+        given: dict[str, object] = {}
+        if count is not None:
+            given["count"] = count
+        return self._add(
+            "XRANGE",
+            (_name(key), _name(start), _name(end)),
+            given or None,
+            READ,
+            lambda reply: [_stream_entry(x0) for x0 in reply],
+        )
+
+    def xrevrange(self, key: str, end: str, start: str, *, count: int | None = None) -> Pending[list[StreamEntry]]:
+        """Return the entries of the stream at *key* from the id *end* down to the id *start*; otherwise as `XRANGE`."""
+        given: dict[str, object] = {}
+        if count is not None:
+            given["count"] = count
+        return self._add(
+            "XREVRANGE",
+            (_name(key), _name(end), _name(start)),
+            given or None,
+            READ,
+            lambda reply: [_stream_entry(x0) for x0 in reply],
+        )
+
+    def xread(
+        self, *streams: tuple[str, str], count: int | None = None, block: float | timedelta | None = None
+    ) -> Pending[dict[str, list[StreamEntry]] | None]:
+        """Return the entries of *streams* after an id of each, at most *count* of each; nothing if there are none.
+
+        With *block* the call waits for an entry, at most so long (0: without end); `$` then stands for the last id of
+        the stream when the call was made.
+        """
+        given: dict[str, object] = {}
+        if count is not None:
+            given["count"] = count
+        if block is not None:
+            given["block"] = _duration_ms(block)
+        return self._add(
+            "XREAD",
+            (*[(_name(x[0]), _name(x[1])) for x in streams],),
+            given or None,
+            READ | WAITS,
+            lambda reply: None if reply is None else {_text(k0): [_stream_entry(x1) for x1 in x0] for k0, x0 in reply.items()},
+        )
+
+    def xgroup_create(
+        self,
+        key: str,
+        group: str,
+        id: str,
+        *,
+        create_stream: bool = False,
+        entries_read: int | None = None,
+        fence: Fencing | None = None,
+    ) -> Pending[None]:
+        """Make a *group* that reads the stream at *key* from after *id* on (`$`: its last id); fails if there is
+        one.
+
+        With *create_stream* a stream that is not there is made too. *entries_read* says how many entries come up to
+        *id* (-1: nobody knows), for the lag of the group to be told.
+        """
+        given: dict[str, object] = {}
+        if create_stream:
+            given["create_stream"] = True
+        if entries_read is not None:
+            given["entries_read"] = entries_read
+        return self._add("XGROUP CREATE", (_name(key), _name(group), _name(id)), given or None, WRITE, _nothing, fence)
+
+    def xgroup_setid(
+        self, key: str, group: str, id: str, *, entries_read: int | None = None, fence: Fencing | None = None
+    ) -> Pending[None]:
+        """Let *group* read on from after *id* (`$`: the last id of the stream). What was given out stays so."""
+        given: dict[str, object] = {}
+        if entries_read is not None:
+            given["entries_read"] = entries_read
+        return self._add("XGROUP SETID", (_name(key), _name(group), _name(id)), given or None, WRITE, _nothing, fence)
+
+    def xgroup_destroy(self, key: str, group: str, *, fence: Fencing | None = None) -> Pending[bool]:
+        """Take *group* away with its consumers and what they hold; False if there is none. Who waits for it is told."""
+        return self._add("XGROUP DESTROY", (_name(key), _name(group)), None, WRITE, _same, fence)
+
+    def xgroup_createconsumer(
+        self, key: str, group: str, consumer: str, *, fence: Fencing | None = None
+    ) -> Pending[bool]:
+        """Add *consumer* to *group*; False if it has one of that name. Whoever reads is added without being asked."""
+        return self._add(
+            "XGROUP CREATECONSUMER", (_name(key), _name(group), _name(consumer)), None, WRITE, _same, fence
+        )
+
+    def xgroup_delconsumer(self, key: str, group: str, consumer: str, *, fence: Fencing | None = None) -> Pending[int]:
+        """Take *consumer* out of *group* and return how many entries it held. Claim those first: nobody holds them
+        then.
+        """
+        return self._add("XGROUP DELCONSUMER", (_name(key), _name(group), _name(consumer)), None, WRITE, _same, fence)
+
+    def xreadgroup(
+        self,
+        group: str,
+        consumer: str,
+        *streams: tuple[str, str],
+        count: int | None = None,
+        block: float | timedelta | None = None,
+        no_ack: bool = False,
+        fence: Fencing | None = None,
+    ) -> Pending[dict[str, list[StreamEntry]] | None]:
+        """Return entries of *streams* that no other of *group* was given, which *consumer* now holds; nothing if
+        none.
+
+        That is what `>` stands for; *count* bounds it, *block* waits for it (0: without end), and with *no_ack* nobody
+        holds it. An id instead returns once more what *consumer* holds after it; what was deleted since has no fields.
+        """
+        given: dict[str, object] = {}
+        if count is not None:
+            given["count"] = count
+        if block is not None:
+            given["block"] = _duration_ms(block)
+        if no_ack:
+            given["no_ack"] = True
+        return self._add(
+            "XREADGROUP",
+            (_name(group), _name(consumer), *[(_name(x[0]), _name(x[1])) for x in streams]),
+            given or None,
+            TAKES | WAITS,
+            lambda reply: None if reply is None else {_text(k0): [_stream_entry(x1) for x1 in x0] for k0, x0 in reply.items()},
+            fence,
+        )
+
+    def xack(self, key: str, group: str, *ids: str, fence: Fencing | None = None) -> Pending[int]:
+        """Settle the entries *ids*: no consumer of *group* holds them any longer. Return how many were held."""
+        return self._add("XACK", (_name(key), _name(group), *map(_name, ids)), None, WRITE, _same, fence)
+
+    def xpending(self, key: str, group: str) -> Pending[PendingSummary]:
+        """Return how many entries of the stream at *key* the consumers of *group* hold, and between which ids."""
+        return self._add("XPENDING", (_name(key), _name(group)), None, READ, _pending_summary)
+
+    def xpending_range(
+        self,
+        key: str,
+        group: str,
+        start: str | None = None,
+        end: str | None = None,
+        *,
+        count: int = 100,
+        consumer: str | None = None,
+        min_idle: float | timedelta | None = None,
+    ) -> Pending[list[PendingEntry]]:
+        """Return at most *count* entries that the consumers of *group* hold, from the id *start* to the id *end*.
+
+        Only those of *consumer*, if one is named, and only those delivered *min_idle* ago or longer.
+
+        Without *start* it is '-'. Without *end* it is '+'. Without *min_idle* it is 0 s.
+        """
+        given: dict[str, object] = {}
+        if count != 100:
+            given["count"] = count
+        if consumer is not None:
+            given["consumer"] = _name(consumer)
+        if min_idle is not None:
+            given["min_idle"] = _duration_ms(min_idle)
+        return self._add(
+            "XPENDINGRANGE",
+            (_name(key), _name(group), None if start is None else _name(start), None if end is None else _name(end)),
+            given or None,
+            READ,
+            lambda reply: [_pending_entry(x0) for x0 in reply],
+        )
+
+    def xclaim(
+        self,
+        key: str,
+        group: str,
+        consumer: str,
+        min_idle: float | timedelta,
+        *ids: str,
+        idle: float | timedelta | None = None,
+        delivered_at: datetime | float | None = None,
+        deliveries: int | None = None,
+        force: bool = False,
+        ids_only: bool = False,
+        last_id: str | None = None,
+        fence: Fencing | None = None,
+    ) -> Pending[list[StreamEntry]]:
+        """Let *consumer* hold the entries *ids*, as far as they are held for *min_idle* or longer, and return them.
+
+        They count as delivered now, or *idle* ago, or *delivered_at*, and once more than before, or *deliveries* times.
+        With *force* also entries that nobody holds are claimed; with *ids_only* the entries come without fields, and do
+        not count as delivered again. *last_id* moves the group on, if it was not given that much yet.
+        """
+        given: dict[str, object] = {}
+        if idle is not None:
+            given["idle"] = _duration_ms(idle)
+        if delivered_at is not None:
+            given["delivered_at"] = _time_ms(delivered_at)
+        if deliveries is not None:
+            given["deliveries"] = deliveries
+        if force:
+            given["force"] = True
+        if ids_only:
+            given["ids_only"] = True
+        if last_id is not None:
+            given["last_id"] = _name(last_id)
+        return self._add(
+            "XCLAIM",
+            (_name(key), _name(group), _name(consumer), _duration_ms(min_idle), *map(_name, ids)),
+            given or None,
+            TAKES,
+            lambda reply: [_stream_entry(x0) for x0 in reply],
+            fence,
+        )
+
+    def xautoclaim(
+        self,
+        key: str,
+        group: str,
+        consumer: str,
+        min_idle: float | timedelta,
+        start: str,
+        *,
+        count: int = 100,
+        ids_only: bool = False,
+        fence: Fencing | None = None,
+    ) -> Pending[Claimed]:
+        """Let *consumer* hold up to *count* entries from the id *start* on that are held for *min_idle* or longer.
+
+        Return them, those that were deleted since and are held no longer, and the id at which to go on: at last `0-0`.
+        With *ids_only* the entries come without fields, and do not count as delivered again.
+        """
+        given: dict[str, object] = {}
+        if count != 100:
+            given["count"] = count
+        if ids_only:
+            given["ids_only"] = True
+        return self._add(
+            "XAUTOCLAIM",
+            (_name(key), _name(group), _name(consumer), _duration_ms(min_idle), _name(start)),
+            given or None,
+            TAKES,
+            _claimed,
+            fence,
+        )
+
+    def xinfo_stream(self, key: str) -> Pending[StreamInfo]:
+        """Return what there is to know about the stream at *key*; fails if there is none."""
+        return self._add("XINFO STREAM", (_name(key),), None, READ, _stream_info)
+
+    def xinfo_groups(self, key: str) -> Pending[list[GroupInfo]]:
+        """Return the groups that read the stream at *key*, and how far each is; fails if there is no stream."""
+        return self._add("XINFO GROUPS", (_name(key),), None, READ, lambda reply: [_group_info(x0) for x0 in reply])
+
+    def xinfo_consumers(self, key: str, group: str) -> Pending[list[ConsumerInfo]]:
+        """Return the consumers of *group*, and what each holds; fails if there is no stream or no group."""
+        return self._add(
+            "XINFO CONSUMERS",
+            (_name(key), _name(group)),
+            None,
+            READ,
+            lambda reply: [_consumer_info(x0) for x0 in reply],
+        )
 
     def namespaces(self) -> Pending[list[str]]:
         """Return the names of all namespaces that were ever written to and not dropped."""
@@ -1042,6 +4259,24 @@ class BatchCommands:
     def break_lock(self, name: str, *, fence: Fencing | None = None) -> Pending[bool]:
         """Take the lock *name* from whoever holds it, who is told; False if nobody does."""
         return self._add("BREAK", (_name(name),), None, WRITE, _same, fence)
+
+    def publish(self, channel: str, message: Value, *, fence: Fencing | None = None) -> Pending[int]:
+        """Send *message* to all who listen to *channel* now, at most once, and return how many those are."""
+        return self._add("PUBLISH", (_name(channel), _encode(message)), None, WRITE, _same, fence)
+
+    def channels(self, pattern: str | None = None) -> Pending[list[str]]:
+        """Return the channels of the namespace that anybody listens to by name, or those that fit *pattern*."""
+        return self._add(
+            "PUBSUB CHANNELS",
+            (None if pattern is None else _name(pattern),),
+            None,
+            READ,
+            lambda reply: [_text(x0) for x0 in reply],
+        )
+
+    def listeners(self, *channels: str) -> Pending[list[int]]:
+        """Return how many listen to each of *channels* by its name."""
+        return self._add("PUBSUB NUMSUB", (*map(_name, channels),), None, READ, _same)
 
     def ping(self) -> Pending[str]:
         """Answer PONG."""

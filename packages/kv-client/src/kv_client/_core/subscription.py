@@ -1,49 +1,51 @@
-"""The arithmetic of a watch: what was received and not yet taken, what the server may still send, what a reconnection
-left out.
+"""The arithmetic of a subscription: what was received and not yet taken, what the server may still send, what a
+reconnection left out.
 """
 
 from collections import deque
 from math import inf
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 from kv_client._core.call import READ, WAITS, Call, Wire
 from kv_protocol.errors import ProtocolError
 from kv_protocol.names import text, wire
-from kv_protocol.types import Change
+from kv_protocol.types import Change, Message
 from kv_protocol.values import decode
 
-__all__ = ["Subscription"]
+__all__ = ["Feed", "Listening", "Subscription"]
 
 WINDOW: Final = 256  # events that may wait here
 
+E = TypeVar("E", Change[Any], Message[Any])
 
-class Subscription(Call):
-    """A WATCH that stays open over reconnections. `wake` and `event` tell its owner, through `arrived`, to look again.
 
-    *revision* is the newest one that this subscription knows everything up to.
+class Feed(Call, Generic[E]):
+    """A call with many replies that stays open over reconnections. `wake` and `event` tell its owner, through
+    `arrived`, to look again.
     """
 
-    __slots__ = ("_events", "_taken", "_window", "opened", "revision")
+    __slots__ = ("_events", "_taken", "_window", "opened")
 
     def __init__(
-        self, keys: tuple[str, ...], prefix: str | None, *, namespace: Wire | None, window: int = WINDOW
+        self,
+        word: str,
+        names: tuple[str, ...],
+        options: dict[str, object],
+        *,
+        namespace: Wire | None,
+        window: int = WINDOW,
     ) -> None:
-        options: dict[str, object] = {"credit": window}
-        if prefix is not None:
-            options["prefix"] = wire(prefix)
-        names = tuple(wire(key) for key in keys)
-        super().__init__("WATCH", names, options, READ | WAITS, namespace=namespace)
-        self._events: deque[Change[Any]] = deque()
+        super().__init__(word, tuple(map(wire, names)), options | {"credit": window}, READ | WAITS, namespace=namespace)
+        self._events: deque[E] = deque()
         self._window = window
         self._taken = 0
         self.opened = False
-        self.revision = 0
 
     def __len__(self) -> int:
         return len(self._events)
 
     def open_by(self, moment: float) -> None:
-        """Give up if the watch has not begun at *moment*."""
+        """Give up if the subscription has not begun at *moment*."""
         self.deadline = self.latest = moment
 
     def repeat(self) -> None:
@@ -55,21 +57,33 @@ class Subscription(Call):
 
     def event(self, body: Any) -> None:
         """Take one event from the server."""
-        change = _change(body)
+        event = self.read(body)
         if len(self._events) > 2 * self._window:
             raise ProtocolError("the server sends more events than were granted")
-        if change.kind != "open":
-            self._events.append(change)
+        if event.kind != "open":
+            self._events.append(event)
         else:
             self._taken += 1
-            if self.opened and change.revision > self.revision:
-                self._events.append(Change("gap", change.revision, None, self.revision))
+            missed = self.missed(event) if self.opened else None
+            if missed is not None:
+                self._events.append(missed)
             self.opened = True
             self.deadline = inf
-        self.revision = max(self.revision, change.revision)
+        self.note(event)
         self.arrived()
 
-    def take(self) -> Change[Any]:
+    def read(self, body: Any) -> E:
+        """The event in *body*."""
+        raise NotImplementedError
+
+    def missed(self, opening: E) -> E | None:
+        """What tells that something was missed before *opening*, with which the server began again."""
+        raise NotImplementedError
+
+    def note(self, event: E) -> None:
+        """Learn from *event*, which has just come."""
+
+    def take(self) -> E:
         """Return the oldest event."""
         self._taken += 1
         return self._events.popleft()
@@ -88,6 +102,48 @@ class Subscription(Call):
         """Tell the owner that there is something new."""
 
 
+class Subscription(Feed[Change[Any]]):
+    """A WATCH. *revision* is the newest one that this subscription knows everything up to."""
+
+    __slots__ = ("revision",)
+
+    def __init__(
+        self, keys: tuple[str, ...], prefix: str | None, *, namespace: Wire | None, window: int = WINDOW
+    ) -> None:
+        options: dict[str, object] = {} if prefix is None else {"prefix": wire(prefix)}
+        super().__init__("WATCH", keys, options, namespace=namespace, window=window)
+        self.revision = 0
+
+    def read(self, body: Any) -> Change[Any]:
+        return _change(body)
+
+    def missed(self, opening: Change[Any]) -> Change[Any] | None:
+        if opening.revision > self.revision:
+            return Change("gap", opening.revision, None, self.revision)
+        return None
+
+    def note(self, event: Change[Any]) -> None:
+        self.revision = max(self.revision, event.revision)
+
+
+class Listening(Feed[Message[Any]]):
+    """A SUBSCRIBE. Nobody knows what was said while there was no connection."""
+
+    __slots__ = ()
+
+    def __init__(
+        self, channels: tuple[str, ...], pattern: str | None, *, namespace: Wire | None, window: int = WINDOW
+    ) -> None:
+        options: dict[str, object] = {} if pattern is None else {"pattern": wire(pattern)}
+        super().__init__("SUBSCRIBE", channels, options, namespace=namespace, window=window)
+
+    def read(self, body: Any) -> Message[Any]:
+        return _message(body)
+
+    def missed(self, opening: Message[Any]) -> Message[Any] | None:
+        return Message("gap", None, None, None)
+
+
 def _change(body: Any) -> Change[Any]:
     try:
         kind, revision, key, value = body
@@ -98,3 +154,19 @@ def _change(body: Any) -> Change[Any]:
         return Change(kind, revision, None if key is None else text(key), value)
     except (TypeError, ValueError):
         raise ProtocolError("an event of another form") from None
+
+
+def _message(body: Any) -> Message[Any]:
+    try:
+        kind, channel, value, pattern = body
+        if type(kind) is not str:
+            raise ProtocolError("an event of another form")
+        if kind == "message":
+            value = decode(value)
+        return Message(kind, _name(channel), value, _name(pattern))
+    except (TypeError, ValueError):
+        raise ProtocolError("an event of another form") from None
+
+
+def _name(name: Any) -> str | None:
+    return None if name is None else text(name)
