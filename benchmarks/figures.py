@@ -112,7 +112,8 @@ def lines(figures: Figures) -> list[Line]:
 def server_line(figures: Figures, operation: str, pipeline: int, side: str) -> Line:
     row = server_row(operation, pipeline)
     mine, peer, other = (figures.median(row, name, "cpu_us") for name in (side, REDIS, REDIS_BENCHMARK))
-    ratio, limit = mine / peer, SERVER_FLOORS.get(pipeline)
+    ratio = mine / peer
+    limit = SERVER_FLOORS.get(pipeline) if side != SESSION else None  # Redis has no counterpart of a session
     return Line(
         row + (", with session" if side == SESSION else ""),
         f"{mine:.2f} µs",

@@ -60,11 +60,6 @@ class Call:
         keys = self.world.space(self.space).names()
         return Fits(lambda reply: reply in keys if keys else reply is None)
 
-    def do_keys(self, match: str) -> Any:
-        names = self.world.space(self.space).names()
-        chosen = sorted(key for key in names if re.fullmatch(PATTERNS[match], key, re.DOTALL))
-        return Fits(lambda reply: sorted(reply) == chosen)
-
     def do_scan(self, cursor: int, count: int = 100, match: str = "*", type: str | None = None) -> Any:
         space = self.world.space(self.space)
         chosen = {
@@ -80,6 +75,9 @@ class Call:
             return bool(len(set(keys)) == len(keys) and chosen.issuperset(keys) and complete)
 
         return Fits(holds)
+
+    def do_time(self) -> Any:
+        return self.world.now, self.world.elapsed
 
     # ---- namespaces
     def do_namespace_list(self) -> Any:

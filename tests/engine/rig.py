@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from random import Random
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from msgpack import packb, unpackb
 
@@ -14,8 +14,6 @@ from kv_server.engine.commit import Commit
 from kv_server.engine.engine import PARKED, Engine, Limits, Start
 from kv_server.engine.session import Session
 from kv_server.engine.tx import Tx
-from kv_server.model.container import CONTAINERS
-from kv_server.model.entry import SCALAR, Entry
 from kv_server.model.lock import Lock
 from kv_server.model.store import Store
 from kv_server.model.table import ENTRY_BYTES
@@ -137,12 +135,7 @@ class Rig:
         self.strict = strict
         self.last_id = 0
         if strict:
-            self.harden()
-
-    def harden(self) -> None:
-        """Hold commands to what they declare, from here on."""
-        self.strict = True
-        self.engine.tx.__class__ = StrictTx
+            self.engine.tx.__class__ = StrictTx
 
     @property
     def store(self) -> Store:
@@ -258,7 +251,7 @@ def picture(store: Store) -> dict[bytes, Any]:
     return {
         name: (
             {
-                key: (entry.kind, content(entry), entry.version, entry.expires_ms)
+                key: (entry.kind, entry.value, entry.version, entry.expires_ms)
                 for table in space.live_tables()
                 for key, entry in table.items()
             },
@@ -266,11 +259,6 @@ def picture(store: Store) -> dict[bytes, Any]:
         )
         for name, space in store.namespaces.items()
     }
-
-
-def content(entry: Entry) -> Any:
-    """What *entry* holds now, whatever becomes of it."""
-    return entry.value if entry.kind == SCALAR else entry.value.dump()
 
 
 def kept_answers(sessions: dict[int, Session]) -> dict[int, Any]:
@@ -281,18 +269,11 @@ def kept_answers(sessions: dict[int, Session]) -> dict[int, Any]:
     }
 
 
-def counted(entry: Entry) -> int:
-    """What the value of *entry* takes, counted anew."""
-    if entry.kind == SCALAR:
-        return len(entry.value)
-    return CONTAINERS[entry.kind].load(entry.value.dump()).bytes
-
-
 def recount(store: Store) -> None:
     """Count the accounts of every table anew and compare; every deadline must be on its table's heap, and scheduled."""
     for name, space in store.namespaces.items():
         for table in space.live_tables():
-            assert table.bytes == sum(len(k) + counted(e) + ENTRY_BYTES for k, e in table.items()), name
+            assert table.bytes == sum(len(k) + len(e.value) + ENTRY_BYTES for k, e in table.items()), name
             deadlines = {(e.expires_ms, k) for k, e in table.items() if e.expires_ms}
             assert table.expiring == len(deadlines), name
             assert deadlines <= set(table.deadlines), name
@@ -320,27 +301,23 @@ def replayed(commits: Iterable[Commit], like: Engine) -> tuple[Tx, list[list[tup
 
 
 # ---- a transaction that holds commands to what they declared
-WRITES: Final = Flag.WRITE.value
-
-
 class StrictTx(Tx):
     """Refuses keys that the call did not declare, and changes of those that it declared only to read."""
 
-    granted: dict[bytes, int] | None = None
+    granted: dict[bytes, Flag] | None = None
     walked: frozenset[bytes] = frozenset()
 
-    def need(self, key: bytes, *, write: bool) -> None:
-        if self.granted is None or (not write and key in self.walked):
-            return
-        assert key in self.granted, f"{key!r} was not declared"
-        assert not write or self.granted[key] & WRITES, f"{key!r} was declared to be read only"
+    def need(self, key: bytes, access: Flag) -> None:
+        if self.granted is not None and key not in self.walked:
+            assert key in self.granted, f"{key!r} was not declared"
+            assert access in self.granted[key], f"{key!r} was declared to be read only"
 
     def find(self, key: bytes) -> Any:
-        self.need(key, write=False)
+        self.need(key, Flag.READ)
         return super().find(key)
 
     def exists_in(self, namespace: bytes, key: bytes) -> bool:
-        self.need(key, write=False)
+        self.need(key, Flag.READ)
         return super().exists_in(namespace, key)
 
     def scan(self, cursor: int, wanted: int) -> tuple[int, list[bytes]]:
@@ -349,15 +326,15 @@ class StrictTx(Tx):
         return following, keys
 
     def touch(self, key: bytes) -> Any:
-        self.need(key, write=True)
+        self.need(key, Flag.WRITE)
         return super().touch(key)
 
     def key_drop(self, key: bytes, cause: int) -> None:
-        self.need(key, write=True)
+        self.need(key, Flag.WRITE)
         super().key_drop(key, cause)
 
     def key_move(self, key: bytes, namespace: bytes, target: bytes) -> None:
-        self.need(target, write=True)
+        self.need(target, Flag.WRITE)
         super().key_move(key, namespace, target)
 
 
@@ -373,11 +350,12 @@ class StrictCommand:
     def call(self, place: Any, args: Any, options: Any) -> Any:
         if not isinstance(place, StrictTx):
             return self.command.call(place, args, options)
-        declared: dict[bytes, int] = {}
-        for key, access in self.command.keys(self.command.bind_typed(args, options)):
-            declared[key] = declared.get(key, 0) | access.value
+        declared: dict[bytes, Flag] = {}
+        invocation = self.command.bind_typed(args, options)
+        for key, access in self.command.keys(invocation):
+            declared[key] = declared.get(key, Flag(0)) | access | Flag.READ
         place.granted, place.walked = declared, frozenset()
-        writes = self.command.flags.value & WRITES
+        writes = Flag.WRITE in self.command.flags
         before = len(place.effects)
         try:
             return self.command.call(place, args, options)

@@ -118,7 +118,7 @@ def emit(catalog: Catalog) -> str:
     exported = sorted(["BatchCommands", "Commands", *(record.__name__ for record in own)])
     constants = [line for name, line in CONSTANTS.items() if re.search(rf"\b{name}\b", code)]
     head = [HEADER, "", *_imports(code + "\n".join(constants), shared), ""]
-    head += [*bracketed("__all__ = [", [f'"{name}"' for name in exported], "]", 0), "", *constants, "", ""]
+    head += [f"__all__ = [{', '.join(f'{chr(34)}{name}{chr(34)}' for name in exported)}]", "", *constants, "", ""]
     return "\n".join([*head, code]) + "\n"
 
 

@@ -13,12 +13,11 @@ from kv_client._core.statistics import Statistics
 from kv_client._keyspace import Keyspace
 from kv_client._locks import Held, Lock
 from kv_client._pending import Pending
-from kv_client._transaction import Transaction
 from kv_client._update import ABORT, DELETE, MISSING
-from kv_client._watch import Listener, Watch
+from kv_client._watch import Watch
 from kv_protocol.errors import *  # noqa: F403
 from kv_protocol.errors import __all__ as _errors
-from kv_protocol.types import Change, Fence, LockInfo, Message
+from kv_protocol.types import Change, Fence, LockInfo
 from kv_protocol.values import Value
 
 __all__ = [
@@ -32,13 +31,10 @@ __all__ = [
     "Fence",
     "Held",
     "Keyspace",
-    "Listener",
     "Lock",
     "LockInfo",
-    "Message",
     "Pending",
     "Statistics",
-    "Transaction",
     "Value",
     "Watch",
     "connect",

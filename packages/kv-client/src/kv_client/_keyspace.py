@@ -11,9 +11,8 @@ from kv_client._commands import Commands
 from kv_client._core.call import Fencing, Wire
 from kv_client._link import Link
 from kv_client._locks import Lock, OnLost
-from kv_client._transaction import Transaction
 from kv_client._update import update
-from kv_client._watch import Listener, Watch
+from kv_client._watch import Watch
 from kv_protocol.errors import ConditionFailed
 from kv_protocol.names import wire
 from kv_protocol.values import Value
@@ -91,18 +90,6 @@ class Keyspace(Commands):
         `result()`.
         """
         return Batch(self._link, self._meta)
-
-    def transaction(self) -> Transaction:
-        """Queue calls in the block of an `async with`, run them at its end as one, all or none, then ask each for its
-        `result()`. Raises `TransactionConflict` if a key has another version than the transaction requires.
-        """
-        return Transaction(self._link, self._meta)
-
-    def subscribe(self, *channels: str, pattern: str | None = None) -> Listener:
-        """Listen to *channels*, and to all channels that fit the glob *pattern*: `async with ... as messages: async
-        for message in messages`. What is said while nobody listens is not kept.
-        """
-        return Listener(self._link, channels, pattern, self._meta)
 
     def watch(self, *keys: str, prefix: str | None = None) -> Watch:
         """Follow the changes of *keys*, and of all keys that begin with *prefix*: `async with ... as changes: async

@@ -1,57 +1,49 @@
-"""Watches and listening: events in order, as an async iterator; a reconnection shows as a gap, not as silence."""
+"""Watches: the changes of some keys, in order, as an async iterator; over reconnections with a gap rather than in
+silence.
+"""
 
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Self
 
 import trio
 from trio.lowlevel import Abort, RaiseCancelT, Task, checkpoint, current_task, reschedule, wait_task_rescheduled
 
 from kv_client._core.call import DONE, Wire
-from kv_client._core.subscription import Feed, Listening, Subscription
+from kv_client._core.subscription import Subscription
 from kv_client._link import Link
-from kv_protocol.types import Change, Message
+from kv_protocol.types import Change
 
-__all__ = ["Listener", "Watch"]
-
-E = TypeVar("E", Change[Any], Message[Any])
+__all__ = ["Watch"]
 
 
 class WatchCall(Subscription):
-    """A watch that one task iterates over."""
+    """A subscription that one task iterates over."""
 
     __slots__ = ("task",)
 
     task: Task | None
 
     def arrived(self) -> None:
-        _go_on(self)
+        if self.task is not None:
+            task, self.task = self.task, None
+            reschedule(task)
 
 
-class ListenCall(Listening):
-    """A subscription to channels that one task iterates over."""
+class Watch:
+    """The changes of *keys*, and of all keys that begin with *prefix*, from the moment the `async with` block begins.
 
-    __slots__ = ("task",)
+    After a lost connection the watch goes on; where changes may have been missed it tells a change of kind `gap`,
+    whose value is the revision up to which nothing was. `revision` is the newest one everything is known up to.
+    """
 
-    task: Task | None
-
-    def arrived(self) -> None:
-        _go_on(self)
-
-
-def _go_on(call: WatchCall | ListenCall) -> None:
-    """Wake the task that waits for *call*."""
-    if call.task is not None:
-        task, call.task = call.task, None
-        reschedule(task)
-
-
-class Stream(Generic[E]):
-    """The events of one call, from the moment the `async with` block begins."""
-
-    def __init__(self, link: Link, call: Any) -> None:
+    def __init__(self, link: Link, keys: tuple[str, ...], prefix: str | None, namespace: Wire | None) -> None:
         self._link = link
-        self._call: Any = call
+        self._call = WatchCall(keys, prefix, namespace=namespace)
         self._call.task = None
+
+    @property
+    def revision(self) -> int:
+        return self._call.revision
 
     async def __aenter__(self) -> Self:
         link, call = self._link, self._call
@@ -79,8 +71,8 @@ class Stream(Generic[E]):
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> E:
-        call: Feed[E] = self._call
+    async def __anext__(self) -> Change[Any]:
+        call = self._call
         if len(call):
             await checkpoint()
         while not len(call):
@@ -89,11 +81,11 @@ class Stream(Generic[E]):
             if call.state == DONE or not call.opened:
                 raise RuntimeError("use a watch inside its `async with` block")
             await self._next_arrival()
-        event = call.take()
+        change = call.take()
         credit = call.due_credit()
         if credit:
             self._link.grant(call, credit)
-        return event
+        return change
 
     async def _next_arrival(self) -> None:
         if self._call.task is not None:
@@ -104,30 +96,3 @@ class Stream(Generic[E]):
     def _forget(self, _: RaiseCancelT) -> Abort:
         self._call.task = None
         return Abort.SUCCEEDED
-
-
-class Watch(Stream[Change[Any]]):
-    """The changes of *keys*, and of all keys that begin with *prefix*, from the moment the `async with` block begins.
-
-    After a lost connection the watch goes on; where changes may have been missed it tells a change of kind `gap`,
-    whose value is the revision up to which nothing was. `revision` is the newest one everything is known up to.
-    """
-
-    def __init__(self, link: Link, keys: tuple[str, ...], prefix: str | None, namespace: Wire | None) -> None:
-        super().__init__(link, WatchCall(keys, prefix, namespace=namespace))
-
-    @property
-    def revision(self) -> int:
-        revision: int = self._call.revision
-        return revision
-
-
-class Listener(Stream[Message[Any]]):
-    """The messages to *channels*, and to all channels that fit *pattern*, while the `async with` block lasts.
-
-    A message of kind `gap` tells that others were missed: as many as its value says, or, after a lost connection,
-    nobody knows how many.
-    """
-
-    def __init__(self, link: Link, channels: tuple[str, ...], pattern: str | None, namespace: Wire | None) -> None:
-        super().__init__(link, ListenCall(channels, pattern, namespace=namespace))

@@ -16,7 +16,6 @@ KvError
         LockHeld             LOCK_HELD
         LockLost             LOCK_LOST
         StaleFence           STALE_FENCE
-        TransactionConflict  TX_CONFLICT
     Refused                  the server's state: nothing was applied
         DeadlineExceeded     DEADLINE
         CallCancelled        CANCELLED
@@ -40,8 +39,8 @@ __all__ = [
     "AnswerLost", "Busy", "CallCancelled", "CallTimeout", "ClientClosed", "CommandError", "ConditionFailed",
     "ConnectionLost", "CounterOverflow", "DeadlineExceeded", "InternalError", "InvalidArgument", "KvError", "LockHeld",
     "LockLost", "NotANumber", "NotFound", "OutOfRange", "ProtocolError", "Refused", "ShuttingDown", "StaleFence",
-    "TooLarge", "TooManyConnections", "TooManyNamespaces", "TransactionConflict", "UnknownCommand",
-    "UnsupportedVersion", "WrongType", "error_from_wire",
+    "TooLarge", "TooManyConnections", "TooManyNamespaces", "UnknownCommand", "UnsupportedVersion", "WrongType",
+    "error_from_wire",
 ]  # fmt: skip
 
 
@@ -145,16 +144,6 @@ class StaleFence(CommandError):
     """The write was refused: its lock is not held under its token now."""
 
     code = "STALE_FENCE"
-
-
-class TransactionConflict(CommandError):
-    """The transaction was not run: `keys` have other versions than it requires, those that are given here."""
-
-    code = "TX_CONFLICT"
-
-    @property
-    def keys(self) -> dict[str, int]:
-        return dict(self.details.get("keys", ()))
 
 
 class Refused(KvError):

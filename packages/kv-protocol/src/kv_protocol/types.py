@@ -2,9 +2,7 @@
 
 from typing import Generic, NamedTuple, TypeVar
 
-__all__ = [
-    "Change", "ClientInfo", "Entry", "Fence", "Grant", "Lease", "LockInfo", "Message", "NamespaceInfo", "ScanPage",
-]  # fmt: skip
+__all__ = ["Change", "ClientInfo", "Entry", "Fence", "Grant", "Lease", "LockInfo", "NamespaceInfo", "ScanPage"]
 
 V = TypeVar("V")
 
@@ -81,16 +79,6 @@ class NamespaceInfo(NamedTuple):
     expiring: int
     locks: int
     bytes: int
-
-
-class Message(NamedTuple, Generic[V]):
-    """One event of a subscription to channels; see protocol.md section 8."""
-
-    kind: str
-    channel: str | None
-    value: V | None
-    pattern: str | None
-    """What the channel fits, if it was not asked for by its name."""
 
 
 class Change(NamedTuple, Generic[V]):

@@ -1,51 +1,49 @@
-"""The arithmetic of a subscription: what was received and not yet taken, what the server may still send, what a
-reconnection left out.
+"""The arithmetic of a watch: what was received and not yet taken, what the server may still send, what a reconnection
+left out.
 """
 
 from collections import deque
 from math import inf
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final
 
 from kv_client._core.call import READ, WAITS, Call, Wire
 from kv_protocol.errors import ProtocolError
 from kv_protocol.names import text, wire
-from kv_protocol.types import Change, Message
+from kv_protocol.types import Change
 from kv_protocol.values import decode
 
-__all__ = ["Feed", "Listening", "Subscription"]
+__all__ = ["Subscription"]
 
 WINDOW: Final = 256  # events that may wait here
 
-E = TypeVar("E", Change[Any], Message[Any])
 
+class Subscription(Call):
+    """A WATCH that stays open over reconnections. `wake` and `event` tell its owner, through `arrived`, to look again.
 
-class Feed(Call, Generic[E]):
-    """A call with many replies that stays open over reconnections. `wake` and `event` tell its owner, through
-    `arrived`, to look again.
+    *revision* is the newest one that this subscription knows everything up to.
     """
 
-    __slots__ = ("_events", "_taken", "_window", "opened")
+    __slots__ = ("_events", "_taken", "_window", "opened", "revision")
 
     def __init__(
-        self,
-        word: str,
-        names: tuple[str, ...],
-        options: dict[str, object],
-        *,
-        namespace: Wire | None,
-        window: int = WINDOW,
+        self, keys: tuple[str, ...], prefix: str | None, *, namespace: Wire | None, window: int = WINDOW
     ) -> None:
-        super().__init__(word, tuple(map(wire, names)), options | {"credit": window}, READ | WAITS, namespace=namespace)
-        self._events: deque[E] = deque()
+        options: dict[str, object] = {"credit": window}
+        if prefix is not None:
+            options["prefix"] = wire(prefix)
+        names = tuple(wire(key) for key in keys)
+        super().__init__("WATCH", names, options, READ | WAITS, namespace=namespace)
+        self._events: deque[Change[Any]] = deque()
         self._window = window
         self._taken = 0
         self.opened = False
+        self.revision = 0
 
     def __len__(self) -> int:
         return len(self._events)
 
     def open_by(self, moment: float) -> None:
-        """Give up if the subscription has not begun at *moment*."""
+        """Give up if the watch has not begun at *moment*."""
         self.deadline = self.latest = moment
 
     def repeat(self) -> None:
@@ -57,33 +55,21 @@ class Feed(Call, Generic[E]):
 
     def event(self, body: Any) -> None:
         """Take one event from the server."""
-        event = self.read(body)
+        change = _change(body)
         if len(self._events) > 2 * self._window:
             raise ProtocolError("the server sends more events than were granted")
-        if event.kind != "open":
-            self._events.append(event)
+        if change.kind != "open":
+            self._events.append(change)
         else:
             self._taken += 1
-            missed = self.missed(event) if self.opened else None
-            if missed is not None:
-                self._events.append(missed)
+            if self.opened and change.revision > self.revision:
+                self._events.append(Change("gap", change.revision, None, self.revision))
             self.opened = True
             self.deadline = inf
-        self.note(event)
+        self.revision = max(self.revision, change.revision)
         self.arrived()
 
-    def read(self, body: Any) -> E:
-        """The event in *body*."""
-        raise NotImplementedError
-
-    def missed(self, opening: E) -> E | None:
-        """What tells that something was missed before *opening*, with which the server began again."""
-        raise NotImplementedError
-
-    def note(self, event: E) -> None:
-        """Learn from *event*, which has just come."""
-
-    def take(self) -> E:
+    def take(self) -> Change[Any]:
         """Return the oldest event."""
         self._taken += 1
         return self._events.popleft()
@@ -102,48 +88,6 @@ class Feed(Call, Generic[E]):
         """Tell the owner that there is something new."""
 
 
-class Subscription(Feed[Change[Any]]):
-    """A WATCH. *revision* is the newest one that this subscription knows everything up to."""
-
-    __slots__ = ("revision",)
-
-    def __init__(
-        self, keys: tuple[str, ...], prefix: str | None, *, namespace: Wire | None, window: int = WINDOW
-    ) -> None:
-        options: dict[str, object] = {} if prefix is None else {"prefix": wire(prefix)}
-        super().__init__("WATCH", keys, options, namespace=namespace, window=window)
-        self.revision = 0
-
-    def read(self, body: Any) -> Change[Any]:
-        return _change(body)
-
-    def missed(self, opening: Change[Any]) -> Change[Any] | None:
-        if opening.revision > self.revision:
-            return Change("gap", opening.revision, None, self.revision)
-        return None
-
-    def note(self, event: Change[Any]) -> None:
-        self.revision = max(self.revision, event.revision)
-
-
-class Listening(Feed[Message[Any]]):
-    """A SUBSCRIBE. Nobody knows what was said while there was no connection."""
-
-    __slots__ = ()
-
-    def __init__(
-        self, channels: tuple[str, ...], pattern: str | None, *, namespace: Wire | None, window: int = WINDOW
-    ) -> None:
-        options: dict[str, object] = {} if pattern is None else {"pattern": wire(pattern)}
-        super().__init__("SUBSCRIBE", channels, options, namespace=namespace, window=window)
-
-    def read(self, body: Any) -> Message[Any]:
-        return _message(body)
-
-    def missed(self, opening: Message[Any]) -> Message[Any] | None:
-        return Message("gap", None, None, None)
-
-
 def _change(body: Any) -> Change[Any]:
     try:
         kind, revision, key, value = body
@@ -154,19 +98,3 @@ def _change(body: Any) -> Change[Any]:
         return Change(kind, revision, None if key is None else text(key), value)
     except (TypeError, ValueError):
         raise ProtocolError("an event of another form") from None
-
-
-def _message(body: Any) -> Message[Any]:
-    try:
-        kind, channel, value, pattern = body
-        if type(kind) is not str:
-            raise ProtocolError("an event of another form")
-        if kind == "message":
-            value = decode(value)
-        return Message(kind, _name(channel), value, _name(pattern))
-    except (TypeError, ValueError):
-        raise ProtocolError("an event of another form") from None
-
-
-def _name(name: Any) -> str | None:
-    return None if name is None else text(name)

@@ -21,17 +21,13 @@ from kv_server.net.listen import Listener, open_listeners
 from kv_server.net.loop import Loop
 from kv_server.net.readiness import Readiness, open_readiness
 from kv_server.net.server import Server
-from kv_server.surfaces.hello import Limits as SurfaceLimits
+from kv_server.surfaces.hello import Limits as NativeLimits
 from kv_server.surfaces.native import NativeDoor
-from kv_server.surfaces.resp import RespDoor
 
-__all__ = ["NATIVE", "RESP", "serve"]
+__all__ = ["NATIVE", "serve"]
 
 NATIVE = 0x00
 """The first byte of a native client: its first frame is shorter than 16 MiB."""
-
-RESP = (*b"\r\n ", *range(0x21, 0x7F))
-"""The first bytes of a client of Redis: `*`, or the beginning of a line as people type it."""
 
 
 async def serve(config: Config, *, task_status: trio.TaskStatus[Server] = trio.TASK_STATUS_IGNORED) -> None:
@@ -60,20 +56,15 @@ def build(config: Config, listeners: list[Listener], readiness: Readiness) -> Se
         shards=config.shards,
         limits=EngineLimits(namespaces=config.max_namespaces, parked=config.max_parked),
     )
-    surface_limits = SurfaceLimits(config.max_frame, config.max_batch, config.max_parked, config.max_output)
-    native = NativeDoor(engine, surface_limits, f"kv-server {__version__}", time.perf_counter)
-    resp = RespDoor(engine, surface_limits, time.perf_counter)
+    native = NativeDoor(
+        engine,
+        NativeLimits(config.max_frame, config.max_batch, config.max_parked, config.max_output),
+        f"kv-server {__version__}",
+        time.perf_counter,
+    )
     limits = NetLimits(config.max_connections, config.hello_timeout, config.frame_timeout, config.idle_timeout)
-    connections = Connections(readiness, {NATIVE: native.connect} | dict.fromkeys(RESP, resp.connect), limits)
+    connections = Connections(readiness, {NATIVE: native.connect}, limits)
     acceptor = Acceptor(listeners, connections, readiness)
     loop = Loop(engine, clock, readiness, connections, acceptor)
-    addresses = [listener.address for listener in listeners]
-    engine.node = ServerNode(engine, config, addresses, connections, clock, loop.pulse, lambda: trouble(native, resp))
+    engine.node = ServerNode(engine, connections, clock, loop.pulse, native.trouble)
     return Server(engine, connections, acceptor, loop)
-
-
-def trouble(native: NativeDoor, resp: RespDoor) -> tuple[int, int]:
-    """How often clients broke a protocol, and how often we failed them."""
-    broken, failed = native.trouble()
-    broken_too, failed_too = resp.trouble()
-    return broken + broken_too, failed + failed_too

@@ -7,12 +7,10 @@ from math import isfinite
 from typing import Annotated, Final
 
 from kv_protocol.blobs import HEADS
-from kv_protocol.errors import CommandError, CounterOverflow, InvalidArgument, NotANumber
+from kv_protocol.errors import CounterOverflow, InvalidArgument, NotANumber
 from kv_protocol.values import class_of, encode, int_blob, number, octets
 from kv_server.commands.strings import like
-from kv_server.engine.ground import wrong_type
 from kv_server.engine.tx import Tx
-from kv_server.model.entry import SCALAR
 from kv_server.spec.catalog import command
 from kv_server.spec.command import FAST, GROWS, WRITE, View
 from kv_server.spec.types import NATIVE, Duration, Key, Number
@@ -23,22 +21,12 @@ ONE: Final = int_blob(1)
 EXACT: Final = Context(prec=1_000, traps=[Inexact, InvalidOperation, Overflow])
 
 
-def as_int(total: bytes) -> int:
+def as_int(blob: bytes) -> int:
     """Text clients count with whole numbers alone."""
-    return int(number(total))
+    return int(number(blob))
 
 
-def no_int(error: CommandError) -> int:
-    """What cannot be counted with has one text there."""
-    if isinstance(error, NotANumber):
-        raise NotANumber("value is not an integer or out of range", error.details) from None
-    raise error
-
-
-AS_INT: Final = View("int", as_int, rescue=no_int)
-
-
-@command(WRITE | GROWS | FAST, group="counter", since="0.1", cost="O(1)", views=(AS_INT,))
+@command(WRITE | GROWS | FAST, group="counter", since="0.1", cost="O(1)", views=(View("int", as_int),))
 def incr(
     tx: Tx,
     key: Key,
@@ -60,7 +48,7 @@ def incr(
     return count(tx, key, number(by), minimum, maximum, clamp, ttl_if_new)
 
 
-@command(WRITE | GROWS | FAST, group="counter", since="0.1", cost="O(1)", views=(AS_INT,))
+@command(WRITE | GROWS | FAST, group="counter", since="0.1", cost="O(1)", views=(View("int", as_int),))
 def decr(
     tx: Tx,
     key: Key,
@@ -93,9 +81,8 @@ def count(
         result = encode(bounded(add(type(step)(0), step), step, minimum, maximum, clamp))
         tx.key_put(key, result, 0 if ttl is None else tx.now_ms + ttl)
         return result
-    if entry.kind != SCALAR:
-        raise wrong_type(SCALAR, entry.kind)
-    blob: bytes = entry.value
+    blob = tx.value(key)
+    assert blob is not None
     old = number(blob)
     if type(old) is not type(step):
         raise NotANumber(f"{class_of(blob)} at the key cannot be counted with {_NAMES[type(step)]}")

@@ -8,22 +8,20 @@ from kv_protocol.errors import InvalidArgument, NotFound
 from kv_protocol.names import text
 from kv_protocol.types import ScanPage
 from kv_protocol.values import class_of
-from kv_server.commands.resp_views import AS_OK
 from kv_server.commands.strings import change_expiry, demand
+from kv_server.engine.effects.keys import KINDS
 from kv_server.engine.rows import DELETED
 from kv_server.engine.tx import Tx
-from kv_server.model.entry import KINDS, SCALAR
+from kv_server.model.entry import SCALAR
 from kv_server.model.glob import matches
 from kv_server.spec.catalog import command
-from kv_server.spec.command import FAST, GROWS, NATIVE_DOOR, READ, SLOW, SWEEPS, WRITE, View
-from kv_server.spec.resp_kinds import Simple
+from kv_server.spec.command import FAST, GROWS, READ, SLOW, SWEEPS, WRITE
 from kv_server.spec.types import (
     NATIVE,
     Count,
     Cursor,
     Duration,
     Key,
-    Name,
     Namespace,
     Pattern,
     SourceKey,
@@ -35,7 +33,6 @@ from kv_server.spec.types import (
 )  # fmt: skip
 
 DEFAULT_PAGE: Final = 100
-COLLECTIONS: Final = frozenset(name for kind, name in KINDS.items() if kind != SCALAR)
 
 
 class Where(NamedTuple):
@@ -45,12 +42,6 @@ class Where(NamedTuple):
     if_expiring: bool
     if_longer: bool
     if_shorter: bool
-
-    def allow(self, old: int, new: int) -> bool:
-        """Whether the expiry *old* (0: never) may become *new*."""
-        if (self.if_new and old) or (self.if_expiring and not old):
-            return False
-        return not (self.if_longer and (not old or new <= old)) and not (self.if_shorter and old and new >= old)
 
 
 @command(WRITE | FAST, group="keys", since="0.1", cost="O(keys)", name="DEL", aliases=("UNLINK",))
@@ -77,18 +68,13 @@ def delete(
     return dropped
 
 
-@command(READ | FAST, group="keys", since="0.1", cost="O(keys)", aliases=("TOUCH",))
+@command(READ | FAST, group="keys", since="0.1", cost="O(keys)")
 def exists(tx: Tx, /, *keys: SourceKey) -> int:
     """Return how many of *keys* exist; one given twice counts twice."""
     return sum(map(tx.exists, keys))
 
 
-def redis_type(kind: str | None) -> Simple:
-    """As Redis tells types: every scalar is a string."""
-    return Simple(b"none" if kind is None else kind.encode() if kind in COLLECTIONS else b"string")
-
-
-@command(READ | FAST, group="keys", since="0.1", cost="O(1)", views=(View("redis", redis_type),))
+@command(READ | FAST, group="keys", since="0.1", cost="O(1)")
 def type_(tx: Tx, key: SourceKey, /) -> str | None:
     """Return the type of what is at *key*, as values know it; nothing if there is none."""
     entry = tx.find(key)
@@ -102,7 +88,6 @@ def type_(tx: Tx, key: SourceKey, /) -> str | None:
     group="keys",
     since="0.1",
     cost="O(1)",
-    doors=NATIVE_DOOR,
     exclusive=(("if_new", "if_expiring"), ("if_longer", "if_shorter")),
 )
 def expire(
@@ -129,7 +114,6 @@ def expire(
     group="keys",
     since="0.1",
     cost="O(1)",
-    doors=NATIVE_DOOR,
     exclusive=(("if_new", "if_expiring"), ("if_longer", "if_shorter")),
 )
 def expireat(
@@ -147,14 +131,14 @@ def expireat(
     return set_expiry(tx, key, max(time, 1), Where(if_new, if_expiring, if_longer, if_shorter))
 
 
-@command(READ | FAST, group="keys", since="0.1", cost="O(1)", doors=NATIVE_DOOR)
+@command(READ | FAST, group="keys", since="0.1", cost="O(1)")
 def ttl(tx: Tx, key: SourceKey, /) -> Duration | None:
     """Return the time *key* has left, nothing if it never expires; fails if there is no such key."""
     expires_ms = expiry_of(tx, key)
     return expires_ms - tx.now_ms if expires_ms else None
 
 
-@command(READ | FAST, group="keys", since="0.1", cost="O(1)", doors=NATIVE_DOOR)
+@command(READ | FAST, group="keys", since="0.1", cost="O(1)")
 def expiretime(tx: Tx, key: SourceKey, /) -> Time | None:
     """Return the time at which *key* expires, nothing if it never does; fails if there is no such key."""
     return expiry_of(tx, key) or None
@@ -166,7 +150,7 @@ def persist(tx: Tx, key: Key, /) -> bool:
     return tx.exists(key) and change_expiry(tx, key, 0)
 
 
-@command(WRITE | FAST, group="keys", since="0.1", cost="O(1)", views=(AS_OK,))
+@command(WRITE | FAST, group="keys", since="0.1", cost="O(1)")
 def rename(tx: Tx, source: Key, target: Key, /) -> None:
     """Give what is at *source* the name *target*, in the place of whatever is there; fails if there is no *source*."""
     require(tx, source)
@@ -185,33 +169,17 @@ def renamenx(tx: Tx, source: Key, target: Key, /) -> bool:
 
 
 @command(WRITE | GROWS, group="keys", since="0.1", cost="O(size)")
-def copy(
-    tx: Tx,
-    source: SourceKey,
-    target: Key,
-    /,
-    *,
-    namespace: Annotated[Namespace | None, Token("DB")] = None,
-    replace: Annotated[bool, Token("REPLACE")] = False,
-) -> bool:
-    """Copy what is at *source*, with its expiry, to *target*, in another *namespace* if one is named.
+def copy(tx: Tx, source: SourceKey, target: Key, /, *, replace: Annotated[bool, Token("REPLACE")] = False) -> bool:
+    """Copy what is at *source*, with its expiry, to *target*.
 
     False if there is no *source*, or if there is a *target* and no *replace*.
     """
-    elsewhere = namespace is not None and namespace != tx.name
-    if source == target and not elsewhere:
+    if source == target:
         raise InvalidArgument("source and destination objects are the same")
     entry = tx.find(source)
-    taken = tx.exists_in(namespace, target) if namespace is not None and elsewhere else tx.exists(target)
-    if entry is None or (taken and not replace):
+    if entry is None or (tx.exists(target) and not replace):
         return False
-    if namespace is not None and elsewhere:
-        tx.key_copy(source, namespace, target)
-        return True
-    if entry.kind == SCALAR:
-        tx.key_put(target, entry.value, entry.expires_ms)
-    else:
-        tx.key_load(target, entry.kind, entry.value.dump(), entry.expires_ms)
+    tx.key_put(target, entry.value, entry.expires_ms)
     return True
 
 
@@ -232,23 +200,8 @@ def randomkey(tx: Tx, /) -> Key | None:
     return tx.random_key()
 
 
-@command(READ | SLOW | SWEEPS, group="keys", since="0.1", cost="O(keys)", name="KEYS", method="all_keys")
-def keys_(tx: Tx, pattern: Pattern, /) -> list[Name]:
-    """Return all keys that fit *pattern*, at once: for small namespaces; `SCAN` is for all others."""
-    return tx.all_keys() if pattern == b"*" else [key for key in tx.all_keys() if matches(pattern, key)]
-
-
-def redis_page(page: ScanPage) -> tuple[str, list[Name]]:
-    """A cursor of Redis is text."""
-    return str(page.cursor), [key.encode("utf-8", "surrogateescape") for key in page.keys]
-
-
 @command(
-    READ | SLOW | SWEEPS,
-    group="keys",
-    since="0.1",
-    cost="O(count), a sort of one shard after new keys came to it",
-    views=(View("redis", redis_page),),
+    READ | SLOW | SWEEPS, group="keys", since="0.1", cost="O(count), a sort of one shard after new keys came to it"
 )
 def scan(
     tx: Tx,
@@ -262,15 +215,13 @@ def scan(
     """Return a page of keys and the cursor of the next page; begin with cursor 0, end when it comes back as 0.
 
     A key that is there from the beginning to the end of a scan is returned exactly once, whatever else comes and
-    goes. *count* is how many keys are looked at; *match* and *type* choose among those. The type `string` is that of
-    every scalar.
+    goes. *count* is how many keys are looked at; *match* and *type* choose among those.
     """
     following, keys = tx.scan(cursor, count)
     if match is not None:
         keys = [key for key in keys if matches(match, key)]
     if type is not None:
-        wanted = type.lower()
-        keys = [key for key in keys if has_type(tx, key, wanted)]
+        keys = [key for key in keys if type_(tx, key) == type]
     return ScanPage(following, [text(key) for key in keys])
 
 
@@ -280,15 +231,14 @@ def dbsize(tx: Tx, /) -> int:
     return tx.count()
 
 
-def has_type(tx: Tx, key: bytes, wanted: str) -> bool:
-    """Whether what is at *key* is *wanted*, a type or, for any scalar, `string`."""
-    found = type_(tx, key)
-    return found == wanted or (wanted == "string" and found is not None and found not in COLLECTIONS)
-
-
 def set_expiry(tx: Tx, key: bytes, expires_ms: int, where: Where) -> bool:
     entry = tx.find(key)
-    if entry is None or not where.allow(entry.expires_ms, expires_ms):
+    if entry is None:
+        return False
+    old = entry.expires_ms
+    if (where.if_new and old) or (where.if_expiring and not old):
+        return False
+    if (where.if_longer and (not old or expires_ms <= old)) or (where.if_shorter and old and expires_ms >= old):
         return False
     return change_expiry(tx, key, expires_ms)
 

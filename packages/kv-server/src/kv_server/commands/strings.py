@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Final, NamedTuple, NoReturn
 
-from kv_protocol.errors import CommandError, ConditionFailed, InvalidArgument, OutOfRange, TooLarge
+from kv_protocol.errors import ConditionFailed, InvalidArgument, OutOfRange, TooLarge
 from kv_protocol.limits import MAX_FRAME, VALUE_MARGIN
 from kv_protocol.types import Entry
 from kv_protocol.values import bytes_blob, class_of, from_octets, octets
-from kv_server.commands.resp_views import AS_OK
 from kv_server.engine.rows import DELETED, EXPIRED
 from kv_server.engine.tx import Tx
 from kv_server.model.entry import SCALAR
 from kv_server.spec.catalog import command
-from kv_server.spec.command import FAST, GROWS, READ, TAKES, WRITE, View
-from kv_server.spec.resp_kinds import OK, Simple
+from kv_server.spec.command import FAST, GROWS, READ, TAKES, WRITE
 from kv_server.spec.types import NATIVE, Duration, Int, Key, SourceKey, Time, Token, Value, Version
 
 MAX_OCTETS: Final = MAX_FRAME - VALUE_MARGIN
@@ -25,28 +23,6 @@ class Pair(NamedTuple):
 
     key: Key
     value: Value
-
-
-def ok_if_set(version: int | None) -> Simple | None:
-    return None if version is None else OK
-
-
-def unset(error: CommandError) -> None:
-    """Text clients get nil when a condition of `SET` does not hold."""
-    if not isinstance(error, ConditionFailed):
-        raise error
-
-
-def old_value(value: bytes | None) -> Value | None:
-    return value
-
-
-def kept_value(error: CommandError) -> bytes | None:
-    """With GET they get the value either way."""
-    if not isinstance(error, ConditionFailed):
-        raise error
-    current: Entry[bytes] | None = error.current
-    return None if current is None else current.value
 
 
 @command(READ | FAST, group="string", since="0.1", cost="O(1)")
@@ -66,7 +42,6 @@ def get_entry(tx: Tx, key: SourceKey, /) -> Entry[Value] | None:
     group="string",
     since="0.1",
     cost="O(1)",
-    views=(View("ok", ok_if_set, rescue=unset),),
     selects={"GET": "GETSET"},
     exclusive=(("ttl", "expires_at", "keep_ttl"), ("if_absent", "if_present", "if_version", "if_value")),
 )
@@ -104,7 +79,6 @@ def set_(
     group="string",
     since="0.1",
     cost="O(1)",
-    views=(View("old", old_value, rescue=kept_value),),
     exclusive=(("ttl", "expires_at", "keep_ttl"), ("if_absent", "if_present", "if_version", "if_value")),
 )
 def getset(
@@ -174,7 +148,7 @@ def append(tx: Tx, key: Key, value: Value, /) -> int:
     return len(whole)
 
 
-@command(READ, group="string", since="0.1", cost="O(length)", aliases=("SUBSTR",))
+@command(READ, group="string", since="0.1", cost="O(length)")
 def getrange(tx: Tx, key: SourceKey, start: Int, end: Int, /) -> Value:
     """Return the octets from *start* to *end*, both included, of what is at *key* as it reads.
 
@@ -224,7 +198,7 @@ def mget(tx: Tx, /, *keys: SourceKey) -> list[Value | None]:
     return [entry.value if entry is not None and entry.kind == SCALAR else None for entry in found]
 
 
-@command(WRITE | GROWS, group="string", since="0.1", cost="O(keys)", views=(AS_OK,))
+@command(WRITE | GROWS, group="string", since="0.1", cost="O(keys)")
 def mset(tx: Tx, /, *items: Pair, ttl: Annotated[Duration | None, NATIVE] = None) -> Version:
     """Set all of *items* at once and return their one new version. A key given twice takes its last value."""
     expires_ms = 0 if ttl is None else tx.now_ms + ttl

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from kv_protocol.errors import TooLarge
-from kv_protocol.limits import MAX_UNDONE
 from kv_protocol.names import slot
-from kv_server.model.entry import SCALAR, Entry
+from kv_server.model.entry import Entry
 from kv_server.model.lock import Lock
 from kv_server.model.store import Store
 
@@ -27,11 +25,7 @@ class Before:
         if place not in self.keys:
             space = self.store.namespaces.get(namespace)
             entry = space.tables[slot(key) >> self.store.shift].get(key) if space is not None else None
-            if entry is not None and entry.kind != SCALAR and len(entry.value) > MAX_UNDONE:
-                raise TooLarge(
-                    f"a block changes no collection of more than {MAX_UNDONE:,} elements", {"limit": MAX_UNDONE}
-                )
-            self.keys[place] = entry and entry.copy()
+            self.keys[place] = entry and Entry(entry.kind, entry.value, entry.version, entry.expires_ms)
 
     def keep_lock(self, namespace: bytes, name: bytes) -> None:
         """Keep who holds the lock *name*, once."""

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import count
 from random import Random
-from typing import Any, Final, cast
+from typing import Final
 
-from attrs import frozen
+from attrs import define, frozen
 
 from kv_protocol.errors import ShuttingDown
 from kv_protocol.limits import MAX_NAMESPACES, MAX_PARKED, SESSION_LINGER_MS
-from kv_protocol.messages import FENCE
+from kv_protocol.types import ClientInfo
 from kv_server.engine.executor import PARKED, Executor
-from kv_server.engine.gates import CLOSED, check_fence
-from kv_server.engine.node import Node, Solitary
+from kv_server.engine.gates import CLOSED
 from kv_server.engine.rows import EXPIRED, LAPSED
-from kv_server.engine.session import EVERYTHING, Line, Outbox, Session
+from kv_server.engine.session import Outbox, Session
 from kv_server.engine.tx import Tx
-from kv_server.engine.waiting import Alarm, Listener, Parked, Subscription
+from kv_server.engine.waiting import Parked, Subscription
 from kv_server.model.store import Store
 from kv_server.spec.catalog import Catalog
-from kv_server.spec.command import Flag
 
 __all__ = ["PARKED", "Caller", "Engine", "Limits", "Start"]
 
@@ -48,6 +45,19 @@ class Start:
     dice: Random
 
 
+@define
+class Solitary:
+    """The node of an engine that no server surrounds."""
+
+    engine: Engine
+
+    def clients(self) -> list[ClientInfo]:
+        return []
+
+    def facts(self) -> dict[str, dict[str, int | float | str]]:
+        return {}
+
+
 class Engine(Executor):
     """A store with its commands, sessions and watchers."""
 
@@ -63,10 +73,7 @@ class Engine(Executor):
         self.secrets: dict[bytes, Session] = {}
         self.tx.revision = (max(0, start.now_ms // 1000 - _EPOCH_2025) << 22) + 1
         self.tx.waiting_for = lambda room, name: self.watchers.waiting_for(self.tx.name, room, name)
-        self.tx.audience = lambda channel, sharded: self.channels.audience(self.tx.name, channel, sharded)
-        self.steering = catalog.bits(Flag.STEERS)
-        self.listening = catalog.bits(Flag.LISTENS)
-        self.node: Node = Solitary(self)
+        self.node = Solitary(self)
         self.expired = 0
         self.expiry_lag_ms = 0
         self._numbers = count(1)
@@ -108,17 +115,9 @@ class Engine(Executor):
         session.ends_ms = self.elapsed_ms + SESSION_LINGER_MS
         self.due.add(session.ends_ms, session)
 
-    def end_transaction(self, session: Session) -> None:
-        """Let *session* watch and queue nothing any more."""
-        transaction, session.transaction = session.transaction, None
-        if transaction is not None:
-            self.watched.forget(transaction)
-
     def close_session(self, session: Session) -> None:
         """End *session* together with its connection: it cannot be resumed."""
         session.outbox = None
-        self.end_transaction(session)
-        self.channels.leave(session)
         for call in list(session.waiting.values()):
             self.withdraw(call)
         self.sessions.pop(session.id, None)
@@ -141,21 +140,13 @@ class Engine(Executor):
         while (what := self.due.take(elapsed_ms)) is not None:
             if isinstance(what, Session):
                 del self.sessions[what.id], self.secrets[what.secret]
-            elif isinstance(what, Alarm):
-                what.ring()
             else:
-                self.retry(what)
+                self.retry(what, final=True)
                 self.serve()
         more = self.expire()
         if store.garbage:
             more = store.free_some() or more
         return more
-
-    def set_alarm(self, wait_ms: int, ring: Callable[[], None]) -> Alarm:
-        """Let *ring* be called in *wait_ms*, unless the alarm is called off."""
-        alarm = Alarm(ring)
-        self.due.add(self.elapsed_ms + wait_ms, alarm)
-        return alarm
 
     def next_due_ms(self) -> int | None:
         """When, on the elapsed clock, `advance` next has something to do; None if never."""
@@ -199,12 +190,10 @@ class Engine(Executor):
             self.seal()
             self.serve()
 
-    def pends(self, due_ms: int, what: Parked | Session | Alarm) -> bool:
+    def pends(self, due_ms: int, what: Parked | Session) -> bool:
         """Whether *what* still ends at *due_ms*: a call that waits, a session without a connection."""
         if isinstance(what, Parked):
             return bool(what.places)
-        if isinstance(what, Alarm):
-            return what.pending
         return what.outbox is None and what.ends_ms == due_ms and what.id in self.sessions
 
     def statistics(self) -> dict[str, int]:
@@ -232,48 +221,6 @@ class Caller:
         self.engine = engine
         self.session = session
         self.request_id = request_id
-
-    @property
-    def line(self) -> Line:
-        """The connection, for commands that exist on the text door alone."""
-        return cast(Line, self.session.outbox)
-
-    def call(self, words: list[bytes], meta: dict[int, Any] | None = None) -> object:
-        """Run another command line in the place of this call."""
-        engine, session = self.engine, self.session
-        command = engine.catalog.find_spoken(words)
-        if not engine.within:
-            return engine.execute(session, self.request_id, command, words, None, meta)
-        if meta and FENCE in meta:
-            check_fence(engine.store, engine.elapsed_ms, session.namespace, meta[FENCE])
-        return engine.run_within(session, self.request_id, command, words)
-
-    def regate(self) -> None:
-        """Open to this connection what it may ask in the middle of what it is in."""
-        session = self.session
-        if session.transaction is not None and session.transaction.queueing:
-            session.open, session.detour = self.engine.steering, session.transaction
-        elif session.hearing and self.line.protocol == 2:
-            session.open, session.detour = self.engine.listening, session.hearing
-        else:
-            session.open, session.detour = EVERYTHING, None
-
-    def later(self, wait_ms: int, reply: object) -> object:
-        """Let this call of the text door wait, and then be answered with *reply*."""
-        line = self.line
-        if self.engine.within:
-            return reply
-        command = line.command
-        assert command is not None
-        self.engine.set_alarm(wait_ms, lambda: line.deliver(self.request_id, command, reply))
-        return PARKED
-
-    def listen(self, channels: tuple[bytes, ...], pattern: bytes | None, credit: int) -> Listener:
-        """Listen to channels under the id of this call."""
-        listener = Listener(self.session, self.request_id, self.engine.tx.name, channels, pattern, credit)
-        self.session.waiting[self.request_id] = listener
-        self.engine.channels.subscribe(listener)
-        return listener
 
     def subscribe(self, keys: tuple[bytes, ...], prefix: bytes | None, credit: int, values: bool) -> Subscription:
         """Open a subscription under the id of this call."""

@@ -6,7 +6,7 @@ only then.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from kv_protocol.errors import (
     AnswerLost,
@@ -22,7 +22,7 @@ from kv_server.engine.session import Lost, Session
 from kv_server.model.store import Store
 from kv_server.spec.command import Command
 
-__all__ = ["CLOSED", "FRESH", "check_fence", "check_namespace", "late", "repeated", "turn_away"]
+__all__ = ["CLOSED", "FRESH", "check_fence", "check_namespace", "late", "refuse", "repeated"]
 
 CLOSED: Final = 0
 FRESH: Final = object()
@@ -80,9 +80,8 @@ def check_fence(store: Store, elapsed_ms: int, namespace: bytes, fence: Any) -> 
         raise StaleFence("the lock is not held under this token: nothing was written", facts)
 
 
-def turn_away(server_open: int, session: Session, command: Command, args: Any) -> object:
-    """Say why *command* is not open to *session* now, or let what the session is in the middle of take the call."""
+def refuse(server_open: int, command: Command) -> NoReturn:
+    """Say why *command* is not open now."""
     if server_open == CLOSED:
         raise ShuttingDown("the server is shutting down and takes no new calls")
-    assert session.detour is not None, f"{command.name} was refused by a gate that nobody knows"
-    return session.detour.take(command, args)
+    raise AssertionError(f"{command.name} was refused by a gate that nobody knows")

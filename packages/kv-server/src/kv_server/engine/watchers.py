@@ -32,8 +32,7 @@ class Watchers:
     def __init__(self, peek: Callable[[bytes, bytes], bytes | None]) -> None:
         self.peek = peek
         self.live = False
-        self.parked: dict[tuple[bytes, int, bytes], dict[object, dict[Parked, None]]] = {}
-        """By what they wait for, and by kin."""
+        self.parked: dict[tuple[bytes, int, bytes], dict[Parked, None]] = {}
         self.by_key: dict[tuple[bytes, bytes], dict[Subscription, None]] = {}
         self.by_prefix: dict[bytes, dict[Subscription, None]] = {}
         self.woken: deque[tuple[bytes, int, bytes]] = deque()
@@ -41,26 +40,23 @@ class Watchers:
     # ---- parked calls
     def park(self, call: Parked, blocked: WouldBlock) -> None:
         """Let *call* wait, behind those that wait already, for each of its names."""
-        call.places = [(call.namespace, blocked.room, name) for name in dict.fromkeys(blocked.names)]
+        call.places = [(call.namespace, blocked.room, name) for name in blocked.names]
         for place in call.places:
-            self.parked.setdefault(place, {}).setdefault(call.kin, {})[call] = None
+            self.parked.setdefault(place, {})[call] = None
         self.live = True
 
     def withdraw(self, call: Parked) -> None:
         """Let *call* wait no longer."""
         for place in call.places:
-            lines = self.parked[place]
-            line = lines[call.kin]
+            line = self.parked[place]
             line.pop(call, None)
             if not line:
-                del lines[call.kin]
-            if not lines:
                 del self.parked[place]
         call.places = []
         self.weigh()
 
     def waiting_for(self, namespace: bytes, room: int, name: bytes) -> int:
-        return sum(map(len, self.parked.get((namespace, room, name), {}).values()))
+        return len(self.parked.get((namespace, room, name), ()))
 
     # ---- subscriptions
     def subscribe(self, watch: Subscription) -> None:
@@ -89,28 +85,25 @@ class Watchers:
     # ---- commits
     def tell(self, commit: Commit) -> None:
         """Pass the changes of *commit* on: events to subscriptions, names to the line of parked calls to be tried."""
-        told: set[bytes] = set()
         for row in commit.effects:
             opcode = row[0]
             if opcode < LOCKS:
                 self.wake(commit.namespace, KEYS, row[1])
-                if opcode in (rows.KEY_MOVE, rows.KEY_COPY):
+                if opcode == rows.KEY_MOVE:
                     self.wake(row[2], KEYS, row[3])
                 if self.by_key or self.by_prefix:
-                    self.tell_key(commit, row, told)
+                    self.tell_key(commit, row)
             elif opcode == rows.LOCK_DROP:
                 self.wake(commit.namespace, LOCKS, row[1])
-            elif rows.NAMESPACES < opcode < rows.CHANNELS:
-                for name in row[1:]:
-                    self.tell_dropped(commit, name)
+            elif opcode >= rows.NAMESPACE_FLUSH:
+                self.tell_dropped(commit, row[1])
 
     def wake(self, namespace: bytes, room: int, name: bytes) -> None:
         place = namespace, room, name
         if place in self.parked:
             self.woken.append(place)
 
-    def tell_key(self, commit: Commit, row: Effect, told: set[bytes]) -> None:
-        """Send the event of one row. Of a collection, whatever of it changed, a commit has one: *told* are those."""
+    def tell_key(self, commit: Commit, row: Effect) -> None:
         opcode, key = row[0], row[1]
         revision, name = commit.revision, commit.namespace
         if opcode == rows.KEY_PUT:
@@ -119,13 +112,9 @@ class Watchers:
             self.send(name, key, _CAUSES[row[2]], revision, None)
         elif opcode == rows.KEY_EXPIRY:
             self.send(name, key, "ttl", revision, None)
-        elif opcode in (rows.KEY_MOVE, rows.KEY_COPY):
-            if opcode == rows.KEY_MOVE:
-                self.send(name, key, "delete", revision, None)
+        elif opcode == rows.KEY_MOVE:
+            self.send(name, key, "delete", revision, None)
             self.send(row[2], row[3], "set", revision, self.peek(row[2], row[3]))
-        elif key not in told:
-            told.add(key)
-            self.send(name, key, "set", revision, None)
 
     def send(self, namespace: bytes, key: bytes, kind: str, revision: int, value: bytes | None) -> None:
         exact = self.by_key.get((namespace, key), ())

@@ -110,12 +110,6 @@ class Store:
             self.garbage.append(table)
         namespace.tables = [self.empty] * self.shards
 
-    def swap(self, one: Namespace, two: Namespace) -> None:
-        """Exchange the names of two namespaces, but not their locks."""
-        one.name, two.name = two.name, one.name
-        one.locks, two.locks = two.locks, one.locks
-        self.namespaces[one.name], self.namespaces[two.name] = one, two
-
     def free_some(self) -> bool:
         """Free one slice of what was dropped; True while there is more."""
         left = _FREED_PER_SLICE

@@ -36,7 +36,7 @@ class Table(dict[bytes, Entry]):
         """Add *entry* under *key*, which must be absent."""
         self[key] = entry
         self.arrivals += 1
-        self.bytes += len(key) + entry.bytes + ENTRY_BYTES
+        self.bytes += len(key) + len(entry.value) + ENTRY_BYTES
         if entry.expires_ms:
             self.note_deadline(key, entry.expires_ms)
             self.expiring += 1
@@ -44,7 +44,7 @@ class Table(dict[bytes, Entry]):
     def remove(self, key: bytes) -> Entry:
         """Take *key*, which must be present, out."""
         entry = self.pop(key)
-        self.bytes -= len(key) + entry.bytes + ENTRY_BYTES
+        self.bytes -= len(key) + len(entry.value) + ENTRY_BYTES
         if entry.expires_ms:
             self.expiring -= 1
             self.sweep()

@@ -139,9 +139,6 @@ class Loop:
                 self._connections.sweep()
                 self._acceptor.open()
             self.send()
-            while self._connections.stalled:  # an answer that came late lets the calls behind it go on
-                self.round([], perf_counter() + _BUDGET_S)
-                await trio.lowlevel.checkpoint()
 
     def _next_due_ms(self) -> int:
         if self._more:

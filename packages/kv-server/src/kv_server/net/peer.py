@@ -8,11 +8,10 @@ from typing import Final
 from attrs import define
 
 from kv_protocol.errors import KvError
-from kv_server.net.address import Address
 from kv_server.net.doors import Surface
 from kv_server.net.readiness import READ
 
-__all__ = ["Peer", "local_address", "prepare_socket"]
+__all__ = ["Peer", "prepare_socket"]
 
 KEEPALIVE_IDLE_S: Final = 30  # a peer that has vanished is noticed 45 s after its last sign
 KEEPALIVE_INTERVAL_S: Final = 5
@@ -48,12 +47,6 @@ class Peer:
         """Bytes of output that have not left."""
         held = 0 if self.surface is None else self.surface.held
         return held if self.rest is None else held + len(self.rest)
-
-
-def local_address(sock: socket.socket) -> str:
-    """Our end of a connection."""
-    name = sock.getsockname()
-    return str(Address(name[0], name[1]) if isinstance(name, tuple) else Address(path=name))
 
 
 def prepare_socket(sock: socket.socket) -> None:

@@ -9,15 +9,12 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from kv_protocol.errors import CommandError
 from kv_server.spec import checks
-from kv_server.spec.command import Flag, Invocation, View
+from kv_server.spec.command import Flag, Invocation
 from kv_server.spec.reply import Form, present_expression
-from kv_server.spec.resp_kinds import NIL_ARRAY, Members, Pairs, PairTable
-from kv_server.spec.resp_reply import resp_expression, resp_value
 from kv_server.spec.signature import Block, Choice, Param
 from kv_server.spec.source import Plan, Source
-from kv_server.spec.text import arity_of, text_source
+from kv_server.spec.text import text_source
 from kv_server.spec.typed import typed_source
 from kv_server.spec.types import Row
 from kv_server.spec.words import Words
@@ -30,12 +27,10 @@ class Binders(NamedTuple):
 
     call: Callable[[Any, Any, Any], Any]
     bind_typed: Callable[[Any, Any], Invocation]
-    call_text: Callable[..., Any]
+    call_text: Callable[[Any, list[bytes]], Any]
     bind_text: Callable[[list[bytes]], Invocation]
     keys: Callable[[Invocation], list[tuple[bytes, Flag]]]
     present: Callable[[Any], Any] | None
-    shapes: dict[View | None, Callable[[Any], Any] | None]
-    arity: int
     source: str
 
 
@@ -52,12 +47,6 @@ def new_namespace(commands: dict[str, Any]) -> dict[str, Any]:
         "commands": commands,
         "READ": Flag.READ,
         "WRITE": Flag.WRITE,
-        "CommandError": CommandError,
-        "resp_value": resp_value,
-        "NIL_ARRAY": NIL_ARRAY,
-        "Members": Members,
-        "Pairs": Pairs,
-        "PairTable": PairTable,
     }
 
 
@@ -79,18 +68,7 @@ def bind(plan: Plan, function: Callable[..., Any], form: Form, space: dict[str, 
         if view.tokens
     }
     space.update(own)
-    plain = resp_expression(form if plan.plain_view is None else plan.plain_view.reply)
-    forms = {None: form} | {view: view.reply for view in plan.declaration.views}
-    shapes = {view: (f"{plan.ident}_resp_{at}", resp_expression(made)) for at, (view, made) in enumerate(forms.items())}
-    text = "\n\n".join(
-        [
-            typed_source(plan),
-            text_source(plan, plain),
-            _keys_source(plan),
-            _conversion(f"{plan.ident}_present", present_expression(form)),
-            *(_conversion(name, expression) for name, expression in shapes.values()),
-        ]
-    )
+    text = "\n\n".join([typed_source(plan), text_source(plan), _keys_source(plan), _present_source(plan, form)])
     _compile(plan, text, space)
     return Binders(
         call=space[f"{plan.ident}_call"],
@@ -99,8 +77,6 @@ def bind(plan: Plan, function: Callable[..., Any], form: Form, space: dict[str, 
         bind_text=space[f"{plan.ident}_bind_text"],
         keys=space[f"{plan.ident}_keys"],
         present=space.get(f"{plan.ident}_present"),
-        shapes={view: space.get(name) for view, (name, _) in shapes.items()},
-        arity=arity_of(plan),
         source=text,
     )
 
@@ -160,5 +136,6 @@ def _keys_of(plan: Plan, param: Param, source: Source, where: str) -> None:
             source.add(*lines)
 
 
-def _conversion(name: str, expression: str | None) -> str:
-    return f"def {name}(reply):\n    return {expression}\n" if expression else ""
+def _present_source(plan: Plan, form: Form) -> str:
+    expression = present_expression(form)
+    return f"def {plan.ident}_present(reply):\n    return {expression}\n" if expression else ""

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 from math import isinf
-from typing import Any, Final
+from typing import Final
 
 from kv_protocol import limits
 from kv_protocol.errors import InvalidArgument, TooLarge
@@ -16,9 +16,9 @@ from kv_server.spec.types import MAX_TIME_MS
 __all__ = [
     "InvalidArgument", "about", "arity", "check", "exclude", "from_octets", "missing", "numkeys_beyond", "shown",
     "syntax_error", "text", "text_bool", "text_choice", "text_count", "text_cursor", "text_duration", "text_float",
-    "text_int", "text_name", "text_namespace", "text_number", "text_numkeys", "text_text", "text_time", "text_timeout",
-    "text_token", "token_missing", "too_many", "unequal", "unknown_option", "wire", "wire_call", "wire_float",
-    "wire_number", "wire_text", "words_missing", "wrong",
+    "text_int", "text_name", "text_number", "text_numkeys", "text_text", "text_time", "text_timeout", "text_token",
+    "token_missing", "too_many", "unequal", "unknown_option", "wire", "wire_float", "wire_number", "wire_text",
+    "words_missing", "wrong",
 ]  # fmt: skip
 
 _INT: Final = re.compile(rb"0|-?[1-9][0-9]{0,19}")
@@ -26,9 +26,7 @@ _FLOAT: Final = re.compile(
     rb"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?|inf(?:inity)?)", re.IGNORECASE
 )
 _NUMBERS: Final = frozenset({"int", "float", "decimal"})
-NUMBERED: Final = 16  # namespaces that have a number on the text door
 _LONGEST_WORD: Final = 64
-_AGES_MS: Final = MAX_TIME_MS - 2**43  # added to any clock before the year 2248 it is still a time
 _NOT_INT: Final = "value is not an integer or out of range"
 _NOT_FLOAT: Final = "value is not a valid float"
 
@@ -103,15 +101,6 @@ def wire_number(blob: bytes, label: str) -> bytes:
     if class_of(blob) not in _NUMBERS:
         raise wrong(label, "an int, a float or a Decimal")
     return blob
-
-
-def wire_call(parts: list[Any], label: str) -> tuple[bytes, list[Any], Any]:
-    """A call within a call."""
-    if len(parts) in (2, 3) and type(parts[0]) is bytes and type(parts[1]) is list:
-        options = parts[2] if len(parts) == 3 else None
-        if options is None or type(options) is dict:
-            return parts[0], parts[1], options
-    raise wrong(label, "an array of a name, an array of arguments, and a map of options or nil")
 
 
 def wire_text(octets: bytes, label: str) -> str:
@@ -203,15 +192,6 @@ def text_name(raw: bytes, label: str) -> bytes:
     return raw
 
 
-def text_namespace(raw: bytes, label: str) -> bytes:
-    """The name of a namespace; numbers are those that Redis has."""
-    if raw.removeprefix(b"-").isdigit():
-        if len(raw) > 2 or raw[:1] == b"-" or int(raw) >= NUMBERED:
-            raise InvalidArgument("DB index is out of range")
-        return b"%d" % int(raw)
-    return text_name(raw, label)
-
-
 def text_text(raw: bytes, label: str) -> str:
     return wire_text(raw, label)
 
@@ -234,19 +214,19 @@ def text_choice(raw: bytes, words: dict[bytes, str]) -> str:
 
 
 def text_duration(raw: bytes, scale: int, word: str) -> int:
-    """A time to live in units of *scale* milliseconds; one that would go on for ages ends with the calendar."""
+    """A time to live in units of *scale* milliseconds."""
     number = text_int(raw) * scale
-    if not 0 < number < 2**63 - MAX_TIME_MS:
+    if not 0 < number <= limits.MAX_TTL_MS:
         raise InvalidArgument(f"invalid expire time in '{word}' command")
-    return min(number, _AGES_MS)
+    return number
 
 
 def text_time(raw: bytes, scale: int, word: str) -> int:
-    """A moment in units of *scale* milliseconds since 1970; one beyond the calendar is its last."""
+    """A moment in units of *scale* milliseconds since 1970."""
     number = text_int(raw) * scale
-    if not 0 < number < 2**63:
+    if not 0 < number <= MAX_TIME_MS:
         raise InvalidArgument(f"invalid expire time in '{word}' command")
-    return min(number, MAX_TIME_MS)
+    return number
 
 
 def text_timeout(raw: bytes, scale: int) -> int:

@@ -18,7 +18,6 @@ __all__ = [
     "Param",
     "Shape",
     "Signature",
-    "returned",
     "row_in",
     "signature_of",
     "split_annotated",
@@ -145,15 +144,6 @@ def _hints(function: Callable[..., Any], place: str) -> dict[str, Any]:
     written = {name: hint for name, hint in function.__annotations__.items() if name != place}
     holder = types.SimpleNamespace(__annotations__=written)
     return get_type_hints(holder, getattr(function, "__globals__", {}), include_extras=True)
-
-
-def returned(function: Callable[..., Any]) -> Any:
-    """The annotation of what *function* returns."""
-    written = {name: hint for name, hint in getattr(function, "__annotations__", {}).items() if name == "return"}
-    if not written:
-        raise TypeError(f"{function!r} does not say what it returns")
-    holder = types.SimpleNamespace(__annotations__=written)
-    return get_type_hints(holder, getattr(function, "__globals__", {}), include_extras=True)["return"]
 
 
 def _param(raw: inspect.Parameter, hint: Any) -> Param:

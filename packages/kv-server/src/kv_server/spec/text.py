@@ -10,48 +10,24 @@ from kv_server.spec.source import Plan, Source
 from kv_server.spec.typed import exclusions, finish
 from kv_server.spec.types import Row, Token
 
-__all__ = ["arity_of", "text_source", "width"]
+__all__ = ["text_source", "width"]
 
 
-def text_source(plan: Plan, plain: str | None) -> str:
-    """The source of `…_bind_text` and `…_call_text`; *plain* makes a plain reply as RESP has it."""
+def text_source(plan: Plan) -> str:
+    """The source of `…_bind_text` and `…_call_text`."""
     source = Source()
     if plan.declaration.grammar is not None:
         _hand_written(plan, source)
     else:
-        _function(plan, source, None)
+        _function(plan, source, calls=False)
     source.add("", "")
-    if plan.declaration.grammar is not None:
-        with source.block(f"def {plan.ident}_call_text(place, words, options=None):"):
-            _bound(plan, source)
+    if plan.declaration.grammar is not None or plan.declaration.selects or plan.tokens or plan.without:
+        with source.block(f"def {plan.ident}_call_text(place, words):"):
+            source.add(f"invocation = {plan.ident}_bind_text(words)")
+            source.add("return invocation.command.perform(place, invocation)")
     else:
-        _function(plan, source, plain or "reply")
+        _function(plan, source, calls=True)
     return source.text()
-
-
-def arity_of(plan: Plan) -> int:
-    """How many words the command has, its name's included; negative where there may be more."""
-    least = _least_words(plan)
-    if plan.declaration.grammar is not None:
-        return -least - plan.declaration.grammar.least
-    return least if _rigid(plan) else -least
-
-
-def _least_words(plan: Plan) -> int:
-    required = sum(_least(param) for param in plan.signature.params if param.required)
-    return 1 + plan.word.count(" ") + (0 if plan.declaration.grammar is not None else required)
-
-
-def _rigid(plan: Plan) -> bool:
-    """Whether the number of words is fixed."""
-    several = any(param.shape is not Shape.FIXED or not param.required for param in plan.signature.positional)
-    return not (several or _spelled(plan) or plan.tokens or plan.declaration.selects)
-
-
-def _bound(plan: Plan, source: Source) -> None:
-    """Bind, then run: the way of all lines that are not of the plainest form."""
-    source.add(f"invocation = {plan.ident}_bind_text(words)")
-    source.add("return invocation.command.answer(place, invocation)")
 
 
 def width(element: Element) -> int:
@@ -66,18 +42,23 @@ def _hand_written(plan: Plan, source: Source) -> None:
         source.add(f"return Invocation({plan.command}, args, options, {plan.ident}_view)")
 
 
-def _function(plan: Plan, source: Source, plain: str | None) -> None:
-    """The function that binds; or, given what makes a *plain* reply as RESP has it, the one that calls."""
-    calls = plain is not None
-    name = f"{plan.ident}_call_text(place, words, options=None)" if calls else f"{plan.ident}_bind_text(words)"
+def _function(plan: Plan, source: Source, *, calls: bool) -> None:
+    name = f"{plan.ident}_call_text(place, words)" if calls else f"{plan.ident}_bind_text(words)"
     start = 1 + plan.word.count(" ")
     params = [param for param in plan.signature.positional if param.shape is not Shape.TAIL]
     options = _spelled(plan)
     fixed = 0
     while fixed < len(params) and params[fixed].required and params[fixed].shape is Shape.FIXED:
         fixed += 1
-    least, rigid = _least_words(plan), _rigid(plan)
+    least = start + sum(_least(param) for param in plan.signature.params if param.required)
     words = start + sum(width(param.element) for param in params[:fixed])
+    rigid = (
+        fixed == len(params)
+        and not options
+        and not plan.signature.tail
+        and not plan.tokens
+        and not plan.declaration.selects
+    )
     with source.block(f"def {name}:"):
         source.add("count = len(words)")
         with source.block(f"if count {'!=' if rigid else '<'} {least}:"):
@@ -89,12 +70,9 @@ def _function(plan: Plan, source: Source, plain: str | None) -> None:
         if not rigid:
             if fixed == len(plan.signature.positional) and not plan.without and not any(o.required for o in options):
                 with source.block(f"if count == {words}:"):
-                    _end(plan, source, plain, "{}", shortcut=True)
-            if calls and (plan.declaration.selects or plan.tokens or plan.without):
-                _bound(plan, source)
-                return
+                    _end(plan, source, calls, "{}", shortcut=True)
             _open_ended(plan, source, params, fixed, at)
-        _end(plan, source, plain, "given" if options else "{}", shortcut=rigid)
+        _end(plan, source, calls, "given" if options else "{}", shortcut=rigid)
 
 
 def _least(param: Param) -> int:
@@ -311,12 +289,13 @@ def _expression(plan: Plan, element: Row | Choice, raw: str, label: str, key: st
     return element.text.format(raw=raw, label=repr(label), scale=scale, word=plan.spelled)
 
 
-def _end(plan: Plan, source: Source, plain: str | None, given: str, *, shortcut: bool) -> None:
-    """The last lines: the reply as RESP has it, or which form of it was asked for and the invocation."""
-    if plain is not None:
-        _reply(plan, source, plain, given)
-        return
+def _end(plan: Plan, source: Source, calls: bool, given: str, *, shortcut: bool) -> None:
+    """The last lines: which form of the reply was asked for, and the result."""
     view = f"{plan.ident}_view" if plan.plain_view else "None"
+    if calls:
+        line = finish(plan, True, given)
+        source.add(line if view == "None" else f"return {view}.project({line.removeprefix('return ')})")
+        return
     command = plan.command
     if not shortcut:
         if plan.tokens or plan.without or plan.declaration.selects:
@@ -336,21 +315,3 @@ def _end(plan: Plan, source: Source, plain: str | None, given: str, *, shortcut:
             with source.block(f"if command is not {plan.command}:"):
                 source.add("view = command.plain_view")
     source.add(finish(plan, False, given, command, None if view == "None" else view))
-
-
-def _reply(plan: Plan, source: Source, plain: str, given: str) -> None:
-    """Call the function and return its reply in the plain form."""
-    view = plan.plain_view
-    call = finish(plan, True, given).removeprefix("return ")
-    if view is not None:
-        call = f"{plan.ident}_view.project({call})"
-    if view is not None and view.rescue is not None:
-        with source.block("try:"):
-            source.add(f"reply = {call}")
-        with source.block("except CommandError as error:"):
-            source.add(f"reply = {plan.ident}_view.rescue(error)")
-        source.add(f"return {plain}")
-    elif plain == "reply":
-        source.add(f"return {call}")
-    else:
-        source.add(f"reply = {call}", f"return {plain}")

@@ -25,7 +25,7 @@ from kv_protocol.errors import (
 from kv_protocol.frames import FrameReader
 from kv_protocol.limits import MAX_HELLO_FRAME, MIB
 from kv_protocol.messages import GOAWAY
-from kv_protocol.types import Change, Message
+from kv_protocol.types import Change
 from kv_server.engine.engine import PARKED, Engine
 from kv_server.engine.session import Session
 from kv_server.spec.command import Command
@@ -84,7 +84,6 @@ class NativeConnection:
         "_door", "_encoder", "_open", "_out", "_reader", "_told", "_waiting", "_wake", "calls", "closing", "held",
         "overflowed", "session", "stalled",
     )  # fmt: skip
-    protocol = 0
 
     def __init__(self, door: NativeDoor, wake: Callable[[], None]) -> None:
         self._door = door
@@ -336,7 +335,7 @@ class NativeConnection:
         if not self.closing:
             self._append(self._encoder.failed(request_id, error))
 
-    def event(self, request_id: int, event: Change[bytes] | Message[bytes]) -> None:
+    def event(self, request_id: int, event: Change[bytes]) -> None:
         if not self.closing:
             self._append(self._encoder.more(request_id, event))
 

@@ -10,7 +10,7 @@ from kv_protocol.errors import AnswerLost, KvError, TooLarge
 from kv_protocol.limits import KIB, MIB
 from kv_protocol.messages import FAILED, MORE, OK
 from kv_protocol.names import wire
-from kv_protocol.types import Change, Message
+from kv_protocol.types import Change
 from kv_server.engine.engine import Engine
 from kv_server.spec.command import Command, Flag
 
@@ -86,15 +86,10 @@ class Encoder:
         body = self._packed((error.code, _printable(error.message), _details(error.details)))
         return _head(_HEAD_LENGTH + len(body), _START, request_id, FAILED) + body
 
-    def more(self, request_id: int, event: Change[Any] | Message[Any]) -> bytes:
+    def more(self, request_id: int, event: Change[Any]) -> bytes:
         """One event of a subscription."""
-        if type(event) is Message:
-            names = [None if name is None else wire(name) for name in (event.channel, event.pattern)]
-            body = self._packed((event.kind, names[0], event.value, names[1]))
-        else:
-            assert isinstance(event, Change)
-            key = None if event.key is None else wire(event.key)
-            body = self._packed((event.kind, event.revision, key, event.value))
+        key = None if event.key is None else wire(event.key)
+        body = self._packed((event.kind, event.revision, key, event.value))
         return _head(_HEAD_LENGTH + len(body), _START, request_id, MORE) + body
 
     def push(self, kind: str, fields: tuple[object, ...]) -> bytes:

@@ -4,7 +4,7 @@ An array is made at the length that its head claims before its elements are read
 object of fifty. A short body cannot claim much. Of a long one the arguments are read one by one, against a budget.
 """
 
-from collections.abc import Callable, Sized
+from collections.abc import Sized
 from typing import Any, Final, TypeVar
 
 from msgpack import Unpacker, unpackb
@@ -18,8 +18,6 @@ LEAST_BATCH: Final = SHORT  # so that a short body never holds more arguments th
 
 _MAX_ID: Final = 2**32 - 1
 _NARROW: Final = 64  # elements of an array or map inside an argument: blocks and options are short
-_DEEP: Final = 3  # an argument that is a call, its arguments, those that were counted
-_MAP_HEADS: Final = frozenset((*range(0x80, 0x90), 0xDE, 0xDF))
 _ARRAY_HEADS: Final = frozenset((*range(0x90, 0xA0), 0xDC, 0xDD))
 
 S = TypeVar("S", bound=Sized)
@@ -59,26 +57,21 @@ def read_long(body: bytes, max_batch: int) -> list[Any]:
     if not 3 <= size <= 5:
         raise ProtocolError(f"a request of {size} parts")
     message: list[Any] = [unpack(), unpack()]
-
-    def count(read_header: Callable[[], int]) -> range:
-        nonlocal spent
-        found = read_header()
-        spent += found
+    count = unpacker.read_array_header()
+    if count > max_batch:
+        raise Overfull(message[0], max_batch)
+    arguments = []
+    for _ in range(count):
+        if body[tell()] not in _ARRAY_HEADS:
+            arguments.append(unpack())
+            continue
+        inner = unpacker.read_array_header()  # names that were counted: as many as arguments
+        spent += inner
         if spent > max_batch:
             raise Overfull(message[0], max_batch)
-        return range(found)
-
-    def read(depth: int) -> Any:
-        """What comes next; arrays and maps down to *depth* are read one by one: they may be long."""
-        head = body[tell()]
-        if depth and head in _ARRAY_HEADS:
-            return [read(depth - 1) for _ in count(unpacker.read_array_header)]
-        if depth and head in _MAP_HEADS:
-            return {unpack(): read(depth - 1) for _ in count(unpacker.read_map_header)}
-        return unpack()
-
-    message.append([read(_DEEP) for _ in count(unpacker.read_array_header)])
-    message.extend([read(_DEEP - 1) for _ in range(size - 3)])
+        arguments.append([unpack() for _ in range(inner)])
+    message.append(arguments)
+    message.extend([unpack() for _ in range(size - 3)])
     if tell() != len(body):
         raise ProtocolError("a frame with bytes after its array")
     return message

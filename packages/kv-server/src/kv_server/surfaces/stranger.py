@@ -1,5 +1,6 @@
-"""What a client hears that speaks a protocol of no door: one line."""
+"""What a client hears that speaks another protocol: one line, or nothing where a web page may have sent it."""
 
+import re
 from typing import Final
 
 from kv_protocol.errors import KvError
@@ -8,6 +9,7 @@ from kv_server.engine.session import Session
 __all__ = ["Stranger"]
 
 _TLS_HANDSHAKE: Final = 0x16
+_HTTP: Final = re.compile(rb"(GET|POST|PUT|HEAD|DELETE|OPTIONS|PATCH|CONNECT|TRACE|PRI) |host:|.* HTTP/1\.", re.I)
 
 
 class Stranger:
@@ -30,8 +32,8 @@ class Stranger:
         self.closing = True
         if data[0] == _TLS_HANDSHAKE:
             self._say("this bind has no TLS")
-        else:
-            self._say("this port speaks RESP and kv's native protocol, see protocol.md")
+        elif not _HTTP.match(data):
+            self._say("this port speaks kv's native protocol; see protocol.md, or use a kv client")
 
     def refuse(self, error: KvError) -> None:
         self.closing = True

@@ -1,9 +1,9 @@
-"""Effects on whole namespaces: emptying one, dropping it with its locks, exchanging two."""
+"""Effects on whole namespaces: emptying one, and dropping it with its locks."""
 
 from __future__ import annotations
 
 from kv_server.engine.ground import Ground, effect
-from kv_server.engine.rows import NAMESPACE_DROP, NAMESPACE_FLUSH, NAMESPACE_SWAP
+from kv_server.engine.rows import NAMESPACE_DROP, NAMESPACE_FLUSH
 
 __all__ = ["NamespaceEffects"]
 
@@ -30,11 +30,3 @@ class NamespaceEffects(Ground):
         if name == self.name:
             self.space = None
         self.last_key = None
-
-    @effect(NAMESPACE_SWAP)
-    def namespace_swap(self, name: bytes, other: bytes) -> None:
-        """Exchange the keys of two namespaces; their locks stay."""
-        one, two = self.namespace(name), self.namespace(other)
-        self.effects.append((NAMESPACE_SWAP, name, other))
-        self.store.swap(one, two)
-        self.space = self.last_key = None
