@@ -16,6 +16,8 @@ KvError
         LockHeld             LOCK_HELD
         LockLost             LOCK_LOST
         StaleFence           STALE_FENCE
+        RateLimited          RATE_LIMITED
+        TransactionConflict  TX_CONFLICT
     Refused                  the server's state: nothing was applied
         DeadlineExceeded     DEADLINE
         CallCancelled        CANCELLED
@@ -23,6 +25,9 @@ KvError
         TooManyConnections   CONNECTIONS
         TooManyNamespaces    NAMESPACES
         ShuttingDown         SHUTTING_DOWN
+        Loading              LOADING
+        ReadOnly             READ_ONLY
+    NotKept                  NOT_KEPT        applied, but perhaps not kept: the disk failed
     AnswerLost               ANSWER_LOST     applied before, the answer was not kept
     InternalError            INTERNAL        a bug of the server
     ConnectionLost           (client only)   says whether the call may have been applied
@@ -37,10 +42,10 @@ from typing import Any, ClassVar, NamedTuple
 
 __all__ = [
     "AnswerLost", "Busy", "CallCancelled", "CallTimeout", "ClientClosed", "CommandError", "ConditionFailed",
-    "ConnectionLost", "CounterOverflow", "DeadlineExceeded", "InternalError", "InvalidArgument", "KvError", "LockHeld",
-    "LockLost", "NotANumber", "NotFound", "OutOfRange", "ProtocolError", "Refused", "ShuttingDown", "StaleFence",
-    "TooLarge", "TooManyConnections", "TooManyNamespaces", "UnknownCommand", "UnsupportedVersion", "WrongType",
-    "error_from_wire",
+    "ConnectionLost", "CounterOverflow", "DeadlineExceeded", "InternalError", "InvalidArgument", "KvError", "Loading",
+    "LockHeld", "LockLost", "NotANumber", "NotFound", "NotKept", "OutOfRange", "ProtocolError", "RateLimited",
+    "ReadOnly", "Refused", "ShuttingDown", "StaleFence", "TooLarge", "TooManyConnections", "TooManyNamespaces",
+    "TransactionConflict", "UnknownCommand", "UnsupportedVersion", "WrongType", "error_from_wire",
 ]  # fmt: skip
 
 
@@ -146,6 +151,28 @@ class StaleFence(CommandError):
     code = "STALE_FENCE"
 
 
+class RateLimited(CommandError):
+    """The limit would have been exceeded, and the time to wait is over; nothing was taken from it."""
+
+    code = "RATE_LIMITED"
+    retryable = True
+
+    @property
+    def retry_after(self) -> float:
+        """Seconds after which the same may be allowed, if nobody else comes."""
+        return int(self.details.get("retry_after", 0)) / 1000
+
+
+class TransactionConflict(CommandError):
+    """The transaction was not run: `keys` have other versions than it requires, those that are given here."""
+
+    code = "TX_CONFLICT"
+
+    @property
+    def keys(self) -> dict[str, int]:
+        return dict(self.details.get("keys", ()))
+
+
 class Refused(KvError):
     """The server's state forbids the call now; nothing was applied."""
 
@@ -177,6 +204,30 @@ class TooManyNamespaces(Refused):
 class ShuttingDown(Refused):
     code = "SHUTTING_DOWN"
     retryable = True
+
+
+class Loading(Refused):
+    """The server is reading its data and will answer when it is done."""
+
+    code = "LOADING"
+    resp = "LOADING"
+    retryable = True
+
+
+class ReadOnly(Refused):
+    """The server cannot write to its disk now: what only reads goes on."""
+
+    code = "READ_ONLY"
+    resp = "MISCONF"
+    retryable = True
+
+
+class NotKept(KvError):
+    """The call was run, but writing it to the disk failed: it may be gone after a restart."""
+
+    code = "NOT_KEPT"
+    resp = "MISCONF"
+    maybe_applied = True
 
 
 class AnswerLost(KvError):

@@ -25,3 +25,4 @@ MAX_EVENTS: Final = 1_024  # events of one subscription that wait for credit
 SLOTS: Final = 16_384  # as Redis Cluster counts
 MAX_TTL_MS: Final = 100 * 366 * 86_400_000  # a hundred years: later is a mistake of units
 MAX_LEASE_MS: Final = 24 * 3_600_000  # a lock that nobody renews for a day is forgotten, not held
+MAX_UNDONE: Final = 100_000  # elements of a collection that an atomic block may change: it keeps a copy

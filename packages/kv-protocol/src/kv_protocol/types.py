@@ -2,7 +2,10 @@
 
 from typing import Generic, NamedTuple, TypeVar
 
-__all__ = ["Change", "ClientInfo", "Entry", "Fence", "Grant", "Lease", "LockInfo", "NamespaceInfo", "ScanPage"]
+__all__ = [
+    "Change", "ClientInfo", "Entry", "Fence", "Grant", "Lease", "LeaseInfo", "LockInfo", "Message", "NamespaceInfo",
+    "ScanPage",
+]  # fmt: skip
 
 V = TypeVar("V")
 
@@ -38,7 +41,7 @@ class Lease(NamedTuple):
 
 
 class LockInfo(NamedTuple):
-    """A held lock as an operator sees it; times in milliseconds."""
+    """One hold of a lock as an operator sees it; times in milliseconds."""
 
     lock: str
     token: int
@@ -48,6 +51,18 @@ class LockInfo(NamedTuple):
     remaining: int
     renewals: int
     waiters: int
+    limit: int | None
+    """How many holds there may be for the sake of this one; None: any number, it is shared."""
+
+
+class LeaseInfo(NamedTuple):
+    """A hold that keys are bound to, as an operator sees it; `remaining` in milliseconds."""
+
+    lock: str
+    token: int
+    owner: str
+    remaining: int
+    keys: list[str]
 
 
 class ScanPage(NamedTuple):
@@ -79,6 +94,16 @@ class NamespaceInfo(NamedTuple):
     expiring: int
     locks: int
     bytes: int
+
+
+class Message(NamedTuple, Generic[V]):
+    """One event of a subscription to channels; see protocol.md section 8."""
+
+    kind: str
+    channel: str | None
+    value: V | None
+    pattern: str | None
+    """What the channel fits, if it was not asked for by its name."""
 
 
 class Change(NamedTuple, Generic[V]):

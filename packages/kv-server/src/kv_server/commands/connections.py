@@ -15,7 +15,7 @@ from kv_server.spec.types import NATIVE, OPTIONAL, Size, SourceKey, Text, Value
 MAX_LABEL = 256
 
 
-@command(READ | FAST, group="connection", since="0.1", cost="O(1)")
+@command(READ | FAST, group="connection", since="0.1", cost="O(1)", doors=NATIVE_DOOR)
 def ping(session: Caller, /) -> str:
     """Answer PONG."""
     return "PONG"
@@ -33,13 +33,29 @@ def client_id(session: Caller, /) -> int:
     return session.session.id
 
 
-@command(READ | FAST, group="connection", since="0.1", cost="O(1)", name="CLIENT GETNAME", method="client_name")
+@command(
+    READ | FAST,
+    group="connection",
+    since="0.1",
+    cost="O(1)",
+    name="CLIENT GETNAME",
+    method="client_name",
+    doors=NATIVE_DOOR,
+)
 def client_getname(session: Caller, /) -> str:
     """Return the name the calling session gave itself; empty if none."""
     return session.session.client
 
 
-@command(READ | FAST, group="connection", since="0.1", cost="O(1)", name="CLIENT SETNAME", method="set_client_name")
+@command(
+    READ | FAST,
+    group="connection",
+    since="0.1",
+    cost="O(1)",
+    name="CLIENT SETNAME",
+    method="set_client_name",
+    doors=NATIVE_DOOR,
+)
 def client_setname(session: Caller, name: Text, /) -> None:
     """Give the calling session a *name*, by which people know it in `CLIENT LIST`, `LOCKS` and logs."""
     if len(name) > MAX_LABEL or not name.isprintable():
@@ -47,7 +63,15 @@ def client_setname(session: Caller, name: Text, /) -> None:
     session.session.client = name
 
 
-@command(READ | ADMIN, group="connection", since="0.1", cost="O(connections)", name="CLIENT LIST", method="clients")
+@command(
+    READ | ADMIN,
+    group="connection",
+    since="0.1",
+    cost="O(connections)",
+    name="CLIENT LIST",
+    method="clients",
+    doors=NATIVE_DOOR,
+)
 def client_list(node: Node, /) -> list[ClientInfo]:
     """Return every connection of the server, oldest first."""
     return node.clients()

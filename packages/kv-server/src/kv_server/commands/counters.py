@@ -7,11 +7,14 @@ from math import isfinite
 from typing import Annotated, Final
 
 from kv_protocol.blobs import HEADS
-from kv_protocol.errors import CounterOverflow, InvalidArgument, NotANumber
+from kv_protocol.errors import CommandError, CounterOverflow, InvalidArgument, NotANumber
 from kv_protocol.values import class_of, encode, int_blob, number, octets
 from kv_server.commands.strings import like
+from kv_server.engine.ground import wrong_type
 from kv_server.engine.tx import Tx
+from kv_server.model.entry import SCALAR
 from kv_server.spec.catalog import command
+from kv_server.spec.checks import text_int
 from kv_server.spec.command import FAST, GROWS, WRITE, View
 from kv_server.spec.types import NATIVE, Duration, Key, Number
 
@@ -21,12 +24,22 @@ ONE: Final = int_blob(1)
 EXACT: Final = Context(prec=1_000, traps=[Inexact, InvalidOperation, Overflow])
 
 
-def as_int(blob: bytes) -> int:
+def as_int(total: bytes) -> int:
     """Text clients count with whole numbers alone."""
-    return int(number(blob))
+    return int(number(total))
 
 
-@command(WRITE | GROWS | FAST, group="counter", since="0.1", cost="O(1)", views=(View("int", as_int),))
+def no_int(error: CommandError) -> int:
+    """What cannot be counted with has one text there."""
+    if isinstance(error, NotANumber):
+        raise NotANumber("value is not an integer or out of range", error.details) from None
+    raise error
+
+
+AS_INT: Final = View("int", as_int, rescue=no_int)
+
+
+@command(WRITE | GROWS | FAST, group="counter", since="0.1", cost="O(1)", views=(AS_INT,), event="incrby")
 def incr(
     tx: Tx,
     key: Key,
@@ -41,14 +54,21 @@ def incr(
     """Add *by* to the number at *key* and return the sum. An absent key counts as zero of the class of *by*.
 
     The classes must match: an int is counted with ints (up to 64 bits), a float with floats, a Decimal, exactly, with
-    Decimals. Text or bytes that spell an int count as that int and stay what they are. A sum beyond *minimum* or
-    *maximum* fails the call, or, with *clamp*, stops there. The expiry stays; *ttl_if_new* gives one to a key that
-    was absent.
+    Decimals. Text, bytes or a Decimal that spells an int counts as that int and stays what it is. A sum beyond
+    *minimum* or *maximum* fails the call, or, with *clamp*, stops there. The expiry stays; *ttl_if_new* gives one to a
+    key that was absent.
+
+    >>> await client.incr("visits"), await client.incr("visits", by=4)
+    (1, 5)
+    >>> await client.incr("visits", by=100, maximum=10, clamp=True)
+    10
+    >>> await client.incr("price", by=Decimal("0.10"))
+    Decimal('0.10')
     """
     return count(tx, key, number(by), minimum, maximum, clamp, ttl_if_new)
 
 
-@command(WRITE | GROWS | FAST, group="counter", since="0.1", cost="O(1)", views=(View("int", as_int),))
+@command(WRITE | GROWS | FAST, group="counter", since="0.1", cost="O(1)", views=(AS_INT,), event="incrby")
 def decr(
     tx: Tx,
     key: Key,
@@ -60,7 +80,13 @@ def decr(
     clamp: Annotated[bool, NATIVE] = False,
     ttl_if_new: Annotated[Duration | None, NATIVE] = None,
 ) -> Number:
-    """Subtract *by* from the number at *key* and return the difference; otherwise as `INCR`."""
+    """Subtract *by* from the number at *key* and return the difference; otherwise as `INCR`.
+
+    >>> await client.incr("stock", by=3)
+    3
+    >>> await client.decr("stock", by=2, minimum=0)
+    1
+    """
     step = number(by)
     opposite = step.copy_negate() if isinstance(step, Decimal) else -step  # a plain minus would round
     return count(tx, key, opposite, minimum, maximum, clamp, ttl_if_new)
@@ -81,23 +107,54 @@ def count(
         result = encode(bounded(add(type(step)(0), step), step, minimum, maximum, clamp))
         tx.key_put(key, result, 0 if ttl is None else tx.now_ms + ttl)
         return result
-    blob = tx.value(key)
-    assert blob is not None
+    if entry.kind != SCALAR:
+        raise wrong_type(SCALAR, entry.kind)
+    blob: bytes = entry.value
     old = number(blob)
     if type(old) is not type(step):
-        raise NotANumber(f"{class_of(blob)} at the key cannot be counted with {_NAMES[type(step)]}")
+        old = operand(blob, step)
     total = add(old, step)
     if minimum is not None or maximum is not None:
         total = bounded(total, step, minimum, maximum, clamp)
     result = int_blob(total) if type(total) is int else encode(total)
-    tx.key_put(key, like(blob, octets(result)) if HEADS[blob[0]] else result, entry.expires_ms)
+    tx.key_put(key, in_class_of(blob, result), entry.expires_ms)
     return result
+
+
+def operand(blob: bytes, step: int | float | Decimal) -> int | float | Decimal:
+    """The number that *blob* counts as where *step* is added: one of that class."""
+    found = number(blob)
+    if type(found) is type(step):
+        return found
+    if type(found) is Decimal and type(step) is int and spells_int(blob):
+        return int(found)
+    raise NotANumber(f"{class_of(blob)} cannot be counted with {_NAMES[type(step)]}")
+
+
+def in_class_of(blob: bytes, total: bytes) -> bytes:
+    """The number *total* in the class of *blob*, in whose place it comes."""
+    if HEADS[blob[0]]:
+        return like(blob, octets(total))
+    if class_of(blob) == "decimal" != class_of(total):
+        return encode(Decimal(octets(total).decode()))
+    return total
+
+
+def spells_int(blob: bytes) -> bool:
+    """Whether a value reads as an int of 64 bits."""
+    try:
+        text_int(octets(blob))
+    except InvalidArgument:
+        return False
+    return True
 
 
 def add(old: int | float | Decimal, step: int | float | Decimal) -> int | float | Decimal:
     """The sum of two numbers of one class, which it may not leave."""
     if type(old) is int and type(step) is int:
         total = old + step
+        if not INT64_MIN <= old <= INT64_MAX:
+            raise NotANumber("an int of more than 64 bits cannot be counted with")
         if not INT64_MIN <= total <= INT64_MAX:
             raise CounterOverflow("increment or decrement would overflow")
         return total

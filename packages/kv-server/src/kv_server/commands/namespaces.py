@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kv_protocol.names import text
 from kv_protocol.types import NamespaceInfo
+from kv_server.commands.resp_views import AS_OK, ASYNC_OR_SYNC
 from kv_server.engine.tx import Tx
 from kv_server.spec.catalog import command
 from kv_server.spec.command import ADMIN, READ, SWEEPS, WRITE
@@ -53,6 +54,7 @@ def namespace_drop(tx: Tx, namespace: Namespace, /) -> bool:
     cost="O(shards); the freeing follows in slices",
     name="FLUSHDB",
     method="flush",
+    views=(AS_OK, *ASYNC_OR_SYNC),
 )
 def flushdb(tx: Tx, /) -> int:
     """Delete every key of the namespace and return how many there were; its locks stay."""

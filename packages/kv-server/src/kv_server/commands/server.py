@@ -7,7 +7,7 @@ from typing import Annotated, Any, NamedTuple
 from kv_server.engine.node import Node
 from kv_server.engine.tx import Tx
 from kv_server.spec.catalog import command
-from kv_server.spec.command import FAST, READ
+from kv_server.spec.command import FAST, NATIVE_DOOR, READ
 from kv_server.spec.types import OPTIONAL, Text
 
 
@@ -18,13 +18,13 @@ class Times(NamedTuple):
     clock: int
 
 
-@command(READ | FAST, group="server", since="0.1", cost="O(1)")
+@command(READ | FAST, group="server", since="0.1", cost="O(1)", doors=NATIVE_DOOR)
 def time(tx: Tx, /) -> Times:
     """Return the server's wall clock and its monotonic clock."""
     return Times(tx.now_ms, tx.elapsed_ms)
 
 
-@command(READ, group="server", since="0.1", cost="O(namespaces)")
+@command(READ, group="server", since="0.1", cost="O(namespaces)", doors=NATIVE_DOOR)
 def info(node: Node, /, *sections: Annotated[Text, OPTIONAL]) -> dict[str, dict[str, Any]]:
     """Return figures about the server by section; all sections, or those named."""
     engine = node.engine
@@ -39,7 +39,9 @@ def info(node: Node, /, *sections: Annotated[Text, OPTIONAL]) -> dict[str, dict[
     return {name: facts[name] for name in facts if not wanted or name in wanted}
 
 
-@command(READ, group="server", since="0.1", cost="O(commands)", name="COMMAND DOCS", method="command_docs")
+@command(
+    READ, group="server", since="0.1", cost="O(commands)", name="COMMAND DOCS", method="command_docs", doors=NATIVE_DOOR
+)
 def command_docs(node: Node, /, *names: Annotated[Text, OPTIONAL]) -> dict[str, dict[str, Any]]:
     """Return what there is to know about all commands, or those named: usage, text, cost, categories, first version."""
     catalog = node.engine.catalog

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from itertools import count
+from collections.abc import Callable
 from random import Random
-from typing import Final
+from typing import Any, Final, cast
 
-from attrs import define, frozen
+from attrs import frozen
 
-from kv_protocol.errors import ShuttingDown
+from kv_protocol.errors import KvError, ShuttingDown
 from kv_protocol.limits import MAX_NAMESPACES, MAX_PARKED, SESSION_LINGER_MS
-from kv_protocol.types import ClientInfo
+from kv_protocol.messages import FENCE
 from kv_server.engine.executor import PARKED, Executor
-from kv_server.engine.gates import CLOSED
+from kv_server.engine.gates import CLOSED, check_fence
+from kv_server.engine.node import Node, Solitary
+from kv_server.engine.observation import Observation
 from kv_server.engine.rows import EXPIRED, LAPSED
-from kv_server.engine.session import Outbox, Session
+from kv_server.engine.session import EVERYTHING, Line, Outbox, Session
 from kv_server.engine.tx import Tx
-from kv_server.engine.waiting import Parked, Subscription
+from kv_server.engine.waiting import Alarm, Expecting, Listener, Parked, Subscription
 from kv_server.model.store import Store
 from kv_server.spec.catalog import Catalog
+from kv_server.spec.command import Command, Flag
 
 __all__ = ["PARKED", "Caller", "Engine", "Limits", "Start"]
 
@@ -45,19 +48,6 @@ class Start:
     dice: Random
 
 
-@define
-class Solitary:
-    """The node of an engine that no server surrounds."""
-
-    engine: Engine
-
-    def clients(self) -> list[ClientInfo]:
-        return []
-
-    def facts(self) -> dict[str, dict[str, int | float | str]]:
-        return {}
-
-
 class Engine(Executor):
     """A store with its commands, sessions and watchers."""
 
@@ -70,13 +60,21 @@ class Engine(Executor):
         self.epoch = start.epoch
         self.dice = start.dice
         self.started_ms = start.elapsed_ms
-        self.secrets: dict[bytes, Session] = {}
-        self.tx.revision = (max(0, start.now_ms // 1000 - _EPOCH_2025) << 22) + 1
-        self.tx.waiting_for = lambda room, name: self.watchers.waiting_for(self.tx.name, room, name)
-        self.node = Solitary(self)
+        self.tx.revision = 1
+        self.raise_revision(start.now_ms)
+        self.tx.waiting_for = lambda room, name, kin=None: self.watchers.waiting_for(self.tx.name, room, name, kin)
+        self.tx.audience = lambda channel, sharded: self.channels.audience(self.tx.name, channel, sharded)
+        self.steering = catalog.bits(Flag.STEERS)
+        self.listening = catalog.bits(Flag.LISTENS)
+        self.node: Node = Solitary(self)
+        self.observation = Observation(self)
+        self.run: Callable[..., object] = self.execute
+        """As `execute`, for the text door, whose calls may be looked on."""
         self.expired = 0
         self.expiry_lag_ms = 0
-        self._numbers = count(1)
+        self.last_session = 0
+        self.loading = False
+        """Nobody knows yet which sessions there are."""
         self.set_clocks(start.now_ms, start.elapsed_ms)
 
     def set_clocks(self, now_ms: int, elapsed_ms: int) -> None:
@@ -84,18 +82,27 @@ class Engine(Executor):
         self.now_ms = self.tx.now_ms = now_ms
         self.elapsed_ms = self.tx.elapsed_ms = elapsed_ms
 
-    def caller(self, session: Session, request_id: int) -> Caller:
-        return Caller(self, session, request_id)
+    def caller(self, session: Session, request_id: int, command: Command) -> Caller:
+        return Caller(self, session, request_id, command)
+
+    def raise_revision(self, now_ms: int) -> None:
+        """Let the next revision be above all that any start before *now_ms* can have given out."""
+        self.tx.revision = max(self.tx.revision, (max(0, now_ms // 1000 - _EPOCH_2025) << 22) + 1)
 
     # ---- sessions
     def open_session(self, outbox: Outbox, client: str, namespace: bytes, secret: bytes | None) -> tuple[Session, bool]:
         """The session that *secret* resumes, or a new one; True if resumed. An older connection of it is closed."""
-        session = self.secrets.get(secret) if secret is not None else None
+        if self.loading:
+            raise self.refusal()
+        tx = self.tx
+        session = tx.secrets.get(secret) if secret is not None else None
         resumed = session is not None
         if session is None:
-            session = Session(next(self._numbers), self.dice.randbytes(16), client, namespace)
-            self.sessions[session.id] = session
-            self.secrets[session.secret] = session
+            self.last_session += 1
+            tx.start(namespace, None)
+            tx.session_open(self.last_session, self.dice.randbytes(16), client, namespace)
+            self.seal()
+            session = self.sessions[self.last_session]
         elif session.outbox is not None:
             older = session.outbox
             self.detach(session, older)
@@ -105,56 +112,118 @@ class Engine(Executor):
         session.outbox = outbox
         return session, resumed
 
+    def open_line(self, outbox: Outbox, namespace: bytes) -> Session:
+        """A session that ends with its connection, and that nobody else hears of."""
+        self.last_session += 1
+        session = Session(self.last_session, b"", "", namespace)
+        session.lasting = False
+        session.outbox = outbox
+        self.sessions[session.id] = session
+        return session
+
     def detach(self, session: Session, outbox: Outbox) -> None:
         """The connection behind *outbox* is gone: withdraw what waits there, begin the session's last minute."""
         if session.outbox is not outbox:
             return
         session.outbox = None
         for call in list(session.waiting.values()):
-            self.withdraw(call)
+            self.leave(call)
+        self.linger(session)
+        self.serve()
+
+    def linger(self, session: Session) -> None:
+        """End *session* in a minute unless it is resumed."""
         session.ends_ms = self.elapsed_ms + SESSION_LINGER_MS
         self.due.add(session.ends_ms, session)
 
+    def end_transaction(self, session: Session) -> None:
+        """Let *session* watch and queue nothing any more."""
+        transaction, session.transaction = session.transaction, None
+        if transaction is not None:
+            self.watched.forget(transaction)
+
     def close_session(self, session: Session) -> None:
-        """End *session* together with its connection: it cannot be resumed."""
+        """End the *session* of a line together with its connection."""
         session.outbox = None
+        self.observation.leave(session)
+        self.end_transaction(session)
+        self.channels.leave(session)
         for call in list(session.waiting.values()):
-            self.withdraw(call)
+            self.leave(call)
         self.sessions.pop(session.id, None)
-        self.secrets.pop(session.secret, None)
+        self.serve()
+
+    def shut(self, still_open: int, refusal: Callable[[], KvError]) -> None:
+        """Refuse all commands but *still_open*, with the error that *refusal* makes."""
+        self.open, self.refusal = still_open, refusal
+        self.writable = False
+
+    def reopen(self) -> None:
+        """Refuse nothing any more."""
+        self.open = EVERYTHING
+        self.writable = True
+        self.serve()
 
     def drain(self) -> None:
         """Refuse new calls from here on, and tell those that wait."""
-        self.open = CLOSED
+        self.shut(CLOSED, lambda: ShuttingDown("the server is shutting down and takes no new calls"))
         for session in self.sessions.values():
             for call in list(session.waiting.values()):
                 self.withdraw(call)
                 call.outbox.fail(call.request_id, ShuttingDown("the server is shutting down; nothing was applied"))
+
+    def run_within(self, session: Session, request_id: int, command: Command, words: list[bytes]) -> object:
+        """As the executor does, seen by whoever looks on."""
+        if self.observation.on:
+            run = super().run_within
+            reply = self.observation.see(session, command, words, lambda: run(session, request_id, command, words))
+        else:
+            reply = super().run_within(session, request_id, command, words)
+        if isinstance(reply, KvError):
+            self.observation.fail(reply)
+        return reply
 
     # ---- what falls due
     def advance(self, now_ms: int, elapsed_ms: int) -> bool:
         """Set the clocks and do one slice of what is due by then; True if more is due already."""
         self.set_clocks(now_ms, elapsed_ms)
         store = self.store
-        self.end_leases()
+        if self.writable:
+            self.end_leases()
+            if self.watchers.wake_due(elapsed_ms):
+                self.serve()
         while (what := self.due.take(elapsed_ms)) is not None:
             if isinstance(what, Session):
-                del self.sessions[what.id], self.secrets[what.secret]
+                self.tx.start(what.namespace, None)
+                self.tx.session_end(what.id)
+                self.seal()
+            elif isinstance(what, Alarm):
+                what.ring()
             else:
-                self.retry(what, final=True)
+                self.retry(what)
                 self.serve()
-        more = self.expire()
-        if store.garbage:
+        more = self.writable and self.expire()
+        if store.garbage and not store.frozen:
             more = store.free_some() or more
         return more
+
+    def set_alarm(self, wait_ms: int, ring: Callable[[], None]) -> Alarm:
+        """Let *ring* be called in *wait_ms*, unless the alarm is called off."""
+        alarm = Alarm(ring)
+        self.due.add(self.elapsed_ms + wait_ms, alarm)
+        return alarm
 
     def next_due_ms(self) -> int | None:
         """When, on the elapsed clock, `advance` next has something to do; None if never."""
         store = self.store
-        times = [first for first in (self.due.first_ms, store.leases.first_ms) if first is not None]
-        if store.due.first_ms is not None:
+        times = [self.due.first_ms] if self.due.first_ms is not None else []
+        if self.writable and store.leases.first_ms is not None:
+            times.append(store.leases.first_ms)
+        if self.writable and self.watchers.turns.first_ms is not None:
+            times.append(self.watchers.turns.first_ms)
+        if self.writable and store.due.first_ms is not None:
             times.append(store.due.first_ms - self.now_ms + self.elapsed_ms)
-        if store.garbage:
+        if store.garbage and not store.frozen:
             times.append(self.elapsed_ms)
         return min(times, default=None)
 
@@ -184,17 +253,24 @@ class Engine(Executor):
         """Take the locks away whose leases have ended."""
         tx = self.tx
         while (found := self.store.leases.take(self.elapsed_ms)) is not None:
-            namespace, lock = found
+            namespace, lock, token = found
             tx.start(namespace, None)
-            tx.lock_drop(lock, LAPSED)
+            tx.lock_end(lock, token, LAPSED)
             self.seal()
             self.serve()
 
-    def pends(self, due_ms: int, what: Parked | Session) -> bool:
+    def pends(self, due_ms: int, what: Parked | Session | Alarm) -> bool:
         """Whether *what* still ends at *due_ms*: a call that waits, a session without a connection."""
         if isinstance(what, Parked):
             return bool(what.places)
+        if isinstance(what, Alarm):
+            return what.pending
         return what.outbox is None and what.ends_ms == due_ms and what.id in self.sessions
+
+    def reset_statistics(self) -> None:
+        """Count from here on."""
+        self.calls = self.hits = self.misses = self.expired = 0
+        self.observation.reset()
 
     def statistics(self) -> dict[str, int]:
         """Figures about the engine as it is."""
@@ -215,12 +291,73 @@ class Engine(Executor):
 class Caller:
     """What a command about its own session gets: that, the engine, and the id under which it may go on replying."""
 
-    __slots__ = ("engine", "request_id", "session")
+    __slots__ = ("command", "engine", "request_id", "session")
 
-    def __init__(self, engine: Engine, session: Session, request_id: int) -> None:
+    def __init__(self, engine: Engine, session: Session, request_id: int, command: Command) -> None:
         self.engine = engine
         self.session = session
         self.request_id = request_id
+        self.command = command
+
+    @property
+    def line(self) -> Line:
+        """The connection, for commands that exist on the text door alone."""
+        return cast(Line, self.session.outbox)
+
+    def call(self, words: list[bytes], meta: dict[int, Any] | None = None) -> object:
+        """Run another command line in the place of this call."""
+        engine, session = self.engine, self.session
+        command = engine.catalog.find_spoken(words)
+        if not engine.within:
+            return engine.execute(session, self.request_id, command, words, None, meta)
+        if meta and FENCE in meta:
+            check_fence(engine.store, engine.elapsed_ms, session.namespace, meta[FENCE])
+        return engine.run_within(session, self.request_id, command, words)
+
+    def regate(self) -> None:
+        """Open to this connection what it may ask in the middle of what it is in."""
+        session = self.session
+        if session.transaction is not None and session.transaction.queueing:
+            session.open, session.detour = self.engine.steering, session.transaction
+        elif session.hearing and self.line.protocol == 2:
+            session.open, session.detour = self.engine.listening, session.hearing
+        else:
+            session.open, session.detour = EVERYTHING, None
+
+    def later(self, wait_ms: int, reply: object) -> object:
+        """Let this call of the text door wait, and then be answered with *reply*."""
+        line = self.line
+        if self.engine.within:
+            return reply
+        command = line.command
+        assert command is not None
+        self.engine.set_alarm(wait_ms, lambda: line.deliver(self.request_id, command, reply))
+        return PARKED
+
+    def expect(self, made: Callable[[Any], object]) -> Callable[[object], None]:
+        """Let this call wait for something outside of the store. Whoever does it says when it is done: with an error,
+        or with what *made* makes the reply of. A call that was withdrawn meanwhile gets none.
+        """
+        call = Expecting(self.session, self.request_id)
+        self.session.waiting[self.request_id] = call
+
+        def done(outcome: object) -> None:
+            if self.session.waiting.get(self.request_id) is not call:
+                return
+            self.engine.withdraw(call)
+            if isinstance(outcome, KvError):
+                call.outbox.fail(self.request_id, outcome)
+            else:
+                call.outbox.deliver(self.request_id, self.command, made(outcome))
+
+        return done
+
+    def listen(self, channels: tuple[bytes, ...], pattern: bytes | None, credit: int) -> Listener:
+        """Listen to channels under the id of this call."""
+        listener = Listener(self.session, self.request_id, self.engine.tx.name, channels, pattern, credit)
+        self.session.waiting[self.request_id] = listener
+        self.engine.channels.subscribe(listener)
+        return listener
 
     def subscribe(self, keys: tuple[bytes, ...], prefix: bytes | None, credit: int, values: bool) -> Subscription:
         """Open a subscription under the id of this call."""

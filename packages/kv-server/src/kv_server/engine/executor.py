@@ -5,7 +5,8 @@ What waits on something is tried as part of the commit that concerns it, before 
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
 
 from kv_protocol.errors import (
     Busy,
@@ -15,14 +16,19 @@ from kv_protocol.errors import (
     InternalError,
     InvalidArgument,
     KvError,
+    ShuttingDown,
 )
 from kv_protocol.messages import DEADLINE, FENCE, LOCK_LOST, NAMESPACE, SEEN, SEQ
 from kv_protocol.names import text
-from kv_server.engine.commit import Commit, Sink
-from kv_server.engine.gates import FRESH, check_fence, check_namespace, late, refuse, repeated
+from kv_server.engine.commit import Commit, Effect, Sink
+from kv_server.engine.gates import FRESH, check_fence, check_namespace, late, repeated
+from kv_server.engine.notifications import Notifications
+from kv_server.engine.pubsub import Channels
+from kv_server.engine.rows import MESSAGE
 from kv_server.engine.session import EVERYTHING, Session, Waiting
+from kv_server.engine.transactions import WatchedKeys
 from kv_server.engine.tx import Tx
-from kv_server.engine.waiting import Parked, Subscription, WouldBlock
+from kv_server.engine.waiting import Alarm, Listener, Owed, Parked, Subscription, WouldBlock
 from kv_server.engine.watchers import Watchers
 from kv_server.model.entry import SCALAR
 from kv_server.model.schedule import Schedule
@@ -33,6 +39,9 @@ __all__ = ["PARKED", "Executor"]
 
 PARKED: Final = object()
 """What `execute` returns for a call whose replies come later, through its session's outbox."""
+
+Asked: TypeAlias = tuple[Command, list[Any], Any]
+"""A call with its arguments and options as they came."""
 
 _NOT_IN_BLOCKS: Final = Flag.ADMIN | Flag.STREAMS
 
@@ -47,11 +56,24 @@ class Executor:
         self.now_ms = 0
         self.elapsed_ms = 0
         self.open = EVERYTHING
+        self.refusal: Callable[[], KvError] = ShuttingDown
+        """What a call is told that `open` does not let in."""
         self.watchers = Watchers(self.peek)
         self.sinks: list[Sink] = []
+        self.journal: list[tuple[int, int, int, bytes, list[Effect]]] | None = None
+        """Where commits are left for the log, if there is one."""
+        self.watched = WatchedKeys(self.sinks, tx.exists_in)
+        self.channels = Channels(self.sinks)
+        self.notifications = Notifications(self.sinks, self.channels, tx.exists_in)
         self.node: Any = None
-        self.due: Schedule[Parked | Session] = Schedule(self.pends)
+        self.due: Schedule[Parked | Session | Alarm] = Schedule(self.pends)
+        self.writable = True
+        """What falls due may change the store."""
         self.calls = 0
+        self.hits = self.misses = 0
+        """Calls that only read, by whether the last key they looked at was there."""
+        self.within = False
+        """A call is part of several that are one commit: nothing waits."""
         self._serving = False
 
     @property
@@ -88,7 +110,7 @@ class Executor:
             if fence is not None:
                 check_fence(self.store, self.elapsed_ms, namespace, fence)
         if not (session.open & self.open) >> command.bit & 1:
-            refuse(self.open, command)
+            return self.turn_away(session, command, args)
         self.calls += 1
         tx = self.tx
         place: object = tx if command.common else self.prepare(session, command, request_id)
@@ -110,13 +132,30 @@ class Executor:
             if seq:
                 tx.answered(session.id, seq, reply)
             if self.watchers.live or self.sinks or tx.notices:
+                self.notifications.written(0, command)
                 self.seal()
                 if self.watchers.woken:
                     self.serve()
-            else:  # nobody listens
+            elif self.journal is None:  # nobody listens
                 tx.effects.clear()
                 tx.revision += 1
+            else:
+                self.journal.append((tx.revision, tx.now_ms, tx.elapsed_ms, tx.name, tx.effects))
+                tx.effects = []
+                tx.revision += 1
+        elif tx.last_key is not None:
+            if tx.last_entry is None:
+                self.misses += 1
+            else:
+                self.hits += 1
         return reply
+
+    def turn_away(self, session: Session, command: Command, args: Any) -> object:
+        """Say why *command* is not open to *session* now, or let what the session is in the middle of take the call."""
+        if not self.open >> command.bit & 1:
+            raise self.refusal()
+        assert session.detour is not None, f"{command.name} was refused by a gate that nobody knows"
+        return session.detour.take(command, args)
 
     def prepare(self, session: Session, command: Command, request_id: int) -> object:
         """See to what an uncommon *command* asks for before it runs, and return the place where it does."""
@@ -127,11 +166,15 @@ class Executor:
                 f"this connection has {self.most_parked} calls that wait; end some, or raise --max-parked",
                 {"limit": self.most_parked},
             )
+        return self.place_of(session, command, request_id)
+
+    def place_of(self, session: Session, command: Command, request_id: int) -> object:
+        """Where *command* runs: the transaction, the session that calls, or the server as a whole."""
         if command.place == "session":
-            return self.caller(session, request_id)
+            return self.caller(session, request_id, command)
         return self.tx if command.place == "tx" else self.node
 
-    def caller(self, session: Session, request_id: int) -> object:
+    def caller(self, session: Session, request_id: int, command: Command) -> object:
         """What a command about its own session gets."""
         raise NotImplementedError
 
@@ -139,7 +182,7 @@ class Executor:
         """Take away every key that is past its deadline."""
         raise NotImplementedError
 
-    def pends(self, due_ms: int, what: Parked | Session) -> bool:
+    def pends(self, due_ms: int, what: Parked | Session | Alarm) -> bool:
         """Whether *what* still ends at *due_ms*."""
         raise NotImplementedError
 
@@ -150,8 +193,10 @@ class Executor:
         if not effects:
             return
         tx.effects = []
+        commit = Commit(tx.revision, tx.now_ms, tx.elapsed_ms, tx.name, effects)
+        if self.journal is not None and (effects[0][0] != MESSAGE or effects[-1][0] != MESSAGE):
+            self.journal.append(commit)
         if self.sinks or self.watchers.live:
-            commit = Commit(tx.revision, tx.now_ms, tx.elapsed_ms, tx.name, effects)
             for sink in self.sinks:
                 sink(commit)
             if self.watchers.live:
@@ -164,31 +209,83 @@ class Executor:
                 if session is not None and session.outbox is not None:
                     session.outbox.push(LOCK_LOST, text(namespace), text(lock), token, why)
 
-    def block(self, session: Session, calls: list[tuple[Command, list[Any], Any]], namespace: bytes) -> list[object]:
+    # ---- several calls that are one
+    def block(self, session: Session, calls: list[Asked], namespace: bytes) -> list[object]:
         """Run *calls* as one: all of them in one commit, or, if one raises, none. Nothing waits inside."""
+        self.tx.start(namespace, session)
+        replies = self.all_or_none(session, calls)
+        self.seal()
+        self.serve()
+        return replies
+
+    def all_or_none(self, session: Session, calls: list[Asked]) -> list[object]:
+        """Run *calls* in the transaction as it is; if one raises, what they changed is put back."""
         tx = self.tx
         if any(command.flags & Flag.SWEEPS for command, _, _ in calls):
+            namespace = tx.name
             self.sweep()
-        tx.start(namespace, session)
+            tx.start(namespace, session)
         tx.open_block()
-        replies = []
+        replies: list[object] = []
         try:
             for command, args, options in calls:
                 if command.place != "tx" or command.flags & _NOT_IN_BLOCKS:
                     raise InvalidArgument(f"{command.name} cannot be part of an atomic block")
+                if not (session.open & self.open) >> command.bit & 1:
+                    self.turn_away(session, command, args)
+                rows = len(tx.effects)
                 replies.append(command.call(tx, args, options))
+                if len(tx.effects) > rows:
+                    self.notifications.written(rows, command)
         except WouldBlock as blocked:
             tx.close_block(keep=False)
-            if isinstance(blocked.otherwise, KvError):
-                raise blocked.otherwise from None
-            raise Busy("a call of the block would wait") from None
-        except BaseException:
+            late = blocked.otherwise
+            raise (late if isinstance(late, KvError) else Busy("a call of the block would wait")) from None
+        except BaseException as error:
             tx.close_block(keep=False)
+            if isinstance(error, CommandError):
+                error.details = {**error.details, "call": len(replies)}
             raise
         tx.close_block(keep=True)
-        self.seal()
-        self.serve()
         return replies
+
+    def run_queued(self, session: Session, request_id: int, calls: list[tuple[Command, list[bytes]]]) -> list[object]:
+        """Run command lines one after the other for the call *request_id*: their replies, and the errors of those that
+        failed, whose failing changes nothing. One commit for each stretch of them in one namespace.
+        """
+        if any(command.flags & Flag.SWEEPS for command, _ in calls):
+            self.sweep()
+        at_first = session.namespace
+        self.within = True
+        try:
+            replies = [self.run_within(session, request_id, command, words) for command, words in calls]
+        finally:
+            self.within = False
+        if self.watchers.woken or session.namespace is not at_first:
+            self.seal()
+            self.serve()
+        return replies
+
+    def run_within(self, session: Session, request_id: int, command: Command, words: list[bytes]) -> object:
+        """Run one of several calls; its reply, or the error that it failed with."""
+        tx = self.tx
+        if tx.effects and session.namespace != tx.name:
+            self.seal()
+        tx.start(session.namespace, session)
+        rows = len(tx.effects)
+        self.calls += 1
+        if not self.open >> command.bit & 1:
+            return self.refusal()
+        try:
+            reply = command.call(self.place_of(session, command, request_id), words, None)
+            if len(tx.effects) > rows:
+                self.notifications.written(rows, command)
+            return reply
+        except WouldBlock as blocked:
+            return command.late(None) if blocked.otherwise is None else blocked.otherwise
+        except KvError as refusal:
+            assert len(tx.effects) == rows, f"{command.name} changed something and then refused"
+            return refusal
 
     def peek(self, namespace: bytes, key: bytes) -> bytes | None:
         """The value blob at *key*, for an event about it."""
@@ -201,36 +298,51 @@ class Executor:
     def park(self, call: Parked, blocked: WouldBlock) -> None:
         """Let *call* wait for its names, at most as long as it said."""
         call.session.waiting[call.request_id] = call
+        call.kept = blocked.kept
+        if blocked.kin is not None:
+            call.kin = blocked.kin
         self.watchers.park(call, blocked)
+        self.watchers.note_turn(call, blocked, self.elapsed_ms)
         if blocked.wait_ms is not None:
             self.due.add(self.elapsed_ms + blocked.wait_ms, call)
 
     def serve(self) -> None:
-        """Try the calls that wait for what the last commits changed, oldest first, while they succeed."""
+        """Try the calls that wait for what the last commits changed: of each kin oldest first, while they succeed."""
         woken = self.watchers.woken
-        if self._serving:
+        if self._serving or not self.writable:
             return
         self._serving = True
         try:
             while woken:
-                line = self.watchers.parked.get(woken.popleft())
-                while line and self.retry(next(iter(line)), final=False):
-                    pass
+                place = woken.popleft()
+                for line in list(self.watchers.parked.get(place, {}).values()):
+                    while line and self.retry(next(iter(line)), place[2]):
+                        pass
         finally:
             self._serving = False
 
-    def retry(self, call: Parked, *, final: bool) -> bool:
-        """Run a call that waits once more; False if it goes on waiting. A *final* try ends it either way."""
+    def retry(self, call: Parked, turn: bytes | None = None) -> bool:
+        """Run a call that waits once more, because it is its *turn* at one of its names; False if it goes on waiting.
+
+        Without a turn its time is over: this try ends it either way. Whoever is gone takes nothing.
+        """
+        if turn is not None and call.outbox.lost():
+            self.withdraw(call)
+            return True
         tx = self.tx
         tx.start(call.namespace, call.session)
-        if final:
-            self.withdraw(call)
+        tx.kept, tx.turn = call.kept, turn
+        if turn is None:
+            self.leave(call)
         try:
+            if not self.open >> call.command.bit & 1:
+                raise self.refusal()
             if call.fence is not None:
                 check_fence(self.store, self.elapsed_ms, call.namespace, call.fence)
             reply = call.command.call(tx, call.args, call.options)
         except WouldBlock as blocked:
-            if not final:
+            if turn is not None:
+                self.watchers.note_turn(call, blocked, self.elapsed_ms)
                 return False
             reply = blocked.otherwise
         except KvError as error:
@@ -238,9 +350,12 @@ class Executor:
         except Exception as bug:
             reply = InternalError("a bug of the server; whether the call was applied is not known")
             reply.__cause__ = bug
+        finally:
+            tx.kept = tx.turn = None
         if call.seq and tx.effects and not isinstance(reply, KvError):
             tx.answered(call.session.id, call.seq, reply)
         self.withdraw(call)
+        self.notifications.written(0, call.command)
         self.seal()
         self.answer(call, reply)
         return True
@@ -258,18 +373,27 @@ class Executor:
             self.watchers.withdraw(call)
         elif isinstance(call, Subscription):
             self.watchers.unsubscribe(call)
+        elif isinstance(call, Listener):
+            self.channels.unsubscribe(call)
+
+    def leave(self, call: Waiting) -> None:
+        """Let *call* wait no longer; who was behind it may be served now."""
+        if isinstance(call, Parked):
+            self.watchers.woken += self.watchers.behind(call)
+        self.withdraw(call)
 
     def cancel(self, session: Session, request_id: int) -> bool:
         """End the waiting call or subscription *request_id*; False if there is none."""
         call = session.waiting.get(request_id)
         if call is None:
             return False
-        self.withdraw(call)
+        self.leave(call)
         call.outbox.fail(request_id, CallCancelled("the call was cancelled; nothing was applied"))
+        self.serve()
         return True
 
     def credit(self, session: Session, request_id: int, granted: int) -> None:
         """Allow the subscription *request_id* that many more events; one that has ended is none."""
         watch = session.waiting.get(request_id)
-        if isinstance(watch, Subscription):
+        if isinstance(watch, Owed):
             watch.grant(granted)

@@ -1,28 +1,17 @@
-"""The row of refusals that a call passes before it runs, in the order of `Executor.execute`.
-
-Whether a command is open is one AND of two bitmaps, the session's and the server's; why it was refused is worked out
-only then.
-"""
+"""The row of refusals that a call passes before it runs, in the order of `Executor.execute`."""
 
 from __future__ import annotations
 
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
-from kv_protocol.errors import (
-    AnswerLost,
-    Busy,
-    InvalidArgument,
-    ProtocolError,
-    ShuttingDown,
-    StaleFence,
-)
+from kv_protocol.errors import AnswerLost, Busy, InvalidArgument, NotKept, ProtocolError, StaleFence
 from kv_protocol.limits import MAX_ANSWER_BYTES, MAX_ANSWERS, MAX_NAME
 from kv_protocol.names import text
 from kv_server.engine.session import Lost, Session
+from kv_server.model.lock import Lock
 from kv_server.model.store import Store
-from kv_server.spec.command import Command
 
-__all__ = ["CLOSED", "FRESH", "check_fence", "check_namespace", "late", "refuse", "repeated"]
+__all__ = ["CLOSED", "FRESH", "check_fence", "check_namespace", "late", "repeated"]
 
 CLOSED: Final = 0
 FRESH: Final = object()
@@ -43,6 +32,8 @@ def repeated(session: Session, seq: Any, seen: Any) -> object:
     if seq in answers:
         reply = answers[seq][0]
         if type(reply) is Lost:
+            if reply.doubtful:
+                raise NotKept("applied before, but the disk failed: it may be gone after a restart")
             raise AnswerLost("applied before, but the answer was too large to be kept", {"revision": reply.revision})
         return reply
     if seq < session.seen:
@@ -73,15 +64,9 @@ def check_fence(store: Store, elapsed_ms: int, namespace: bytes, fence: Any) -> 
     if type(fence) is not list or len(fence) != 2 or type(fence[0]) is not bytes or type(fence[1]) is not int:
         raise InvalidArgument("meta: fence is not [lock, token]")
     space = store.namespaces.get(namespace)
-    held = space.locks.get(fence[0]) if space is not None else None
-    token = held.token if held is not None and held.until_ms > elapsed_ms else None
-    if token != fence[1]:
-        facts = {"lock": text(fence[0]), "token": token}
+    held = (space.locks.get(fence[0]) if space is not None else None) or Lock()
+    hold = held.get(fence[1])
+    if hold is None or hold.until_ms <= elapsed_ms:
+        tokens = [other.token for other in held.values() if other.until_ms > elapsed_ms]
+        facts = {"lock": text(fence[0]), "token": max(tokens, default=None)}
         raise StaleFence("the lock is not held under this token: nothing was written", facts)
-
-
-def refuse(server_open: int, command: Command) -> NoReturn:
-    """Say why *command* is not open now."""
-    if server_open == CLOSED:
-        raise ShuttingDown("the server is shutting down and takes no new calls")
-    raise AssertionError(f"{command.name} was refused by a gate that nobody knows")

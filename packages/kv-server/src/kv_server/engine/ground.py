@@ -7,17 +7,18 @@ from collections.abc import Callable
 from random import Random
 from typing import Any, TypeVar
 
-from kv_protocol.errors import TooManyNamespaces
+from kv_protocol.errors import TooManyNamespaces, WrongType
 from kv_protocol.names import slot
-from kv_server.engine.before import Before
+from kv_server.engine.before import Keeper
 from kv_server.engine.commit import Effect
 from kv_server.engine.rows import EXPIRED, KEY_DROP
 from kv_server.engine.session import Session
-from kv_server.model.entry import Entry
+from kv_server.model.container import CONTAINERS, Container
+from kv_server.model.entry import KINDS, Entry
 from kv_server.model.store import Namespace, Store
 from kv_server.model.table import Table
 
-__all__ = ["EFFECTS", "Ground", "effect"]
+__all__ = ["EFFECTS", "Ground", "effect", "wrong_type"]
 
 EFFECTS: dict[int, Callable[..., Any]] = {}
 
@@ -35,13 +36,20 @@ def effect(opcode: int) -> Callable[[F], F]:
     return enter
 
 
+def wrong_type(expected: int, found: int) -> WrongType:
+    facts = {"expected": KINDS[expected], "found": KINDS[found]}
+    return WrongType("Operation against a key holding the wrong kind of value", facts)
+
+
 class Ground:
     """One transaction at a time: the clocks are set, `start`, then reads and effects, then `effects` is taken away."""
 
     def __init__(self, store: Store, sessions: dict[int, Session], dice: Random, max_namespaces: int) -> None:
-        self.waiting_for: Callable[[int, bytes], int] = lambda room, name: 0
+        self.waiting_for: Callable[..., int] = lambda room, name, kin=None: 0
+        self.audience: Callable[[bytes, bool], int] = lambda channel, sharded: 0
         self.store = store
         self.sessions = sessions
+        self.secrets: dict[bytes, Session] = {}
         self.dice = dice
         self.max_namespaces = max_namespaces
         self.revision = 1
@@ -52,7 +60,13 @@ class Ground:
         self.space: Namespace | None = None
         self.effects: list[Effect] = []
         self.notices: list[tuple[int, bytes, bytes, int, str]] = []
-        self.before: Before | None = None
+        self.before: Keeper | None = None
+        self.urgent = False
+        """The effects grant, extend or release a lock: whoever is told of that must be able to rely on it."""
+        self.kept: Any = None
+        """What the call kept when it began to wait; None in its first try."""
+        self.turn: bytes | None = None
+        """The name at which it is the turn of a call that waits; elsewhere others may be first."""
         self.last_key: bytes | None = None
         self.last_entry: Entry | None = None
         self.last_table = store.empty
@@ -103,6 +117,37 @@ class Ground:
             self.last_key = None
         return entry
 
+    def read(self, key: bytes, kind: int) -> Any:
+        """The container of the collection at *key*, None if there is no such key."""
+        entry = self.find(key)
+        if entry is None:
+            return None
+        if entry.kind != kind:
+            raise wrong_type(kind, entry.kind)
+        return entry.value
+
+    def open_collection(self, key: bytes, kind: int) -> Any:
+        """The container at *key*, to be changed: made if the key is absent, its version the revision of this commit."""
+        entry = self.touch(key)
+        if entry is None:
+            space = self.open_namespace()
+            table = self.table_of(space, key)
+            entry = Entry(kind, CONTAINERS[kind](), self.revision, 0)
+            table.put(key, entry)
+            self.last_key, self.last_entry, self.last_table = key, entry, table
+        elif entry.kind != kind:
+            raise wrong_type(kind, entry.kind)
+        entry.version = self.revision
+        return entry.value
+
+    def close_collection(self, key: bytes, container: Container, grown: int) -> None:
+        """Account for *grown* bytes more in the container at *key*; a collection without elements is gone."""
+        container.bytes += grown
+        self.last_table.bytes += grown
+        if not len(container):
+            self.last_table.remove(key)
+            self.last_key = None
+
     def open_namespace(self) -> Namespace:
         """The namespace of this transaction, made if it is new."""
         if self.space is None:
@@ -130,5 +175,5 @@ class Ground:
         if self.before is not None:
             self.before.keep_key(self.name, key)
         self.effects.append((KEY_DROP, key, cause))
-        self.table_of(self.open_namespace(), key).remove(key)
+        self.store.discard(self.table_of(self.open_namespace(), key).remove(key))
         self.last_key = None

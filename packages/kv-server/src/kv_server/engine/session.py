@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 from kv_protocol.errors import KvError
-from kv_protocol.types import Change
+from kv_protocol.types import Change, Message
+from kv_server.engine.conversation import Detour, Hearing, Transaction
 from kv_server.spec.command import Command
 
-__all__ = ["EVERYTHING", "Lost", "Outbox", "Session", "Waiting"]
+__all__ = ["EVERYTHING", "Line", "Lost", "Outbox", "Session", "Waiting"]
 
 EVERYTHING = -1  # every bit of a gate map is set
 
@@ -16,13 +17,17 @@ EVERYTHING = -1  # every bit of a gate map is set
 class Outbox(Protocol):
     """What the engine can say to a connection. Nothing here waits."""
 
+    @property
+    def protocol(self) -> int:
+        """The version of RESP that it speaks, 2 or 3; 0 if it is of the native door."""
+
     def deliver(self, request_id: int, command: Command, reply: object) -> None:
         """A call that waited has its reply."""
 
     def fail(self, request_id: int, error: KvError) -> None:
         """A call that waited, or a subscription, ended with *error*."""
 
-    def event(self, request_id: int, event: Change[bytes]) -> None:
+    def event(self, request_id: int, event: Change[bytes] | Message[bytes]) -> None:
         """One granted event of a subscription."""
 
     def push(self, kind: str, *fields: object) -> None:
@@ -30,6 +35,36 @@ class Outbox(Protocol):
 
     def close(self, error: KvError) -> None:
         """Say why, and end the connection."""
+
+    def lost(self) -> bool:
+        """Whether the other end is known to be gone, although nobody has read that yet."""
+
+
+class Line(Outbox, Protocol):
+    """What commands of the text door may ask of the connection they came over."""
+
+    command: Command | None
+    """The last that was called."""
+    library: tuple[str, str]
+    """What the client says it is written with: a name and a version."""
+
+    def speak(self, version: int) -> None:
+        """Write in another version from here on."""
+
+    def answer(self, mode: Literal["ON", "OFF", "SKIP"]) -> None:
+        """Send replies, none, or none to this call and the next."""
+
+    def say(self, text: bytes) -> None:
+        """Send a line that answers no call."""
+
+    def hang_up(self) -> None:
+        """End when the answer to this call was sent."""
+
+    def pause(self, wait_ms: int, everything: bool) -> None:
+        """Let the calls of all connections of this door wait: those that write, or everything."""
+
+    def unpause(self) -> None:
+        """Let them go on."""
 
 
 class Waiting(Protocol):
@@ -41,20 +76,21 @@ class Waiting(Protocol):
 
 
 class Lost:
-    """Stands for an answer that was too large to be kept."""
+    """Stands for an answer that was too large to keep; or, *doubtful*, for one that a restart may make untrue."""
 
-    __slots__ = ("revision",)
+    __slots__ = ("doubtful", "revision")
 
-    def __init__(self, revision: int) -> None:
+    def __init__(self, revision: int, doubtful: bool = False) -> None:
         self.revision = revision
+        self.doubtful = doubtful
 
 
 class Session:
     """One caller: its name and namespace, its kept answers by seq, and its open calls by request id."""
 
     __slots__ = (
-        "answer_bytes", "answers", "client", "ends_ms", "id", "namespace", "open", "outbox", "secret", "seen",
-        "waiting",
+        "answer_bytes", "answers", "client", "detour", "ends_ms", "hearing", "id", "lasting", "namespace", "open",
+        "outbox", "secret", "seen", "transaction", "waiting",
     )  # fmt: skip
 
     def __init__(self, number: int, secret: bytes, client: str, namespace: bytes) -> None:
@@ -62,7 +98,11 @@ class Session:
         self.secret = secret
         self.client = client
         self.namespace = namespace
+        self.lasting = True
         self.open = EVERYTHING
+        self.detour: Detour | None = None
+        self.transaction: Transaction | None = None
+        self.hearing: Hearing | None = None
         self.outbox: Outbox | None = None
         self.answers: dict[int, tuple[object, int]] = {}
         self.answer_bytes = 0

@@ -3,35 +3,76 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from kv_protocol.limits import MAX_EVENTS
-from kv_protocol.types import Change
+from kv_protocol.types import Change, Message
 from kv_server.engine.session import Outbox, Session
 from kv_server.spec.command import Command
 
-__all__ = ["Parked", "Subscription", "WouldBlock"]
+__all__ = ["Alarm", "Expecting", "Listener", "Owed", "Parked", "Subscription", "WouldBlock"]
 
 
 class WouldBlock(Exception):
     """Raised by a command that cannot go on now: park it on *names* of *room* for *wait_ms* (None: no bound).
 
-    *otherwise* is what its caller gets when the time is over: an error to raise, or a reply.
+    *otherwise* is what its caller gets when the time is over: an error to raise, or a reply. What it found at its first
+    try and must know at the next is *kept*: it is `tx.kept` then. Who waits with an equal *kin* wants the same: where
+    one goes on waiting, so do those behind it; by default these are the commands of one group. In *turn_ms*, if not
+    before, it is worth another try even if nothing was touched.
     """
 
-    def __init__(self, room: int, names: Iterable[bytes], wait_ms: int | None, otherwise: object) -> None:
+    def __init__(
+        self,
+        room: int,
+        names: Iterable[bytes],
+        wait_ms: int | None,
+        otherwise: object,
+        *,
+        kept: object = None,
+        kin: object = None,
+        turn_ms: int | None = None,
+    ) -> None:
         super().__init__("the call would wait")
+        self.kept = kept
+        self.kin = kin
+        self.turn_ms = turn_ms
         self.room = room
         self.names = tuple(names)
         self.wait_ms = wait_ms
         self.otherwise = otherwise
 
 
+class Alarm:
+    """Something to be done at a time, unless it is called off."""
+
+    __slots__ = ("pending", "ring")
+
+    def __init__(self, ring: Callable[[], None]) -> None:
+        self.ring = ring
+        self.pending = True
+
+
+class Expecting:
+    """A call that waits for something outside of the store."""
+
+    __slots__ = ("outbox", "request_id", "session")
+
+    def __init__(self, session: Session, request_id: int) -> None:
+        assert session.outbox is not None
+        self.session = session
+        self.outbox: Outbox = session.outbox
+        self.request_id = request_id
+
+
 class Parked:
     """A call that waits, with all it needs to run again."""
 
-    __slots__ = ("args", "command", "fence", "namespace", "options", "outbox", "places", "request_id", "seq", "session")
+    __slots__ = (
+        "args", "command", "fence", "kept", "kin", "namespace", "options", "outbox", "places", "request_id", "seq",
+        "session",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -55,36 +96,25 @@ class Parked:
         self.seq = seq
         self.fence = fence
         self.places: list[tuple[bytes, int, bytes]] = []
+        self.kept: object = None
+        self.kin: object = command.group
 
 
-class Subscription:
-    """A watch of one connection: what it covers, what it may still be sent, what waits for that."""
+class Owed:
+    """Events that one call of one connection is owed: what it may still be sent, what waits for that, what was lost."""
 
-    __slots__ = ("credit", "events", "gap", "keys", "namespace", "outbox", "prefix", "request_id", "session", "values")
+    __slots__ = ("credit", "events", "gap", "outbox", "request_id", "session")
 
-    def __init__(
-        self,
-        session: Session,
-        request_id: int,
-        namespace: bytes,
-        keys: tuple[bytes, ...],
-        prefix: bytes | None,
-        credit: int,
-        values: bool,
-    ) -> None:
+    def __init__(self, session: Session, request_id: int, credit: int) -> None:
         assert session.outbox is not None
         self.session = session
         self.outbox: Outbox = session.outbox
         self.request_id = request_id
-        self.namespace = namespace
-        self.keys = keys
-        self.prefix = prefix
         self.credit = credit
-        self.values = values
-        self.events: deque[Change[bytes]] = deque()
-        self.gap: Change[Any] | None = None
+        self.events: deque[Any] = deque()
+        self.gap: Any = None
 
-    def tell(self, event: Change[bytes]) -> None:
+    def tell(self, event: Any) -> None:
         """Send *event* if there is credit, else keep it; the oldest kept ones give way to a gap."""
         if self.credit > 0 and not self.events and self.gap is None:
             self.credit -= 1
@@ -92,9 +122,11 @@ class Subscription:
             return
         self.events.append(event)
         if len(self.events) > MAX_EVENTS:
-            lost = self.events.popleft()
-            since = self.gap.value if self.gap is not None else lost.revision - 1
-            self.gap = Change("gap", lost.revision, None, since)
+            self.gap = self.gap_with(self.events.popleft())
+
+    def gap_with(self, lost: Any) -> Any:
+        """What tells that *lost*, and whatever was lost before, was left out."""
+        raise NotImplementedError
 
     def grant(self, count: int) -> None:
         """Allow *count* more events, and send those that wait."""
@@ -106,3 +138,52 @@ class Subscription:
         while self.events and self.credit > 0:
             self.credit -= 1
             self.outbox.event(self.request_id, self.events.popleft())
+
+
+class Subscription(Owed):
+    """A watch of one connection, and what it covers."""
+
+    __slots__ = ("keys", "namespace", "prefix", "values")
+
+    def __init__(
+        self,
+        session: Session,
+        request_id: int,
+        namespace: bytes,
+        keys: tuple[bytes, ...],
+        prefix: bytes | None,
+        credit: int,
+        values: bool,
+    ) -> None:
+        super().__init__(session, request_id, credit)
+        self.namespace = namespace
+        self.keys = keys
+        self.prefix = prefix
+        self.values = values
+
+    def gap_with(self, lost: Change[bytes]) -> Change[Any]:
+        since = self.gap.value if self.gap is not None else lost.revision - 1
+        return Change("gap", lost.revision, None, since)
+
+
+class Listener(Owed):
+    """A native subscription to channels, and to all that fit *pattern*."""
+
+    __slots__ = ("channels", "namespace", "pattern")
+
+    def __init__(
+        self,
+        session: Session,
+        request_id: int,
+        namespace: bytes,
+        channels: tuple[bytes, ...],
+        pattern: bytes | None,
+        credit: int,
+    ) -> None:
+        super().__init__(session, request_id, credit)
+        self.namespace = namespace
+        self.channels = channels
+        self.pattern = pattern
+
+    def gap_with(self, lost: Message[bytes]) -> Message[Any]:
+        return Message("gap", None, 1 if self.gap is None else self.gap.value + 1, None)

@@ -1,39 +1,61 @@
 """Glob patterns as Redis has them: `*`, `?`, `[a-c]`, `[^x]`, and `\\` before a character that is meant as itself.
 
-One pass with one place to fall back to (the last `*`): the time is at most pattern times name, whatever the pattern.
+A pattern becomes a regular expression in which every `*` is content with the first place that fits what follows it, up
+to the next: the time is at most pattern times name, whatever the pattern.
 """
 
+import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
-__all__ = ["matches"]
+__all__ = ["matcher", "matches"]
 
-_ANY: Final = -1
-_STAR: Final = -2
+_STAR: Final = b"*"
 
 
 @lru_cache(maxsize=256)
-def _compile(pattern: bytes) -> tuple[int | frozenset[int], ...]:
-    """The pattern as tokens: a byte, a set of bytes, any byte, or any run."""
-    tokens: list[int | frozenset[int]] = []
+def matcher(pattern: bytes) -> Callable[[bytes], object]:
+    """What says of a name whether all of it fits *pattern*."""
+    runs: list[list[bytes]] = [[]]
+    for token in _tokens(pattern):
+        if token == _STAR:
+            runs.append([])
+        else:
+            runs[-1].append(token)
+    first, *others = [b"".join(run) for run in runs]
+    if not others:
+        return re.compile(first, re.DOTALL).fullmatch
+    *between, last = others
+    source = first + b"".join(b"(?>.*?%b)" % run for run in between if run) + b".*" + last
+    return re.compile(source, re.DOTALL).fullmatch
+
+
+def matches(pattern: bytes, name: bytes) -> bool:
+    """Whether the whole of *name* fits *pattern*."""
+    return matcher(pattern)(name) is not None
+
+
+def _tokens(pattern: bytes) -> list[bytes]:
+    """The pattern piece by piece: a star, or what one octet has to fit."""
+    tokens: list[bytes] = []
     at = 0
     while at < len(pattern):
-        char = pattern[at]
+        char = pattern[at : at + 1]
         at += 1
-        if char == ord("*"):
-            if not tokens or tokens[-1] != _STAR:
-                tokens.append(_STAR)
-        elif char == ord("?"):
-            tokens.append(_ANY)
-        elif char == ord("["):
+        if char == b"*":
+            tokens.append(_STAR)
+        elif char == b"?":
+            tokens.append(b".")
+        elif char == b"[":
             chosen, at = _class(pattern, at)
-            tokens.append(chosen)
+            tokens.append(b"[%b]" % b"".join(b"\\x%02x" % octet for octet in sorted(chosen)) if chosen else b"(?!)")
         else:
-            if char == ord("\\") and at < len(pattern):
-                char = pattern[at]
+            if char == b"\\" and at < len(pattern):
+                char = pattern[at : at + 1]
                 at += 1
-            tokens.append(char)
-    return tuple(tokens)
+            tokens.append(re.escape(char))
+    return tokens
 
 
 def _class(pattern: bytes, at: int) -> tuple[frozenset[int], int]:
@@ -54,24 +76,3 @@ def _class(pattern: bytes, at: int) -> tuple[frozenset[int], int]:
             chosen.add(pattern[at])
             at += 1
     return frozenset(range(256)) - chosen if negated else frozenset(chosen), at + 1
-
-
-def matches(pattern: bytes, name: bytes) -> bool:
-    """Whether the whole of *name* fits *pattern*."""
-    tokens = _compile(pattern)
-    at = token = 0
-    star, resume = -1, 0
-    while at < len(name):
-        wanted = tokens[token] if token < len(tokens) else None
-        if wanted == _STAR:
-            star, resume = token, at
-            token += 1
-        elif wanted == _ANY or wanted == name[at] or (type(wanted) is frozenset and name[at] in wanted):
-            at += 1
-            token += 1
-        elif star >= 0:
-            resume += 1
-            at, token = resume, star + 1
-        else:
-            return False
-    return all(left == _STAR for left in tokens[token:])

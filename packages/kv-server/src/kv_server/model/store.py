@@ -11,6 +11,8 @@ from heapq import heappop
 from typing import Final
 
 from kv_protocol.limits import SLOTS
+from kv_server.model.container import Piece
+from kv_server.model.entry import SCALAR, Entry
 from kv_server.model.lock import Lock
 from kv_server.model.schedule import Schedule
 from kv_server.model.table import Table
@@ -19,6 +21,7 @@ __all__ = ["Namespace", "Store"]
 
 _ORDER_BITS: Final = 48
 _FREED_PER_SLICE: Final = 5_000
+_FREED_AT_ONCE: Final = 1_000
 
 
 class Namespace:
@@ -50,8 +53,10 @@ class Store:
         self.namespaces: dict[bytes, Namespace] = {}
         self.empty = Table()
         self.due: Schedule[tuple[Table, Namespace]] = Schedule(lambda due_ms, place: place[0].due_ms == due_ms)
-        self.leases: Schedule[tuple[bytes, bytes]] = Schedule(self.lease_ends)
-        self.garbage: list[Table] = []
+        self.leases: Schedule[tuple[bytes, bytes, int]] = Schedule(self.lease_ends)
+        self.garbage: list[Piece] = []
+        self.frozen = False
+        """What was dropped is not freed: somebody copies it."""
 
     def namespace(self, name: bytes) -> Namespace:
         """The namespace called *name*, made now if it did not exist."""
@@ -91,11 +96,12 @@ class Store:
             self.schedule(namespace, table)
         return None
 
-    def lease_ends(self, until_ms: int, place: tuple[bytes, bytes]) -> bool:
-        """Whether the lock at *place* is held with a lease that ends at *until_ms*."""
+    def lease_ends(self, until_ms: int, place: tuple[bytes, bytes, int]) -> bool:
+        """Whether there is a hold at *place*, namespace, lock and token, whose lease ends at *until_ms*."""
         namespace = self.namespaces.get(place[0])
         held = namespace.locks.get(place[1]) if namespace is not None else None
-        return held is not None and held.until_ms == until_ms
+        hold = held.get(place[2]) if held is not None else None
+        return hold is not None and hold.until_ms == until_ms
 
     # ---- dropping
     def drop(self, name: bytes) -> None:
@@ -110,16 +116,34 @@ class Store:
             self.garbage.append(table)
         namespace.tables = [self.empty] * self.shards
 
+    def swap(self, one: Namespace, two: Namespace) -> None:
+        """Exchange the names of two namespaces, but not their locks."""
+        one.name, two.name = two.name, one.name
+        one.locks, two.locks = two.locks, one.locks
+        self.namespaces[one.name], self.namespaces[two.name] = one, two
+
+    def discard(self, entry: Entry) -> None:
+        """Let go of what was taken out of a table: of a large collection piece by piece."""
+        if entry.kind != SCALAR and len(entry.value) > _FREED_AT_ONCE:
+            self.garbage += entry.value.pieces()
+
     def free_some(self) -> bool:
         """Free one slice of what was dropped; True while there is more."""
         left = _FREED_PER_SLICE
         while self.garbage and left > 0:
-            table = self.garbage[-1]
-            while table and left > 0:
-                table.popitem()
-                left -= 1
-            if not table:
-                self.garbage.pop()
+            piece = self.garbage.pop()
+            if isinstance(piece, list):
+                before = len(piece)
+                del piece[-left:]
+                left -= before - len(piece)
+            else:
+                while piece and left > 0:
+                    _, thing = piece.popitem()
+                    left -= 1
+                    if type(thing) is Entry:
+                        self.discard(thing)
+            if piece:
+                self.garbage.append(piece)
         return bool(self.garbage)
 
     # ---- scans

@@ -36,7 +36,7 @@ class Table(dict[bytes, Entry]):
         """Add *entry* under *key*, which must be absent."""
         self[key] = entry
         self.arrivals += 1
-        self.bytes += len(key) + len(entry.value) + ENTRY_BYTES
+        self.bytes += len(key) + entry.bytes + ENTRY_BYTES
         if entry.expires_ms:
             self.note_deadline(key, entry.expires_ms)
             self.expiring += 1
@@ -44,7 +44,7 @@ class Table(dict[bytes, Entry]):
     def remove(self, key: bytes) -> Entry:
         """Take *key*, which must be present, out."""
         entry = self.pop(key)
-        self.bytes -= len(key) + len(entry.value) + ENTRY_BYTES
+        self.bytes -= len(key) + entry.bytes + ENTRY_BYTES
         if entry.expires_ms:
             self.expiring -= 1
             self.sweep()
@@ -65,7 +65,10 @@ class Table(dict[bytes, Entry]):
 
     def sweep(self) -> None:
         """Rebuild the heap of deadlines when most of it is stale."""
-        live = self.expiring
-        if len(self.deadlines) > 2 * live + _STALE_FLOOR:
-            self.deadlines = [(entry.expires_ms, key) for key, entry in self.items() if entry.expires_ms]
-            heapify(self.deadlines)
+        if len(self.deadlines) > 2 * self.expiring + _STALE_FLOOR:
+            self.sweep_all()
+
+    def sweep_all(self) -> None:
+        """Make the heap of deadlines anew."""
+        self.deadlines = [(entry.expires_ms, key) for key, entry in self.items() if entry.expires_ms]
+        heapify(self.deadlines)

@@ -25,6 +25,8 @@ from kv_server.spec.command import (
 from kv_server.spec.types import (
     NATIVE,
     OPTIONAL,
+    PAIRS,
+    TABLE,
     Bool,
     Channel,
     Client,
@@ -57,9 +59,9 @@ from kv_server.spec.types import (
 from kv_server.spec.words import Words
 
 __all__ = [
-    "ADMIN", "BLOCKS", "FAST", "GROWS", "NATIVE", "NATIVE_DOOR", "OPTIONAL", "READ", "RESP_DOOR", "SLOW", "STREAMS",
-    "SWEEPS", "TAKES", "WRITE", "Bool", "Catalog", "Channel", "Client", "Command", "Count", "Counted", "Cursor",
-    "Declaration", "Door", "Duration", "Flag", "Float", "Grammar", "Int", "Invocation", "Key", "Label", "LockName",
-    "Name", "Namespace", "Number", "Octets", "Pattern", "Same", "Size", "SourceKey", "Text", "Time", "Timeout", "Token",
-    "Token64", "Unit", "Value", "Version", "View", "Words", "command",
+    "ADMIN", "BLOCKS", "FAST", "GROWS", "NATIVE", "NATIVE_DOOR", "OPTIONAL", "PAIRS", "READ", "RESP_DOOR", "SLOW",
+    "STREAMS", "SWEEPS", "TABLE", "TAKES", "WRITE", "Bool", "Catalog", "Channel", "Client", "Command", "Count",
+    "Counted", "Cursor", "Declaration", "Door", "Duration", "Flag", "Float", "Grammar", "Int", "Invocation", "Key",
+    "Label", "LockName", "Name", "Namespace", "Number", "Octets", "Pattern", "Same", "Size", "SourceKey", "Text",
+    "Time", "Timeout", "Token", "Token64", "Unit", "Value", "Version", "View", "Words", "command",
 ]  # fmt: skip

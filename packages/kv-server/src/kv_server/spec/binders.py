@@ -9,12 +9,15 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from kv_protocol.errors import CommandError
 from kv_server.spec import checks
-from kv_server.spec.command import Flag, Invocation
-from kv_server.spec.reply import Form, present_expression
+from kv_server.spec.command import Flag, Invocation, View
+from kv_server.spec.reply import Form, FormKind, present_expression
+from kv_server.spec.resp_kinds import LONG, NIL_ARRAY, Members, Pairs, PairTable, longer
+from kv_server.spec.resp_reply import resp_expression, resp_value
 from kv_server.spec.signature import Block, Choice, Param
 from kv_server.spec.source import Plan, Source
-from kv_server.spec.text import text_source
+from kv_server.spec.text import arity_of, text_source
 from kv_server.spec.typed import typed_source
 from kv_server.spec.types import Row
 from kv_server.spec.words import Words
@@ -27,10 +30,12 @@ class Binders(NamedTuple):
 
     call: Callable[[Any, Any, Any], Any]
     bind_typed: Callable[[Any, Any], Invocation]
-    call_text: Callable[[Any, list[bytes]], Any]
+    call_text: Callable[..., Any]
     bind_text: Callable[[list[bytes]], Invocation]
     keys: Callable[[Invocation], list[tuple[bytes, Flag]]]
     present: Callable[[Any], Any] | None
+    shapes: dict[View | None, Callable[[Any], Any] | None]
+    arity: int
     source: str
 
 
@@ -47,6 +52,14 @@ def new_namespace(commands: dict[str, Any]) -> dict[str, Any]:
         "commands": commands,
         "READ": Flag.READ,
         "WRITE": Flag.WRITE,
+        "CommandError": CommandError,
+        "resp_value": resp_value,
+        "LONG": LONG,
+        "NIL_ARRAY": NIL_ARRAY,
+        "longer": longer,
+        "Members": Members,
+        "Pairs": Pairs,
+        "PairTable": PairTable,
     }
 
 
@@ -68,7 +81,18 @@ def bind(plan: Plan, function: Callable[..., Any], form: Form, space: dict[str, 
         if view.tokens
     }
     space.update(own)
-    text = "\n\n".join([typed_source(plan), text_source(plan), _keys_source(plan), _present_source(plan, form)])
+    forms = {None: form} | {view: view.reply for view in plan.declaration.views}
+    shapes = {view: _shape(f"{plan.ident}_{at}", made) for at, (view, made) in enumerate(forms.items())}
+    text = "\n\n".join(
+        [
+            typed_source(plan),
+            text_source(plan, shapes[plan.plain_view][1]),
+            _keys_source(plan),
+            _conversion(f"{plan.ident}_present", present_expression(form)),
+            *(_conversion(name, expression) for name, expression, _ in shapes.values()),
+            *(_conversion(f"{name}_part", part) for name, _, part in shapes.values()),
+        ]
+    )
     _compile(plan, text, space)
     return Binders(
         call=space[f"{plan.ident}_call"],
@@ -77,8 +101,17 @@ def bind(plan: Plan, function: Callable[..., Any], form: Form, space: dict[str, 
         bind_text=space[f"{plan.ident}_bind_text"],
         keys=space[f"{plan.ident}_keys"],
         present=space.get(f"{plan.ident}_present"),
+        shapes={view: space.get(name) for view, (name, _, _) in shapes.items()},
+        arity=arity_of(plan),
         source=text,
     )
+
+
+def _shape(ident: str, form: Form) -> tuple[str, str | None, str | None]:
+    """The name of what makes a reply of *form* as RESP has it, its source, and the source of what does it in parts."""
+    name = f"{ident}_resp"
+    row = form.part if form.kind is FormKind.OPTIONAL else form
+    return name, resp_expression(form, part=f"{name}_part"), resp_expression(row)
 
 
 def _own(plan: Plan, param: Param, own: dict[str, Any]) -> None:
@@ -136,6 +169,5 @@ def _keys_of(plan: Plan, param: Param, source: Source, where: str) -> None:
             source.add(*lines)
 
 
-def _present_source(plan: Plan, form: Form) -> str:
-    expression = present_expression(form)
-    return f"def {plan.ident}_present(reply):\n    return {expression}\n" if expression else ""
+def _conversion(name: str, expression: str | None) -> str:
+    return f"def {name}(reply):\n    return {expression}\n" if expression else ""

@@ -3,10 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, TypeVar
 
+from attrs import evolve
+
 from kv_protocol.errors import UnknownCommand
 from kv_server.spec.binders import bind, ident_of, new_namespace
+from kv_server.spec.checks import words_missing
 from kv_server.spec.command import Command, Declaration, Door, Flag, Grammar, View, declaration_of, declare, word_of
-from kv_server.spec.reply import form_of
+from kv_server.spec.reply import RESP_ONLY, Form, form_of
 from kv_server.spec.signature import Signature, signature_of
 from kv_server.spec.source import Plan
 from kv_server.spec.usage import native_usage, text_usage
@@ -15,6 +18,8 @@ __all__ = ["Catalog", "command"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 _BY_FUNCTION: Final[Any] = object()
+_LONGEST_SHOWN: Final = 128  # of what a client sent, in an error about it
+_LONGEST_READABLE: Final = 64
 
 
 def command(
@@ -31,21 +36,29 @@ def command(
     method: str | None = _BY_FUNCTION,
     selects: Mapping[str, str] | None = None,
     exclusive: tuple[tuple[str, ...], ...] = (),
+    handle: str | Mapping[str, str] | None = None,
+    nothing_with: tuple[str, ...] = (),
+    one_of: tuple[tuple[str, ...], ...] = (),
+    event: str | None = None,
 ) -> Callable[[F], F]:
     """Declare a command: the function comes back unchanged, a catalog finds it by its module.
 
     *aliases* exist on the text door only. *selects* maps a token of the text door to the word of another command with
-    the same parameters. *exclusive* lists groups of options of which a call may have one. *method* names the client's
-    method; None generates none.
+    the same parameters. *exclusive* lists groups of options of which a call may have one, *one_of* those of which it
+    must have one. *method* names the client's method; None generates none. *handle* names the method of the client's
+    handles of one key, those of the group or those of the groups it maps to names. The reply is nothing only if an
+    option of *nothing_with* is given. *event* is what keyspace notifications call its changes, unless by their rows.
     """
 
     def mark(function: F) -> F:
         word = name or word_of(function)
         called = function.__name__.rstrip("_") if method is _BY_FUNCTION else method
         chosen = dict(selects or {})
+        handles = {} if handle is None else {group: handle} if isinstance(handle, str) else dict(handle)
         declaration = Declaration(
-            flags, group, since, cost, word, aliases, doors, views, grammar, called, chosen, exclusive
-        )
+            flags, group, since, cost, word, aliases, doors, views, grammar, called, chosen, exclusive, handles,
+            nothing_with, one_of, event,
+        )  # fmt: skip
         declare(function, declaration)
         return function
 
@@ -58,17 +71,25 @@ class Catalog:
     def __init__(self, functions: Iterable[Callable[..., Any]]) -> None:
         by_name: dict[str, Command] = {}
         space = new_namespace(by_name)
+        made: dict[str, Command] = {}
         for function in functions:
-            made = _build(function, len(by_name), space)
-            if made.name in by_name:
-                raise ValueError(f"{made.name} is declared twice")
-            by_name[made.name] = made
-            space[f"{ident_of(made.name)}_command"] = made
-        self._all: Final = tuple(by_name.values())
+            ident, built = _build(function, len(made), space)
+            if built.name != built.name.upper():
+                raise ValueError(f"{built.name} is not in upper case")
+            if ident in made:
+                raise ValueError(f"{built.name} is declared twice")
+            made[ident] = space[f"{ident}_command"] = built
+            if Door.RESP in built.declaration.doors:
+                by_name[built.name] = built
+        self._all: Final = tuple(made.values())
         self.commands: Final[Mapping[bytes, Command]] = _words(self._all, Door.NATIVE)
         """Native words."""
         self.words: Final[Mapping[bytes, Command]] = _words(self._all, Door.RESP)
         """Words and aliases of the text door."""
+        self.first_words: Final = frozenset(word.partition(b" ")[0] for word in self.words if b" " in word)
+        """The words that need a second one."""
+        self.spoken: Final[Mapping[bytes, Command]] = _spoken(self.words)
+        """The same, as that door calls them: `call(place, words, None)`, with a reply as RESP has it."""
         _check_methods(self._all)
         _check_selects(by_name)
 
@@ -104,13 +125,37 @@ class Catalog:
 
     def find_text(self, words: list[bytes]) -> Command:
         """The command that a line of words calls: one word, or two that go together."""
+        return self._find(self.words, words)
+
+    def find_spoken(self, words: list[bytes]) -> Command:
+        """The same, as the text door calls it."""
+        return self._find(self.spoken, words)
+
+    def is_whole(self, word: bytes) -> bool:
+        """Whether *word* alone says which command is meant."""
+        return b" " not in word and word not in self.first_words
+
+    def _find(self, table: Mapping[bytes, Command], words: list[bytes]) -> Command:
         name = words[0].upper()
-        found = self.words.get(name)
+        if name not in self.first_words:
+            found = table.get(name)
+            if found is None:
+                raise _unknown(words)
+            return found
         if len(words) > 1:
-            found = self.words.get(name + b" " + words[1].upper(), found)
-        if found is None:
-            raise UnknownCommand(f"unknown command '{_readable(words[0])}'")
+            found = table.get(name + b" " + words[1].upper())
+            if found is None:
+                shown = _quoted(words[1], _LONGEST_SHOWN)
+                raise UnknownCommand(f"unknown subcommand '{shown}'. Try {name.decode()} HELP.")
+        else:
+            found = table.get(name)
+            if found is None:
+                raise words_missing(name.decode().lower())
         return found
+
+    def bits(self, flag: Flag) -> int:
+        """The gate bits of all commands with *flag*."""
+        return sum(1 << command.bit for command in self._all if command.flags & flag)
 
     def source(self) -> str:
         """Everything that was generated, as one text."""
@@ -121,7 +166,8 @@ class Catalog:
         return "\n".join(f"{command.group:<{width}}  {command.usage}" for command in self._all)
 
 
-def _build(function: Callable[..., Any], bit: int, space: dict[str, Any]) -> Command:
+def _build(function: Callable[..., Any], bit: int, space: dict[str, Any]) -> tuple[str, Command]:
+    """The command with the name its binders go by; a word may be a command of its own on each door."""
     declaration = declaration_of(function)
     if declaration is None:
         raise TypeError(f"{function!r} is no command")
@@ -129,19 +175,22 @@ def _build(function: Callable[..., Any], bit: int, space: dict[str, Any]) -> Com
     _check(declaration, signature)
     word = declaration.name
     form = form_of(signature.reply)
+    _check_native(word, form)
     usage, native = text_usage(word, declaration, signature), native_usage(word, signature)
-    binders = bind(Plan(ident_of(word), word, declaration, signature, native), function, form, space)
-    return Command(
+    ident = ident_of(word) + ("_on_resp" if declaration.doors is Door.RESP else "")
+    binders = bind(Plan(ident, word, declaration, signature, native), function, form, space)
+    made = Command(
         name=word, bit=bit, function=function, declaration=declaration, signature=signature, reply=form, usage=usage,
         native=native, **binders._asdict(),
     )  # fmt: skip
+    return ident, made
 
 
 def _check(declaration: Declaration, signature: Signature) -> None:
     """Refuse a declaration that contradicts its signature or itself."""
     word = declaration.name
     known = {param.name for param in signature.params}
-    for group in declaration.exclusive:
+    for group in (*declaration.groups, declaration.nothing_with):
         if not known.issuperset(group):
             raise TypeError(f"{word}: {set(group) - known} are no parameters")
     for view in declaration.views:
@@ -157,6 +206,14 @@ def _check(declaration: Declaration, signature: Signature) -> None:
         seen.add(token)
 
 
+def _check_native(word: str, form: Form) -> None:
+    """Refuse a reply that only RESP has a form for; a view may make one."""
+    if form.kind in RESP_ONLY:
+        raise TypeError(f"{word}: {form.kind.value} is for a view to make, not for a command")
+    for part in form.parts:
+        _check_native(word, part)
+
+
 def _words(commands: Iterable[Command], door: Door) -> Mapping[bytes, Command]:
     words: dict[bytes, Command] = {}
     for command in commands:
@@ -167,6 +224,11 @@ def _words(commands: Iterable[Command], door: Door) -> Mapping[bytes, Command]:
                     raise ValueError(f"{word} is declared twice, or not in upper case")
                 words[word.encode()] = command
     return words
+
+
+def _spoken(words: Mapping[bytes, Command]) -> Mapping[bytes, Command]:
+    made = {command: evolve(command, call=command.call_text) for command in dict.fromkeys(words.values())}
+    return {word: made[command] for word, command in words.items()}
 
 
 def _check_methods(commands: Iterable[Command]) -> None:
@@ -191,7 +253,23 @@ def _check_selects(by_name: Mapping[str, Command]) -> None:
                 raise ValueError(f"{command.name} selects {target}, which has other parameters")
 
 
+def _unknown(words: list[bytes]) -> UnknownCommand:
+    """The error for a line that calls no command, with as much of it as may be shown."""
+    args = ""
+    for word in words[1:]:
+        room = _LONGEST_SHOWN - len(args)
+        if room <= 0:
+            break
+        args += f"'{_quoted(word, room)}' "
+    return UnknownCommand(f"unknown command '{_quoted(words[0], _LONGEST_SHOWN)}', with args beginning with: {args}")
+
+
+def _quoted(word: bytes, most: int) -> str:
+    """A word that somebody sent, as far as text goes, to be said to who sent it alone."""
+    return word[:most].partition(b"\0")[0].decode("utf-8", "surrogateescape")
+
+
 def _readable(name: bytes) -> str:
     """A word that somebody sent, short and printable."""
-    text = name[:64].decode("utf-8", "replace")
+    text = name[:_LONGEST_READABLE].decode("utf-8", "replace")
     return text if text.isprintable() else "".join(char if char.isprintable() else "?" for char in text)

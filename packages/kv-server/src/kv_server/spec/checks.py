@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 from math import isinf
-from typing import Final
+from typing import Any, Final
 
 from kv_protocol import limits
 from kv_protocol.errors import InvalidArgument, TooLarge
@@ -14,11 +14,12 @@ from kv_protocol.values import check, class_of, encode, from_octets, int_blob
 from kv_server.spec.types import MAX_TIME_MS
 
 __all__ = [
-    "InvalidArgument", "about", "arity", "check", "exclude", "from_octets", "missing", "numkeys_beyond", "shown",
-    "syntax_error", "text", "text_bool", "text_choice", "text_count", "text_cursor", "text_duration", "text_float",
-    "text_int", "text_name", "text_number", "text_numkeys", "text_text", "text_time", "text_timeout", "text_token",
-    "token_missing", "too_many", "unequal", "unknown_option", "wire", "wire_float", "wire_number", "wire_text",
-    "words_missing", "wrong",
+    "InvalidArgument", "WrongArity", "about", "arity", "called", "check", "exclude", "from_octets", "missing",
+    "no_such_line", "numkeys_beyond", "one_missing", "shown", "syntax_error", "text", "text_bool", "text_choice",
+    "text_count", "text_cursor", "text_duration", "text_float", "text_int", "text_name", "text_namespace",
+    "text_number", "text_numkeys", "text_size", "text_text", "text_time", "text_timeout", "text_token",
+    "token_missing", "too_many", "unequal", "unknown_option", "wire", "wire_call", "wire_float", "wire_number",
+    "wire_text", "words_missing", "wrong",
 ]  # fmt: skip
 
 _INT: Final = re.compile(rb"0|-?[1-9][0-9]{0,19}")
@@ -26,9 +27,15 @@ _FLOAT: Final = re.compile(
     rb"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?|inf(?:inity)?)", re.IGNORECASE
 )
 _NUMBERS: Final = frozenset({"int", "float", "decimal"})
+NUMBERED: Final = 16  # namespaces that have a number on the text door
 _LONGEST_WORD: Final = 64
+_AGES_MS: Final = MAX_TIME_MS - 2**43  # added to any clock before the year 2248 it is still a time
 _NOT_INT: Final = "value is not an integer or out of range"
 _NOT_FLOAT: Final = "value is not a valid float"
+
+
+class WrongArity(InvalidArgument):
+    """A command line has fewer words than the command, or another number than it must have."""
 
 
 def wrong(label: str, expected: str) -> InvalidArgument:
@@ -89,8 +96,23 @@ def token_missing(token: str) -> InvalidArgument:
     return InvalidArgument(f"Mandatory argument {token} is missing or not at the right position")
 
 
-def words_missing(word: str) -> InvalidArgument:
-    return InvalidArgument(f"wrong number of arguments for '{word}' command")
+def words_missing(word: str) -> "WrongArity":
+    return WrongArity(f"wrong number of arguments for '{word}' command")
+
+
+def no_such_line(words: list[bytes]) -> InvalidArgument:
+    """The error for a line of two words that go together with more after them than there may be."""
+    first, second = text(words[0]).upper(), text(words[1])
+    return InvalidArgument(f"unknown subcommand or wrong number of arguments for '{second}'. Try {first} HELP.")
+
+
+def called(words: list[bytes], count: int) -> str:
+    """The word or words by which a command was called, as Redis writes them in errors."""
+    return b"|".join(words[:count]).decode().lower()
+
+
+def one_missing(word: str, tokens: list[str]) -> InvalidArgument:
+    return InvalidArgument(f"exactly one of {' or '.join(tokens)} can be specified for {word}")
 
 
 def wire_number(blob: bytes, label: str) -> bytes:
@@ -101,6 +123,15 @@ def wire_number(blob: bytes, label: str) -> bytes:
     if class_of(blob) not in _NUMBERS:
         raise wrong(label, "an int, a float or a Decimal")
     return blob
+
+
+def wire_call(parts: list[Any], label: str) -> tuple[bytes, list[Any], Any]:
+    """A call within a call."""
+    if len(parts) in (2, 3) and type(parts[0]) is bytes and type(parts[1]) is list:
+        options = parts[2] if len(parts) == 3 else None
+        if options is None or type(options) is dict:
+            return parts[0], parts[1], options
+    raise wrong(label, "an array of a name, an array of arguments, and a map of options or nil")
 
 
 def wire_text(octets: bytes, label: str) -> str:
@@ -134,11 +165,18 @@ def text_int(raw: bytes, low: int = -(2**63), high: int = 2**63 - 1) -> int:
     raise InvalidArgument(_NOT_INT)
 
 
-def text_count(raw: bytes, low: int) -> int:
+def text_count(raw: bytes, label: str) -> int:
     number = text_int(raw)
-    if number < low:
-        raise InvalidArgument("value is out of range, must be positive")
+    if number < 1:
+        raise InvalidArgument(f"{label.upper()} must be > 0")
     return number
+
+
+def text_size(raw: bytes) -> int:
+    try:
+        return text_int(raw, 0)
+    except InvalidArgument:
+        raise InvalidArgument("value is out of range, must be positive") from None
 
 
 def text_cursor(raw: bytes) -> int:
@@ -159,8 +197,6 @@ def text_numkeys(raw: bytes, label: str, empty: bool) -> int:
         raise InvalidArgument(f"Number of {label} can't be negative")
     if number < 1 and not empty:
         raise InvalidArgument(f"num{label} should be greater than 0")
-    if number > limits.MAX_BATCH:
-        raise too_many(label)
     return number
 
 
@@ -192,6 +228,15 @@ def text_name(raw: bytes, label: str) -> bytes:
     return raw
 
 
+def text_namespace(raw: bytes, label: str) -> bytes:
+    """The name of a namespace; numbers are those that Redis has."""
+    if raw.removeprefix(b"-").isdigit():
+        if len(raw) > 2 or raw[:1] == b"-" or int(raw) >= NUMBERED:
+            raise InvalidArgument("DB index is out of range")
+        return b"%d" % int(raw)
+    return text_name(raw, label)
+
+
 def text_text(raw: bytes, label: str) -> str:
     return wire_text(raw, label)
 
@@ -214,19 +259,19 @@ def text_choice(raw: bytes, words: dict[bytes, str]) -> str:
 
 
 def text_duration(raw: bytes, scale: int, word: str) -> int:
-    """A time to live in units of *scale* milliseconds."""
+    """A time to live in units of *scale* milliseconds; one that would go on for ages ends with the calendar."""
     number = text_int(raw) * scale
-    if not 0 < number <= limits.MAX_TTL_MS:
+    if not 0 < number < 2**63 - MAX_TIME_MS:
         raise InvalidArgument(f"invalid expire time in '{word}' command")
-    return number
+    return min(number, _AGES_MS)
 
 
 def text_time(raw: bytes, scale: int, word: str) -> int:
-    """A moment in units of *scale* milliseconds since 1970."""
+    """A moment in units of *scale* milliseconds since 1970; one beyond the calendar is its last."""
     number = text_int(raw) * scale
-    if not 0 < number <= MAX_TIME_MS:
+    if not 0 < number < 2**63:
         raise InvalidArgument(f"invalid expire time in '{word}' command")
-    return number
+    return min(number, MAX_TIME_MS)
 
 
 def text_timeout(raw: bytes, scale: int) -> int:

@@ -7,14 +7,15 @@ from typing import Any, Final, NamedTuple
 
 from attrs import field, frozen
 
-from kv_server.spec.reply import Form
+from kv_protocol.errors import CommandError
+from kv_server.spec.reply import Form, form_of
 from kv_server.spec.schema import schema_of
-from kv_server.spec.signature import Signature
+from kv_server.spec.signature import Signature, returned
 
 __all__ = [
-    "ADMIN", "BLOCKS", "FAST", "GROWS", "NATIVE_DOOR", "READ", "RESP_DOOR", "SLOW", "STREAMS", "SWEEPS", "TAKES",
-    "WRITE", "Command", "Declaration", "Door", "Flag", "Grammar", "Invocation", "View", "declaration_of", "declare",
-    "word_of",
+    "ADMIN", "ALONE", "BLOCKS", "FAST", "GROWS", "LISTENS", "NATIVE_DOOR", "READ", "RESP_DOOR", "SLOW", "STEERS",
+    "STREAMS", "SWEEPS", "TAKES", "WRITE", "Command", "Declaration", "Door", "Flag", "Grammar", "Invocation", "View",
+    "declaration_of", "declare", "word_of",
 ]  # fmt: skip
 
 
@@ -31,6 +32,9 @@ class Flag(IntFlag):
     ADMIN = 128
     SWEEPS = 256
     STREAMS = 512
+    STEERS = 1024
+    LISTENS = 2048
+    ALONE = 4096
 
 
 READ: Final = Flag.READ
@@ -43,6 +47,9 @@ TAKES: Final = Flag.TAKES  # hands something out: its cancellation must be answe
 ADMIN: Final = Flag.ADMIN
 SWEEPS: Final = Flag.SWEEPS  # needs all due keys gone first
 STREAMS: Final = Flag.STREAMS  # many replies
+STEERS: Final = Flag.STEERS  # runs at once also where calls are queued
+LISTENS: Final = Flag.LISTENS  # open to a connection of RESP2 that listens to channels
+ALONE: Final = Flag.ALONE  # cannot be queued
 
 
 class Door(IntFlag):
@@ -56,26 +63,37 @@ NATIVE_DOOR: Final = Door.NATIVE
 RESP_DOOR: Final = Door.RESP
 
 
-@frozen
+@frozen(eq=False)
 class View:
-    """A form of the reply on the text door.
+    """A form of the reply on the text door: what *project* makes of it, in the form that its own annotation says.
 
     It is taken always, or when all of *tokens* are given, or when the parameter *without* is not. Tokens that make a
-    view are no parameters: they change nothing but the reply's shape.
+    view are no parameters: they change nothing but the reply's shape. Where RESP has a reply for what is an error
+    natively, *rescue* turns that error into it (in the same form), and raises every other again.
     """
 
     name: str
     project: Callable[[Any], Any] = field(repr=False)
     tokens: tuple[str, ...] = ()
     without: str | None = None
+    rescue: Callable[[CommandError], Any] | None = field(default=None, repr=False)
+    reply: Form = field(init=False, repr=False)
+
+    @reply.default
+    def _reply(self) -> Form:
+        return form_of(returned(self.project))
 
 
 @frozen
 class Grammar:
-    """A hand-written form on the command line: *parse* gets a `Words` and returns positional arguments and options."""
+    """A hand-written form on the command line: *parse* gets a `Words` and returns positional arguments and options.
+
+    *least* is the fewest words that may follow the command's own.
+    """
 
     usage: str
     parse: Callable[[Any], tuple[tuple[Any, ...], dict[str, Any]]]
+    least: int
 
 
 class Invocation(NamedTuple):
@@ -103,6 +121,15 @@ class Declaration:
     method: str | None
     selects: Mapping[str, str] = field(factory=dict)
     exclusive: tuple[tuple[str, ...], ...] = ()
+    handles: Mapping[str, str] = field(factory=dict)
+    nothing_with: tuple[str, ...] = ()
+    one_of: tuple[tuple[str, ...], ...] = ()
+    event: str | None = None
+
+    @property
+    def groups(self) -> tuple[tuple[str, ...], ...]:
+        """Options of which a call has one at most."""
+        return self.exclusive + self.one_of
 
 
 @frozen(eq=False, repr=False)
@@ -122,13 +149,17 @@ class Command:
     call: Callable[[Any, Any, Any], Any]
     """`call(place, args, options)`: check what came over the wire and run."""
     bind_typed: Callable[[Any, Any], Invocation]
-    call_text: Callable[[Any, list[bytes]], Any]
-    """`call_text(place, words)`: the same for a command line, whose reply has the form that its words ask for."""
+    call_text: Callable[..., Any]
+    """`call_text(place, words)`: the same for a command line; the reply is as RESP has it, see `resp_kinds`."""
     bind_text: Callable[[list[bytes]], Invocation]
     keys: Callable[[Invocation], list[tuple[bytes, Flag]]]
     """The keys that a call names, each with `READ` or `WRITE`: the most it may do to them."""
     present: Callable[[Any], Any] | None
     """What makes a reply ready for the wire; None where it is."""
+    shapes: Mapping[View | None, Callable[[Any], Any] | None]
+    """By view, what makes its reply as RESP has it; None where it is."""
+    arity: int
+    """Words of a command line, its name's included; negative: so many or more."""
     source: str
     flags: Flag = field(init=False)
     group: str = field(init=False)
@@ -189,10 +220,26 @@ class Command:
         """Run a call that was bound before; the reply as the native door has it."""
         return self.function(place, *invocation.args, **invocation.options)
 
-    def perform(self, place: Any, invocation: Invocation) -> Any:
-        """Run a call that was bound before; the reply in the form that its words asked for."""
-        reply = self.function(place, *invocation.args, **invocation.options)
-        return reply if invocation.view is None else invocation.view.project(reply)
+    def answer(self, place: Any, invocation: Invocation) -> Any:
+        """Run a call that was bound before; the reply as RESP has it, in the form that its words asked for."""
+        view = invocation.view
+        try:
+            reply = self.function(place, *invocation.args, **invocation.options)
+            if view is not None:
+                reply = view.project(reply)
+        except CommandError as error:
+            if view is None or view.rescue is None:
+                raise
+            reply = view.rescue(error)
+        shape = self.shapes[view]
+        return reply if shape is None else shape(reply)
+
+    def late(self, reply: Any) -> Any:
+        """*reply*, which came when the time to wait was over, as RESP has it."""
+        view = self.plain_view
+        shape = self.shapes[view]
+        reply = reply if view is None else view.project(reply)
+        return reply if shape is None else shape(reply)
 
 
 _ATTRIBUTE: Final = "__kv_declaration__"

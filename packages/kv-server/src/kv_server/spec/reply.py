@@ -1,16 +1,36 @@
 """The shape of a reply, read off the return annotation, and how a reply of that shape becomes ready for the wire."""
 
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from attrs import frozen
 
+from kv_server.spec.resp_kinds import KINDS
 from kv_server.spec.signature import row_in
-from kv_server.spec.types import Row
+from kv_server.spec.types import PAIRS, TABLE, Row
 
-__all__ = ["Form", "FormKind", "form_of", "present_expression"]
+__all__ = ["RESP_ONLY", "Form", "FormKind", "Stretch", "form_of", "present_expression"]
+
+T = TypeVar("T")
+
+
+class Stretch(Sequence[T]):
+    """A long list: each of *items* becomes what it is to be, by *make*, when somebody looks at it."""
+
+    def __init__(self, items: list[Any], make: Callable[[Any], T]) -> None:
+        self.items = items
+        self.make = make
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[T]:
+        return map(self.make, self.items)
+
+    def __getitem__(self, at: Any) -> Any:
+        return Stretch(self.items[at], self.make) if type(at) is slice else self.make(self.items[at])
 
 
 class FormKind(Enum):
@@ -23,6 +43,13 @@ class FormKind(Enum):
     TUPLE = "the parts, one after the other"
     MAP = "the part, by name"
     RECORD = "a named tuple of the parts"
+    SET = "a set of the part"
+    PAIRS = "a list of pairs, flat on RESP2"
+    TABLE = "the part, by name; a list of pairs on RESP2"
+
+
+RESP_ONLY: Final = frozenset({FormKind.SET, FormKind.PAIRS, FormKind.TABLE})
+"""What only a view may make."""
 
 
 @frozen(eq=False)
@@ -59,15 +86,15 @@ def form_of(hint: Any, variables: Mapping[Any, Any] | None = None) -> Form:
         return form_of((variables or {})[hint], variables)
     if hint is None or hint is type(None):
         return NONE
-    if hint is Any or hint is object:
+    if hint is Any or hint is object or hint in KINDS:
         return ANY
     origin, args = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
         return _union(args, variables)
     if origin is Literal:
         return Form(FormKind.WORD, words=args)
-    if origin in (list, tuple, dict):
-        return _container(origin, args, variables)
+    if origin in (list, tuple, dict, set):
+        return _container(origin, args, variables, marks)
     record = origin or hint
     if isinstance(record, type) and issubclass(record, tuple) and hasattr(record, "_fields"):
         bound = dict(zip(getattr(record, "__parameters__", ()), args, strict=False))
@@ -86,9 +113,12 @@ def _union(args: tuple[Any, ...], variables: Mapping[Any, Any] | None) -> Form:
     return Form(FormKind.OPTIONAL, (form_of(rest[0], variables),))
 
 
-def _container(origin: type, args: tuple[Any, ...], variables: Mapping[Any, Any] | None) -> Form:
-    if origin is list:
-        return Form(FormKind.LIST, (form_of(args[0], variables),))
+def _container(
+    origin: type, args: tuple[Any, ...], variables: Mapping[Any, Any] | None, marks: tuple[Any, ...]
+) -> Form:
+    if origin in (list, set):
+        kind = FormKind.SET if origin is set else FormKind.PAIRS if PAIRS in marks else FormKind.LIST
+        return Form(kind, (form_of(args[0], variables),))
     if origin is tuple:
         if len(args) == 2 and args[1] is Ellipsis:
             return Form(FormKind.LIST, (form_of(args[0], variables),))
@@ -96,7 +126,7 @@ def _container(origin: type, args: tuple[Any, ...], variables: Mapping[Any, Any]
     key = form_of(args[0], variables)
     if key.row is None or key.row.client != "str":
         raise TypeError("the keys of a map are names")
-    return Form(FormKind.MAP, (form_of(args[1], variables), key))
+    return Form(FormKind.TABLE if TABLE in marks else FormKind.MAP, (form_of(args[1], variables), key))
 
 
 def present_expression(form: Form, x: str = "reply", depth: int = 0) -> str | None:

@@ -55,9 +55,9 @@ def _form(form: Form) -> dict[str, Any]:
             return {"enum": list(form.words)}
         case FormKind.OPTIONAL:
             return {"anyOf": [_form(form.part), {"type": "null"}]}
-        case FormKind.LIST:
+        case FormKind.LIST | FormKind.SET | FormKind.PAIRS:
             return {"type": "array", "items": _form(form.part)}
-        case FormKind.MAP:
+        case FormKind.MAP | FormKind.TABLE:
             return {"type": "object", "additionalProperties": _form(form.part)}
         case FormKind.TUPLE:
             return _array([_form(part) for part in form.parts], [""] * len(form.parts))

@@ -18,6 +18,7 @@ __all__ = [
     "Param",
     "Shape",
     "Signature",
+    "returned",
     "row_in",
     "signature_of",
     "split_annotated",
@@ -85,6 +86,7 @@ class Param:
     label: str | None = None
     same: str | None = None
     client: str | None = None
+    encode: str | None = None
 
     @property
     def word(self) -> str:
@@ -146,6 +148,15 @@ def _hints(function: Callable[..., Any], place: str) -> dict[str, Any]:
     return get_type_hints(holder, getattr(function, "__globals__", {}), include_extras=True)
 
 
+def returned(function: Callable[..., Any]) -> Any:
+    """The annotation of what *function* returns."""
+    written = {name: hint for name, hint in getattr(function, "__annotations__", {}).items() if name == "return"}
+    if not written:
+        raise TypeError(f"{function!r} does not say what it returns")
+    holder = types.SimpleNamespace(__annotations__=written)
+    return get_type_hints(holder, getattr(inspect.unwrap(function), "__globals__", {}), include_extras=True)["return"]
+
+
 def _param(raw: inspect.Parameter, hint: Any) -> Param:
     inner, marks = split_annotated(hint)
     several = get_origin(inner) is tuple
@@ -172,6 +183,7 @@ def _param(raw: inspect.Parameter, hint: Any) -> Param:
         label=label.word if label else None,
         same=same.name if same else None,
         client=client.annotation if client else None,
+        encode=client.encode if client else None,
     )
 
 

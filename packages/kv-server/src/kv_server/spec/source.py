@@ -53,8 +53,15 @@ class Plan:
 
     @property
     def spelled(self) -> str:
-        """The word as Redis writes it in its errors."""
+        """Source of the word as Redis writes it in its errors: of several, the one that was called."""
+        if self.declaration.aliases:
+            return f"called(words, {self.start})"
         return repr(self.word.lower().replace(" ", "|"))
+
+    @property
+    def start(self) -> int:
+        """How many words the command itself has."""
+        return 1 + self.word.count(" ")
 
     def default(self, param: Param) -> str:
         """Source of a parameter's default."""

@@ -7,27 +7,61 @@ Redis has it. Words that stand last (a timeout) are taken off the end before any
 from kv_protocol import limits
 from kv_server.spec.signature import Block, Choice, Element, Many, Param, Shape
 from kv_server.spec.source import Plan, Source
-from kv_server.spec.typed import exclusions, finish
+from kv_server.spec.typed import exclusions, finish, none_of
 from kv_server.spec.types import Row, Token
 
-__all__ = ["text_source", "width"]
+__all__ = ["arity_of", "text_source", "width"]
 
 
-def text_source(plan: Plan) -> str:
-    """The source of `…_bind_text` and `…_call_text`."""
+def text_source(plan: Plan, plain: str | None) -> str:
+    """The source of `…_bind_text` and `…_call_text`; *plain* makes a plain reply as RESP has it."""
     source = Source()
     if plan.declaration.grammar is not None:
         _hand_written(plan, source)
     else:
-        _function(plan, source, calls=False)
+        _function(plan, source, None)
     source.add("", "")
-    if plan.declaration.grammar is not None or plan.declaration.selects or plan.tokens or plan.without:
-        with source.block(f"def {plan.ident}_call_text(place, words):"):
-            source.add(f"invocation = {plan.ident}_bind_text(words)")
-            source.add("return invocation.command.perform(place, invocation)")
+    if plan.declaration.grammar is not None:
+        with source.block(f"def {plan.ident}_call_text(place, words, options=None):"):
+            _bound(plan, source)
     else:
-        _function(plan, source, calls=True)
+        _function(plan, source, plain or "reply")
     return source.text()
+
+
+def arity_of(plan: Plan) -> int:
+    """How many words the command has, its name's included; negative where there may be more."""
+    least = _least_words(plan)
+    return least if _rigid(plan) and plan.declaration.grammar is None else -least
+
+
+def _least_words(plan: Plan) -> int:
+    """The fewest words of a line; a grammar knows them itself."""
+    if plan.declaration.grammar is not None:
+        return plan.start + plan.declaration.grammar.least
+    least = {param.name: _least(param) for param in plan.signature.params}
+    chosen = sum(min(least[name] for name in group) for group in plan.declaration.one_of)
+    return plan.start + chosen + sum(least[param.name] for param in plan.signature.params if param.required)
+
+
+def _most_words(plan: Plan) -> int | None:
+    """The most words of a line, where that is known before any is read."""
+    params = plan.signature.positional
+    if _spelled(plan) or plan.tokens or plan.declaration.selects or any(p.shape is not Shape.FIXED for p in params):
+        return None
+    return plan.start + sum(width(param.element) for param in params)
+
+
+def _rigid(plan: Plan) -> bool:
+    """Whether the number of words is fixed."""
+    several = any(param.shape is not Shape.FIXED or not param.required for param in plan.signature.positional)
+    return not (several or _spelled(plan) or plan.tokens or plan.declaration.selects)
+
+
+def _bound(plan: Plan, source: Source) -> None:
+    """Bind, then run: the way of all lines that are not of the plainest form."""
+    source.add(f"invocation = {plan.ident}_bind_text(words)")
+    source.add("return invocation.command.answer(place, invocation)")
 
 
 def width(element: Element) -> int:
@@ -37,42 +71,47 @@ def width(element: Element) -> int:
 
 def _hand_written(plan: Plan, source: Source) -> None:
     with source.block(f"def {plan.ident}_bind_text(words):"):
-        source.add(f"cursor = Words(words, {1 + plan.word.count(' ')}, {plan.spelled})")
+        with source.block(f"if len(words) < {_least_words(plan)}:"):
+            source.add(f"raise words_missing({plan.spelled})")
+        source.add(f"cursor = Words(words, {plan.start}, {plan.spelled})")
         source.add(f"args, options = {plan.ident}_grammar(cursor)", "cursor.finish()")
         source.add(f"return Invocation({plan.command}, args, options, {plan.ident}_view)")
 
 
-def _function(plan: Plan, source: Source, *, calls: bool) -> None:
-    name = f"{plan.ident}_call_text(place, words)" if calls else f"{plan.ident}_bind_text(words)"
-    start = 1 + plan.word.count(" ")
+def _function(plan: Plan, source: Source, plain: str | None) -> None:
+    """The function that binds; or, given what makes a *plain* reply as RESP has it, the one that calls."""
+    calls = plain is not None
+    name = f"{plan.ident}_call_text(place, words, options=None)" if calls else f"{plan.ident}_bind_text(words)"
+    start = plan.start
     params = [param for param in plan.signature.positional if param.shape is not Shape.TAIL]
     options = _spelled(plan)
     fixed = 0
     while fixed < len(params) and params[fixed].required and params[fixed].shape is Shape.FIXED:
         fixed += 1
-    least = start + sum(_least(param) for param in plan.signature.params if param.required)
+    least, rigid = _least_words(plan), _rigid(plan)
     words = start + sum(width(param.element) for param in params[:fixed])
-    rigid = (
-        fixed == len(params)
-        and not options
-        and not plan.signature.tail
-        and not plan.tokens
-        and not plan.declaration.selects
-    )
     with source.block(f"def {name}:"):
         source.add("count = len(words)")
         with source.block(f"if count {'!=' if rigid else '<'} {least}:"):
             source.add(f"raise words_missing({plan.spelled})")
+        most = _most_words(plan)
+        if most is not None and not rigid:
+            with source.block(f"if count > {most}:"):
+                source.add(_words_left(plan))
         at = start
         for index, param in enumerate(params[:fixed]):
             _place(plan, param, source, f"a{index}", str(at))
             at += width(param.element)
         if not rigid:
-            if fixed == len(plan.signature.positional) and not plan.without and not any(o.required for o in options):
+            asked_for = plan.declaration.one_of or any(option.required for option in options)
+            if fixed == len(plan.signature.positional) and not plan.without and not asked_for:
                 with source.block(f"if count == {words}:"):
-                    _end(plan, source, calls, "{}", shortcut=True)
+                    _end(plan, source, plain, "{}", shortcut=True)
+            if calls and (plan.declaration.selects or plan.tokens or plan.without):
+                _bound(plan, source)
+                return
             _open_ended(plan, source, params, fixed, at)
-        _end(plan, source, calls, "given" if options else "{}", shortcut=rigid)
+        _end(plan, source, plain, "given" if options else "{}", shortcut=rigid)
 
 
 def _least(param: Param) -> int:
@@ -92,7 +131,7 @@ def _open_ended(plan: Plan, source: Source, params: list[Param], fixed: int, at:
             _counted(plan, param, source, f"a{index}")
         elif param.required:
             with source.block(f"if at + {width(param.element)} > end:"):
-                source.add(f"raise words_missing({plan.spelled})")
+                source.add("raise syntax_error()")
             _place(plan, param, source, f"a{index}", "at")
             source.add(f"at += {width(param.element)}")
         else:
@@ -125,6 +164,10 @@ def _settle(plan: Plan, source: Source) -> None:
                 source.add(f"raise token_missing({param.tokens[0].word!r})")
     if _spelled(plan):
         exclusions(plan, source, "raise syntax_error()")
+    tokens = {param.name: param.tokens[0].word for param in _spelled(plan) if param.tokens}
+    for group in plan.declaration.one_of:
+        with source.block(f"if {none_of(group)}:"):
+            source.add(f"raise one_missing({plan.spelled}, {[tokens[name] for name in group]})")
 
 
 def _spelled(plan: Plan) -> list[Param]:
@@ -164,9 +207,9 @@ def _options(plan: Plan, source: Source) -> None:
     if plan.declaration.selects:
         source.add(f"command = {plan.command}")
     if not (options or plan.tokens or plan.declaration.selects):
-        if plan.signature.tail is None:
+        if plan.signature.tail is None and _most_words(plan) is None:
             with source.block("if at != end:"):
-                source.add("raise syntax_error()" if _spelled(plan) else f"raise words_missing({plan.spelled})")
+                source.add(_words_left(plan))
         return
     with source.block("while at < end:"):
         source.add("token = words[at].upper()", "at += 1")
@@ -186,6 +229,11 @@ def _options(plan: Plan, source: Source) -> None:
             branch = "elif"
         with source.block("else:"):
             source.add(*(("at -= 1", "break") if plan.signature.tail is not None else ("raise syntax_error()",)))
+
+
+def _words_left(plan: Plan) -> str:
+    """What is raised for a line with more words than anything asks for."""
+    return "raise syntax_error()" if plan.start == 1 else "raise no_such_line(words)"
 
 
 def _branches(plan: Plan, param: Param) -> list[tuple[str, list[str]]]:
@@ -234,6 +282,8 @@ def _counted(plan: Plan, param: Param, source: Source, x: str) -> None:
     source.add(f"stop = at + number * {size}" if size > 1 else "stop = at + number")
     with source.block("if stop > end:"):
         source.add(f"raise numkeys_beyond({param.word!r})")
+    with source.block(f"if number > {limits.MAX_BATCH}:"):
+        source.add(f"raise too_many({param.word!r})")
     _sequence(plan, param, source, x, "at", "stop")
     source.add("at = stop")
 
@@ -289,13 +339,12 @@ def _expression(plan: Plan, element: Row | Choice, raw: str, label: str, key: st
     return element.text.format(raw=raw, label=repr(label), scale=scale, word=plan.spelled)
 
 
-def _end(plan: Plan, source: Source, calls: bool, given: str, *, shortcut: bool) -> None:
-    """The last lines: which form of the reply was asked for, and the result."""
-    view = f"{plan.ident}_view" if plan.plain_view else "None"
-    if calls:
-        line = finish(plan, True, given)
-        source.add(line if view == "None" else f"return {view}.project({line.removeprefix('return ')})")
+def _end(plan: Plan, source: Source, plain: str | None, given: str, *, shortcut: bool) -> None:
+    """The last lines: the reply as RESP has it, or which form of it was asked for and the invocation."""
+    if plain is not None:
+        _reply(plan, source, plain, given)
         return
+    view = f"{plan.ident}_view" if plan.plain_view else "None"
     command = plan.command
     if not shortcut:
         if plan.tokens or plan.without or plan.declaration.selects:
@@ -315,3 +364,21 @@ def _end(plan: Plan, source: Source, calls: bool, given: str, *, shortcut: bool)
             with source.block(f"if command is not {plan.command}:"):
                 source.add("view = command.plain_view")
     source.add(finish(plan, False, given, command, None if view == "None" else view))
+
+
+def _reply(plan: Plan, source: Source, plain: str, given: str) -> None:
+    """Call the function and return its reply in the plain form."""
+    view = plan.plain_view
+    call = finish(plan, True, given).removeprefix("return ")
+    if view is not None:
+        call = f"{plan.ident}_view.project({call})"
+    if view is not None and view.rescue is not None:
+        with source.block("try:"):
+            source.add(f"reply = {call}")
+        with source.block("except CommandError as error:"):
+            source.add(f"reply = {plan.ident}_view.rescue(error)")
+        source.add(f"return {plain}")
+    elif plain == "reply":
+        source.add(f"return {call}")
+    else:
+        source.add(f"reply = {call}", f"return {plain}")

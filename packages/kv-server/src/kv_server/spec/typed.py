@@ -31,7 +31,7 @@ def _function(plan: Plan, source: Source, head: str, *, calls: bool) -> None:
         if not plan.signature.options:
             with source.block("if options:"):
                 source.add(f"raise unknown_option({plan.word!r}, options, ())")
-        elif any(param.required for param in plan.signature.options):
+        elif plan.declaration.one_of or any(param.required for param in plan.signature.options):
             _given(plan, source)
             source.add(finish(plan, calls, "given"))
             return
@@ -123,15 +123,23 @@ def _options(plan: Plan, source: Source) -> None:
         for param in required:
             with source.block(f"if {param.name!r} not in given:"):
                 source.add(f"raise missing({plan.word!r}, {param.word!r}, {plan.native!r})")
+        for group in plan.declaration.one_of:
+            with source.block(f"if {none_of(group)}:"):
+                source.add(f"raise missing({plan.word!r}, {' or '.join(group)!r}, {plan.native!r})")
         exclusions(plan, source, f"raise exclude({plan.word!r}, given, {{group}})")
         source.add("return given")
 
 
+def none_of(group: tuple[str, ...]) -> str:
+    """Source of the condition that no option of *group* was given."""
+    return " and ".join(f"{name!r} not in given" for name in group)
+
+
 def exclusions(plan: Plan, source: Source, line: str) -> None:
     """Refuse two options of one exclusive group."""
-    if plan.declaration.exclusive:
+    if plan.declaration.groups:
         with source.block("if len(given) > 1:"):
-            for group in plan.declaration.exclusive:
+            for group in plan.declaration.groups:
                 count = " + ".join(f"({name!r} in given)" for name in group)
                 with source.block(f"if {count} > 1:"):
                     source.add(line.format(group=repr(group)))

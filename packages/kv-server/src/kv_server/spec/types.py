@@ -10,14 +10,15 @@ command's word.
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from kv_protocol import limits
 
 __all__ = [
-    "MAX_TIME_MS", "NATIVE", "OPTIONAL", "TYPES", "Bool", "Channel", "Client", "Count", "Counted", "Cursor", "Duration",
-    "Float", "Int", "Key", "Label", "LockName", "Name", "Namespace", "Number", "Octets", "Pattern", "Row", "Same",
-    "Size", "SourceKey", "Text", "Time", "Timeout", "Token", "Token64", "Unit", "Value", "Version", "row_of_plain",
+    "MAX_TIME_MS", "NATIVE", "OPTIONAL", "PAIRS", "TABLE", "TYPES", "Bool", "Bound", "Channel", "Client", "Count",
+    "Counted", "Cursor", "Duration", "Float", "InnerCall", "Int", "Key", "Label", "LockName", "Name", "Namespace",
+    "Number", "Octets", "Pattern", "Row", "Same", "Size", "SourceKey", "Text", "Time", "Timeout", "Token", "Token64",
+    "Unit", "Value", "Version", "row_of_plain",
 ]  # fmt: skip
 
 
@@ -28,7 +29,7 @@ class Row:
     *refuse* is a condition that refuses what came over the wire, *then* are lines that check on or convert {x}; *text*
     is an expression over a word. Of the generated client are *client* (the annotation of an argument), *encode*,
     *answer* (the annotation of a reply, if another) and *decode*. *present* is what makes a reply of this type ready
-    for the wire; *shown* is the word on usage lines; *access* is set for keys.
+    for the wire, *resp* for RESP; *shown* is the word on usage lines; *access* is set for keys.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Row:
     shown: str | None = None
     access: str | None = None
     present: str | None = None
+    resp: str | None = None
 
     def __repr__(self) -> str:
         return f"<row {self.name}>"
@@ -80,9 +82,12 @@ class Same:
 
 @frozen
 class Client:
-    """Python source of the annotation that generated clients use instead of the row's."""
+    """Python source of the annotation that generated clients use instead of the row's, and of what makes of `{x}` what
+    travels, if that is another too.
+    """
 
     annotation: str
+    encode: str | None = None
 
 
 @frozen
@@ -97,6 +102,10 @@ NATIVE: Final = Mark("native")
 OPTIONAL: Final = Mark("optional")
 """A tail or a counted parameter may hold nothing."""
 COUNTED: Final = Mark("counted")
+PAIRS: Final = Mark("pairs")
+"""On a view's `list[tuple[A, B]]`: RESP2 writes the pairs flat."""
+TABLE: Final = Mark("table")
+"""On a view's `dict[A, B]`: RESP2 writes an array of pairs."""
 
 MAX_TIME_MS: Final = 253_402_300_799_999  # the last moment that a datetime can say
 _INT64: Final = (-(2**63), 2**63 - 1)
@@ -173,7 +182,7 @@ KEY: Final = _short_name("key", access="write")
 SOURCE_KEY: Final = _short_name("source_key", access="read")
 LOCK_NAME: Final = _short_name("lock_name")
 CHANNEL: Final = _short_name("channel")
-NAMESPACE: Final = _short_name("namespace", shown="namespace")
+NAMESPACE: Final = evolve(_short_name("namespace", shown="namespace"), text="text_namespace({raw}, {label})")
 NAME: Final = _long_name("name", "a name (str or bytes)")
 PATTERN: Final = _long_name("pattern", "a glob pattern (str or bytes)", shown="pattern")
 VALUE: Final = Row(
@@ -187,6 +196,7 @@ VALUE: Final = Row(
     encode="_encode({x})",
     decode="_decode({x})",
     shown="value",
+    resp="resp_value({x})",
 )
 NUMBER: Final = Row(
     name="number",
@@ -198,6 +208,7 @@ NUMBER: Final = Row(
     client="int | float | Decimal",
     encode="_encode({x})",
     decode="_number({x})",
+    resp="resp_value({x})",
 )
 TEXT: Final = Row(
     name="text",
@@ -233,6 +244,15 @@ FLOAT: Final = Row(
     schema={"type": "number"},
     client="float",
 )
+BOUND: Final = Row(
+    name="bound",
+    expected="a number, or text such as (5, -inf, [a or (a",
+    refuse="type({x}) is not bytes and type({x}) is not int and type({x}) is not float",
+    text="{raw}",
+    schema={"anyOf": [{"type": "number"}, {"type": "string"}]},
+    client="float | str",
+    encode="_bound({x})",
+)
 BOOL: Final = Row(
     name="bool",
     expected="true or false",
@@ -243,8 +263,8 @@ BOOL: Final = Row(
 )
 INT: Final = _integer("int", _INT64, "an integer of 64 bits", "text_int({raw})")
 VERSION: Final = _integer("version", (0, _INT64[1]), "a version (an integer from 0)", "text_int({raw}, 0)")
-COUNT: Final = _integer("count", (1, _INT64[1]), "an integer from 1", "text_count({raw}, 1)")
-SIZE: Final = _integer("size", (0, _INT64[1]), "an integer from 0", "text_count({raw}, 0)")
+COUNT: Final = _integer("count", (1, _INT64[1]), "an integer from 1", "text_count({raw}, {label})")
+SIZE: Final = _integer("size", (0, _INT64[1]), "an integer from 0", "text_size({raw})")
 CURSOR: Final = _integer("cursor", _UINT64, "a cursor (an integer of 64 bits)", "text_cursor({raw})")
 TOKEN64: Final = _integer("token", _UINT64, "a token (an integer of 64 bits)", "text_token({raw})")
 DURATION: Final = _duration(
@@ -264,16 +284,26 @@ TIME: Final = Row(
     answer="datetime",
     decode="_moment({x})",
 )
+CALL: Final = Row(
+    name="call",
+    expected="a call: an array of its name, its arguments, and its options or nil",
+    refuse="type({x}) is not list",
+    then=("{x} = wire_call({x}, {label})",),
+    text="{raw}",
+    schema={"type": "array", "description": "a call: its name, its arguments, its options or null"},
+    client="object",
+)
 
 TYPES: Final[Mapping[str, Row]] = {
     row.name: row
     for row in (
         KEY, SOURCE_KEY, LOCK_NAME, CHANNEL, NAMESPACE, NAME, PATTERN, VALUE, NUMBER, TEXT, NAME_TEXT, OCTETS, FLOAT,
-        BOOL, INT, VERSION, COUNT, SIZE, CURSOR, TOKEN64, DURATION, TIMEOUT, TIME,
+        BOUND, BOOL, INT, VERSION, COUNT, SIZE, CURSOR, TOKEN64, DURATION, TIMEOUT, TIME, CALL,
     )
 }  # fmt: skip
 
 T = TypeVar("T")
+InnerCall: TypeAlias = Annotated[Any, CALL]
 Key: TypeAlias = Annotated[bytes, KEY]
 SourceKey: TypeAlias = Annotated[bytes, SOURCE_KEY]
 LockName: TypeAlias = Annotated[bytes, LOCK_NAME]
@@ -287,6 +317,8 @@ Text: TypeAlias = Annotated[str, TEXT]
 Octets: TypeAlias = Annotated[bytes, OCTETS]
 Int: TypeAlias = Annotated[int, INT]
 Float: TypeAlias = Annotated[float, FLOAT]
+Bound: TypeAlias = Annotated[int | float | bytes, BOUND]
+"""An end of a range: by rank an int, by score a number or text such as `(5`, by name text such as `[a`."""
 Bool: TypeAlias = Annotated[bool, BOOL]
 Duration: TypeAlias = Annotated[int, DURATION]
 Timeout: TypeAlias = Annotated[int, TIMEOUT]

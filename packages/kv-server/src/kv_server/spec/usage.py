@@ -83,12 +83,12 @@ def _options(params: list[Param], declaration: Declaration) -> list[str]:
     for param in params:
         if param.name in done:
             continue
-        group = next((names for names in declaration.exclusive if param.name in names), (param.name,))
+        group = next((names for names in declaration.groups if param.name in names), (param.name,))
         members = [other for other in params if other.name in group]
         done.update(member.name for member in members)
         forms = [form for member in members for form in _forms(member)]
         text = " | ".join(forms)
-        if any(member.required for member in members):
+        if group in declaration.one_of or any(member.required for member in members):
             parts.append(f"<{text}>" if len(forms) > 1 else text)
         else:
             parts.append(f"[{text}]")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from kv_server.spec.checks import syntax_error, words_missing
+from kv_server.spec.checks import syntax_error
 
 __all__ = ["Words"]
 
@@ -19,11 +19,6 @@ class Words:
     @property
     def left(self) -> int:
         return len(self._words) - self._at
-
-    def need(self, count: int) -> None:
-        """Refuse a line of fewer than *count* further words."""
-        if self.left < count:
-            raise words_missing(self.command)
 
     def take(self) -> bytes:
         """The next word."""

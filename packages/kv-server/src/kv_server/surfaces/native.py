@@ -16,7 +16,6 @@ from msgpack import unpackb
 
 from kv_protocol.errors import (
     InternalError,
-    InvalidArgument,
     KvError,
     ProtocolError,
     UnknownCommand,
@@ -24,14 +23,14 @@ from kv_protocol.errors import (
 )  # fmt: skip
 from kv_protocol.frames import FrameReader
 from kv_protocol.limits import MAX_HELLO_FRAME, MIB
-from kv_protocol.messages import GOAWAY
-from kv_protocol.types import Change
+from kv_protocol.messages import GOAWAY, MORE, OK
+from kv_protocol.types import Change, Message
 from kv_server.engine.engine import PARKED, Engine
 from kv_server.engine.session import Session
 from kv_server.spec.command import Command
 from kv_server.surfaces.hello import Limits, printable, read_hello, welcome
-from kv_server.surfaces.replies import Encoder
-from kv_server.surfaces.requests import SHORT, Overfull, read_first, read_long, refusal
+from kv_server.surfaces.replies import Encoder, LongReply
+from kv_server.surfaces.requests import SHORT, Overfull, positive_numbers, read_first, read_long, refusal
 from kv_server.surfaces.trace import trace_of
 
 __all__ = ["HIGH_WATER", "NativeConnection", "NativeDoor"]
@@ -58,9 +57,10 @@ class NativeDoor:
         self.protocol_errors = 0
         self.bugs: dict[str, tuple[int, int]] = {}  # by trace: number, times
 
-    def connect(self, wake: Callable[[], None]) -> NativeConnection:
-        """A new connection; it calls *wake* when it has output, or an end, that no input of its own caused."""
-        return NativeConnection(self, wake)
+    def connect(self, wake: Callable[[], None], lost: Callable[[], bool]) -> NativeConnection:
+        """A new connection; it calls *wake* when it has output, or an end, that no input of its own caused, and asks
+        by *lost* whether its peer is known to be gone."""
+        return NativeConnection(self, wake, lost)
 
     def trouble(self) -> tuple[int, int]:
         """How often clients broke the protocol, and how often we failed them."""
@@ -81,18 +81,21 @@ class NativeConnection:
     """One client. The engine talks back to it through the methods of `Outbox`."""
 
     __slots__ = (
-        "_door", "_encoder", "_open", "_out", "_reader", "_told", "_waiting", "_wake", "calls", "closing", "held",
-        "overflowed", "session", "stalled",
+        "_door", "_encoder", "_lost", "_open", "_out", "_owed", "_reader", "_told", "_waiting", "_wake", "calls",
+        "closing", "held", "overflowed", "session", "stalled",
     )  # fmt: skip
+    protocol = 0
 
-    def __init__(self, door: NativeDoor, wake: Callable[[], None]) -> None:
+    def __init__(self, door: NativeDoor, wake: Callable[[], None], lost: Callable[[], bool]) -> None:
         self._door = door
         self._encoder = door.encoder
         self._wake = wake
+        self._lost = lost
         self._reader = FrameReader(MAX_HELLO_FRAME)
         self._waiting: list[bytes] = []
         self._open: set[int] = set()
         self._out: list[bytes] = []
+        self._owed: LongReply | None = None
         self._told = 0
         self.session: Session | None = None
         self.calls = 0
@@ -129,9 +132,9 @@ class NativeConnection:
 
     def resume(self) -> None:
         """Go on with the calls that were stalled."""
-        bodies, self._waiting = self._waiting, []
         self.stalled = False
-        if not self.closing:
+        if not self.closing and (self._owed is None or self._go_on(self._owed)):
+            bodies, self._waiting = self._waiting, []
             self._run(bodies)
 
     def data_to_send(self) -> bytes:
@@ -152,6 +155,22 @@ class NativeConnection:
         self._told = min(self._told, self.held)
         return data
 
+    def retract(self, taken: bytes, refusal: Callable[[], KvError]) -> bool:
+        """Answers that were *taken*, or could be, must not be given: put errors in their place. False if it cannot."""
+        reader = FrameReader(1 << 32)
+        frames = reader.feed(b"".join((taken, *self._out)))
+        self._out.clear()
+        self.held = self._told = 0
+        for body in frames:
+            request_id, status = int.from_bytes(body[2:6], "big"), body[6]
+            if status == MORE:
+                return False
+            self._append(self._encoder.failed(request_id, refusal()) if status == OK and request_id else _framed(body))
+        if self._owed is not None:
+            self._append(self._encoder.failed(self._owed.request_id, refusal()))
+            self._owed = None
+        return True
+
     def go_away(self, error: KvError) -> None:
         """Tell the client to take its calls elsewhere."""
         if self.session is not None:
@@ -167,6 +186,23 @@ class NativeConnection:
         self._end()
         if self.session is not None:
             self._door.engine.detach(self.session, self)
+
+    def _go_on(self, long: LongReply) -> bool:
+        """Go on packing the answer that the calls behind it wait for; False if it is not done."""
+        timer = self._door.timer
+        until = timer() + SLICE_S / 2
+        frame: bytes | None
+        try:
+            frame = long.go_on(lambda: timer() <= until)
+        except Exception as error:
+            frame = self._failure(long.request_id, long.command.name.encode(), error)
+        if frame is None:
+            self.stalled = True
+            return False
+        self._owed = None
+        self._out.append(frame)
+        self.held += len(frame)
+        return True
 
     # ---- calls
     def _run(self, bodies: list[bytes]) -> None:
@@ -212,6 +248,9 @@ class NativeConnection:
                         frame = None
                     else:
                         frame = encode(request_id, command, reply)
+            except LongReply as long:
+                self._owed = long
+                break
             except Exception as error:
                 frame = self._failure(request_id, name, error)
             if frame is not None:
@@ -229,7 +268,7 @@ class NativeConnection:
         """Keep what was not run, or end with the frame that could not be read."""
         if self.closing:
             return
-        if done < len(bodies):
+        if done < len(bodies) or self._owed is not None:
             self._waiting = bodies[done:]
             self.stalled = True
         elif self._reader.failure is not None:
@@ -266,10 +305,10 @@ class NativeConnection:
         engine, session = self._door.engine, self.session
         assert session is not None
         if name == b"CANCEL":
-            (call,) = _numbers(name, args, options, 1)
+            (call,) = positive_numbers(name, args, options, 1)
             return self._encoder.plain(request_id, engine.cancel(session, call))
         if name == b"CREDIT":
-            call, count = _numbers(name, args, options, 2)
+            call, count = positive_numbers(name, args, options, 2)
             engine.credit(session, call, count)
             return self._encoder.plain(request_id, None)
         if name == b"HELLO":
@@ -304,6 +343,7 @@ class NativeConnection:
     def _end(self) -> None:
         self.closing = True
         self.stalled = False
+        self._owed = None
         self._waiting.clear()
 
     def _append(self, frame: bytes) -> None:
@@ -325,6 +365,8 @@ class NativeConnection:
         frame: bytes | None
         try:
             frame = self._encoder.ok(request_id, command, reply)
+        except LongReply as long:
+            frame = long.go_on(lambda: True)
         except Exception as error:
             frame = self._failure(request_id, command.name.encode(), error)
         if frame is not None:
@@ -335,7 +377,7 @@ class NativeConnection:
         if not self.closing:
             self._append(self._encoder.failed(request_id, error))
 
-    def event(self, request_id: int, event: Change[bytes]) -> None:
+    def event(self, request_id: int, event: Change[bytes] | Message[bytes]) -> None:
         if not self.closing:
             self._append(self._encoder.more(request_id, event))
 
@@ -348,9 +390,9 @@ class NativeConnection:
         self._end()
         self._wake()
 
+    def lost(self) -> bool:
+        return self.closing or self._lost()
 
-def _numbers(name: bytes, args: list[Any], options: dict[Any, Any] | None, count: int) -> list[int]:
-    """The *count* positive numbers that *name* takes."""
-    if len(args) != count or options or not all(type(word) is int and 0 < word <= _MAX_ID for word in args):
-        raise InvalidArgument(f"{name.decode()} takes {count} positive numbers of 32 bits and no options")
-    return args
+
+def _framed(body: bytes) -> bytes:
+    return len(body).to_bytes(4, "big") + body

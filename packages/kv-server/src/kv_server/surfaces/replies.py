@@ -1,6 +1,9 @@
 """From replies, errors and events to frames. One packer serves all connections of a server."""
 
-from collections.abc import Mapping
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from struct import Struct
 from typing import Any, Final
 
@@ -10,11 +13,13 @@ from kv_protocol.errors import AnswerLost, KvError, TooLarge
 from kv_protocol.limits import KIB, MIB
 from kv_protocol.messages import FAILED, MORE, OK
 from kv_protocol.names import wire
-from kv_protocol.types import Change
+from kv_protocol.types import Change, Message
 from kv_server.engine.engine import Engine
 from kv_server.spec.command import Command, Flag
+from kv_server.spec.reply import Stretch
+from kv_server.spec.resp_kinds import LONG
 
-__all__ = ["Encoder"]
+__all__ = ["Encoder", "LongReply"]
 
 _START: Final = 0x93CE  # an array of three, then the id as uint32
 _HEAD_LENGTH: Final = 7  # of the head of a frame, what its length counts
@@ -32,7 +37,44 @@ _BIN8: Final = 0x00C4
 _BIN32: Final = 0x00C6
 _UINT64: Final = 0x00CF
 
+_head16 = Struct(">BH").pack
+_head32 = Struct(">BI").pack
+_ROWS: Final = (list, dict, Stretch)
+_PART: Final = 256  # elements of a long reply that are packed at once
 _KEPT_BUFFER: Final = 1 * MIB  # a packer that has grown beyond is let go
+
+
+class LongReply(Exception):
+    """An answer that is packed part by part. It was frozen: no later call changes it."""
+
+    def __init__(self, encoder: Encoder, request_id: int, command: Command, reply: Any) -> None:
+        super().__init__("a long reply")
+        self.request_id = request_id
+        self.command = command
+        self._encoder = encoder
+        self._parts = self._packed(reply)
+        self._made: list[bytes] = []
+
+    def go_on(self, may: Callable[[], bool]) -> bytes | None:
+        """Pack as long as one *may*; the frame once it is whole. Raises as `Encoder.ok` does."""
+        while may():
+            part = next(self._parts, None)
+            if part is None:
+                body = b"".join(self._made)
+                frame = _head(_HEAD_LENGTH + len(body), _START, self.request_id, OK) + body
+                return self._encoder.checked(self.command, frame)
+            self._made.append(part)
+        return None
+
+    def _packed(self, reply: Any) -> Iterator[bytes]:
+        size, present, pack = len(reply), self.command.present, Packer(autoreset=True).pack
+        mapped = isinstance(reply, dict)
+        small, large = (0xDE, 0xDF) if mapped else (0xDC, 0xDD)
+        yield _head16(small, size) if size < 1 << 16 else _head32(large, size)
+        kind: Any = dict if mapped else list
+        rest = iter(reply.items() if mapped else reply)
+        while part := kind(islice(rest, _PART)):
+            yield pack(part if present is None else present(part))[1 if len(part) < 16 else 3 :]
 
 
 class Encoder:
@@ -50,6 +92,8 @@ class Encoder:
         """The answer *reply* of *command*. Raises `TooLarge` or `AnswerLost` if no frame can hold it."""
         if reply is None:
             return _one_byte(8, _START, request_id, _NIL)
+        if isinstance(reply, _ROWS) and len(reply) > LONG:
+            raise LongReply(self, request_id, command, reply)
         if command.present is not None:
             return self.general(request_id, command, command.present(reply))
         if type(reply) is bytes:
@@ -68,7 +112,10 @@ class Encoder:
 
     def general(self, request_id: int, command: Command, reply: object) -> bytes:
         """The answer *reply*, of any kind that can be packed."""
-        frame = self.plain(request_id, reply)
+        return self.checked(command, self.plain(request_id, reply))
+
+    def checked(self, command: Command, frame: bytes) -> bytes:
+        """The frame of an answer, if it is one."""
         if len(frame) - 4 <= self.max_frame:
             return frame
         if command.flags & Flag.WRITE:
@@ -86,10 +133,15 @@ class Encoder:
         body = self._packed((error.code, _printable(error.message), _details(error.details)))
         return _head(_HEAD_LENGTH + len(body), _START, request_id, FAILED) + body
 
-    def more(self, request_id: int, event: Change[Any]) -> bytes:
+    def more(self, request_id: int, event: Change[Any] | Message[Any]) -> bytes:
         """One event of a subscription."""
-        key = None if event.key is None else wire(event.key)
-        body = self._packed((event.kind, event.revision, key, event.value))
+        if type(event) is Message:
+            names = [None if name is None else wire(name) for name in (event.channel, event.pattern)]
+            body = self._packed((event.kind, names[0], event.value, names[1]))
+        else:
+            assert isinstance(event, Change)
+            key = None if event.key is None else wire(event.key)
+            body = self._packed((event.kind, event.revision, key, event.value))
         return _head(_HEAD_LENGTH + len(body), _START, request_id, MORE) + body
 
     def push(self, kind: str, fields: tuple[object, ...]) -> bytes:

@@ -4,20 +4,22 @@ An array is made at the length that its head claims before its elements are read
 object of fifty. A short body cannot claim much. Of a long one the arguments are read one by one, against a budget.
 """
 
-from collections.abc import Sized
+from collections.abc import Callable, Sized
 from typing import Any, Final, TypeVar
 
 from msgpack import Unpacker, unpackb
 
-from kv_protocol.errors import ProtocolError, TooLarge
+from kv_protocol.errors import InvalidArgument, ProtocolError, TooLarge
 
-__all__ = ["LEAST_BATCH", "SHORT", "Overfull", "read_first", "read_long", "refusal"]
+__all__ = ["LEAST_BATCH", "SHORT", "Overfull", "positive_numbers", "read_first", "read_long", "refusal"]
 
 SHORT: Final = 4 * 1024  # bytes of a body that may be unpacked as it is
 LEAST_BATCH: Final = SHORT  # so that a short body never holds more arguments than a call may have
 
 _MAX_ID: Final = 2**32 - 1
 _NARROW: Final = 64  # elements of an array or map inside an argument: blocks and options are short
+_DEEP: Final = 3  # an argument that is a call, its arguments, those that were counted
+_MAP_HEADS: Final = frozenset((*range(0x80, 0x90), 0xDE, 0xDF))
 _ARRAY_HEADS: Final = frozenset((*range(0x90, 0xA0), 0xDC, 0xDD))
 
 S = TypeVar("S", bound=Sized)
@@ -57,21 +59,28 @@ def read_long(body: bytes, max_batch: int) -> list[Any]:
     if not 3 <= size <= 5:
         raise ProtocolError(f"a request of {size} parts")
     message: list[Any] = [unpack(), unpack()]
-    count = unpacker.read_array_header()
-    if count > max_batch:
-        raise Overfull(message[0], max_batch)
-    arguments = []
-    for _ in range(count):
-        if body[tell()] not in _ARRAY_HEADS:
-            arguments.append(unpack())
-            continue
-        inner = unpacker.read_array_header()  # names that were counted: as many as arguments
-        spent += inner
+
+    def count(read_header: Callable[[], int]) -> range:
+        nonlocal spent
+        found = read_header()
+        spent += found
         if spent > max_batch:
             raise Overfull(message[0], max_batch)
-        arguments.append([unpack() for _ in range(inner)])
-    message.append(arguments)
-    message.extend([unpack() for _ in range(size - 3)])
+        return range(found)
+
+    def read(depth: int) -> Any:
+        """What comes next; arrays and maps down to *depth* are read one by one: they may be long."""
+        head = body[tell()]
+        if depth and head in _ARRAY_HEADS:
+            return [read(depth - 1) for _ in count(unpacker.read_array_header)]
+        if depth and head in _MAP_HEADS:
+            return {unpack(): read(depth - 1) for _ in count(unpacker.read_map_header)}
+        return unpack()
+
+    message.append([read(_DEEP) for _ in count(unpacker.read_array_header)])
+    for _ in range(size - 3):
+        message.append(read(_DEEP - 1))
+        spent = 0  # meta is no argument
     if tell() != len(body):
         raise ProtocolError("a frame with bytes after its array")
     return message
@@ -103,3 +112,10 @@ def refusal(request_id: Any) -> ProtocolError:
     if type(request_id) is not int or not 0 < request_id <= _MAX_ID:
         return ProtocolError(f"a request whose id is not from 1 to {_MAX_ID:,}")
     return ProtocolError("a request is [id, name, arguments, options or nil, meta or nil]")
+
+
+def positive_numbers(name: bytes, args: list[Any], options: dict[Any, Any] | None, count: int) -> list[int]:
+    """The *count* positive numbers that *name* takes."""
+    if len(args) != count or options or not all(type(word) is int and 0 < word <= _MAX_ID for word in args):
+        raise InvalidArgument(f"{name.decode()} takes {count} positive numbers of 32 bits and no options")
+    return args

@@ -1,6 +1,6 @@
-"""What a client hears that speaks another protocol: one line, or nothing where a web page may have sent it."""
+"""What a client hears that speaks a protocol of no door: one line."""
 
-import re
+from collections.abc import Callable
 from typing import Final
 
 from kv_protocol.errors import KvError
@@ -9,7 +9,6 @@ from kv_server.engine.session import Session
 __all__ = ["Stranger"]
 
 _TLS_HANDSHAKE: Final = 0x16
-_HTTP: Final = re.compile(rb"(GET|POST|PUT|HEAD|DELETE|OPTIONS|PATCH|CONNECT|TRACE|PRI) |host:|.* HTTP/1\.", re.I)
 
 
 class Stranger:
@@ -32,8 +31,8 @@ class Stranger:
         self.closing = True
         if data[0] == _TLS_HANDSHAKE:
             self._say("this bind has no TLS")
-        elif not _HTTP.match(data):
-            self._say("this port speaks kv's native protocol; see protocol.md, or use a kv client")
+        else:
+            self._say("this port speaks RESP and kv's native protocol, see protocol.md")
 
     def refuse(self, error: KvError) -> None:
         self.closing = True
@@ -45,6 +44,10 @@ class Stranger:
 
     def resume(self) -> None:
         """Nothing of a stranger's is ever put off."""
+
+    def retract(self, taken: bytes, refusal: Callable[[], KvError]) -> bool:
+        """It was told nothing that could be taken back."""
+        return True
 
     def go_away(self, error: KvError) -> None:
         self.closing = True

@@ -1,4 +1,4 @@
-"""Answers kept for a repeat of the call."""
+"""Sessions, and the answers kept in them for a repeat of the call."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from msgpack import packb
 
 from kv_protocol.limits import MAX_KEPT_ANSWER
 from kv_server.engine.ground import Ground, effect
-from kv_server.engine.rows import ANSWERED
-from kv_server.engine.session import Lost
+from kv_server.engine.rows import ANSWERED, SESSION_END, SESSION_OPEN
+from kv_server.engine.session import Lost, Session
 
 __all__ = ["AnswerEffects"]
 
@@ -17,13 +17,27 @@ _SMALL: Final = (int, bool, type(None), float)
 
 
 class AnswerEffects(Ground):
-    """What a session is owed."""
+    """Who calls, and what it is owed."""
+
+    @effect(SESSION_OPEN)
+    def session_open(self, session_id: int, secret: bytes, client: str, namespace: bytes) -> None:
+        """Begin a session that can be resumed with *secret*."""
+        self.effects.append((SESSION_OPEN, session_id, secret, client, namespace))
+        session = Session(session_id, secret, client, namespace)
+        self.sessions[session_id] = session
+        self.secrets[secret] = session
+
+    @effect(SESSION_END)
+    def session_end(self, session_id: int) -> None:
+        """Forget a session and what it was owed."""
+        self.effects.append((SESSION_END, session_id))
+        del self.secrets[self.sessions.pop(session_id).secret]
 
     @effect(ANSWERED)
-    def answered(self, session_id: int, seq: int, reply: Any, lost: bool = False) -> None:
+    def answered(self, session_id: int, seq: int, reply: Any, lost: bool = False, seen: int | None = None) -> None:
         """Keep *reply* as the answer of the session to its call *seq*, so that a repeat runs nothing.
 
-        One that is too large is *lost*: only that there was one is kept.
+        One that is too large is *lost*: only that there was one is kept. The answers below *seen* have arrived.
         """
         if type(reply) in _SMALL:
             size = 9
@@ -33,10 +47,16 @@ class AnswerEffects(Ground):
             size = reply_size(reply)
         if size > MAX_KEPT_ANSWER:
             reply, size, lost = None, 9, True
-        self.effects.append((ANSWERED, session_id, seq, reply, lost))
         session = self.sessions.get(session_id)
-        if session is not None:
-            session.keep(seq, Lost(self.revision) if lost else reply, size)
+        if session is None:
+            self.effects.append((ANSWERED, session_id, seq, reply, lost, seen))
+            return
+        if seen is None:
+            seen = session.seen
+        elif seen > session.seen:
+            session.forget(seen)
+        self.effects.append((ANSWERED, session_id, seq, reply, lost, seen))
+        session.keep(seq, Lost(self.revision) if lost else reply, size)
 
 
 def reply_size(reply: Any) -> int:

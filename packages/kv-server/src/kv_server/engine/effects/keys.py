@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
+from itertools import chain
+from typing import Any
 
-from kv_protocol.errors import WrongType
-from kv_server.engine.ground import Ground, effect
-from kv_server.engine.rows import KEY_EXPIRY, KEY_MOVE, KEY_PUT
+from kv_server.engine.ground import Ground, effect, wrong_type
+from kv_server.engine.rows import KEY_COPY, KEY_EXPIRY, KEY_LOAD, KEY_MOVE, KEY_PUT
+from kv_server.model.container import CONTAINERS
 from kv_server.model.entry import SCALAR, Entry
 
-__all__ = ["KINDS", "KeyEffects"]
-
-KINDS: Final = {SCALAR: "scalar"}
+__all__ = ["KeyEffects"]
 
 
 class KeyEffects(Ground):
@@ -23,11 +22,9 @@ class KeyEffects(Ground):
         if entry is None:
             return None
         if entry.kind != SCALAR:
-            raise WrongType(
-                "Operation against a key holding the wrong kind of value",
-                {"expected": "scalar", "found": KINDS[entry.kind]},
-            )
-        return entry.value
+            raise wrong_type(SCALAR, entry.kind)
+        value: bytes = entry.value
+        return value
 
     def count(self) -> int:
         return len(self.space) if self.space is not None else 0
@@ -37,6 +34,10 @@ class KeyEffects(Ground):
         if self.space is None:
             return 0, []
         return self.store.scan(self.space, cursor, wanted)
+
+    def all_keys(self) -> list[bytes]:
+        """Every key of the namespace."""
+        return list(chain.from_iterable(self.space.live_tables())) if self.space is not None else []
 
     def random_key(self) -> bytes | None:
         """Any key, each as likely as the others."""
@@ -62,14 +63,32 @@ class KeyEffects(Ground):
             self.last_key, self.last_entry, self.last_table = key, entry, table
         else:
             table = self.last_table
-            table.bytes += len(value) - len(entry.value)
-            entry.kind = SCALAR
+            if entry.kind == SCALAR:
+                table.bytes += len(value) - len(entry.value)
+            else:
+                table.bytes += len(value) - entry.bytes
+                self.store.discard(entry)
+                entry.kind = SCALAR
             entry.value = value
             entry.version = self.revision
             if entry.expires_ms == expires_ms:
                 return
             space = self.open_namespace()
             table.set_expiry(key, entry, expires_ms)
+        if expires_ms:
+            self.store.schedule(space, table)
+
+    @effect(KEY_LOAD)
+    def key_load(self, key: bytes, kind: int, dumped: Any, expires_ms: int) -> None:
+        """Set *key* to the collection of *kind* that was dumped, whatever it was, to expire at *expires_ms*."""
+        entry = self.touch(key)
+        space = self.open_namespace()
+        table = self.table_of(space, key)
+        if entry is not None:
+            self.store.discard(table.remove(key))
+        self.effects.append((KEY_LOAD, key, kind, dumped, expires_ms))
+        table.put(key, Entry(kind, CONTAINERS[kind].load(dumped), self.revision, expires_ms))
+        self.last_key = None
         if expires_ms:
             self.store.schedule(space, table)
 
@@ -99,7 +118,25 @@ class KeyEffects(Ground):
         if self.before is not None:
             self.before.keep_key(namespace, target)
         if old is not None:
-            table.remove(target)
+            self.store.discard(table.remove(target))
         entry.version = self.revision
         table.put(target, entry)
+        self.store.schedule(home, table)
+
+    @effect(KEY_COPY)
+    def key_copy(self, key: bytes, namespace: bytes, target: bytes) -> None:
+        """Set *target* in *namespace* to a copy of what is at *key*, in the place of whatever is there."""
+        home = self.namespace(namespace)
+        entry = self.find(key)
+        assert entry is not None
+        self.effects.append((KEY_COPY, key, namespace, target))
+        table = self.table_of(home, target)
+        if self.before is not None:
+            self.before.keep_key(namespace, target)
+        if target in table:
+            self.store.discard(table.remove(target))
+        self.last_key = None
+        twin = entry.copy()
+        twin.version = self.revision
+        table.put(target, twin)
         self.store.schedule(home, table)

@@ -1,9 +1,9 @@
-"""Effects on whole namespaces: emptying one, and dropping it with its locks."""
+"""Effects on whole namespaces: emptying one, dropping it with its locks, exchanging two."""
 
 from __future__ import annotations
 
 from kv_server.engine.ground import Ground, effect
-from kv_server.engine.rows import NAMESPACE_DROP, NAMESPACE_FLUSH
+from kv_server.engine.rows import NAMESPACE_DROP, NAMESPACE_FLUSH, NAMESPACE_SWAP
 
 __all__ = ["NamespaceEffects"]
 
@@ -22,11 +22,20 @@ class NamespaceEffects(Ground):
     def namespace_drop(self, name: bytes) -> None:
         """Take the namespace *name* away with keys and locks."""
         space = self.store.namespaces[name]
-        for lock in list(space.locks):
-            held = space.locks[lock]
-            self.notices.append((held.session, name, lock, held.token, "broken"))
+        self.urgent = self.urgent or bool(space.locks)
+        for lock, held in space.locks.items():
+            self.notices += [(hold.session, name, lock, hold.token, "broken") for hold in held.values()]
         self.effects.append((NAMESPACE_DROP, name))
         self.store.drop(name)
         if name == self.name:
             self.space = None
+        self.last_key = None
+
+    @effect(NAMESPACE_SWAP)
+    def namespace_swap(self, name: bytes, other: bytes) -> None:
+        """Exchange the keys of two namespaces; their locks stay."""
+        one, two = self.namespace(name), self.namespace(other)
+        self.effects.append((NAMESPACE_SWAP, name, other))
+        self.store.swap(one, two)
+        self.space = self.store.namespaces.get(self.name)
         self.last_key = None

@@ -1,0 +1,250 @@
+"""Sorting what lists, sets and sorted sets hold: by itself, or by what keys named after it hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from itertools import islice
+from operator import eq, itemgetter
+from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias
+
+from kv_protocol.errors import InvalidArgument
+from kv_protocol.values import from_octets, octets
+from kv_server.engine.ground import wrong_type
+from kv_server.engine.rows import DELETED
+from kv_server.engine.tx import Tx
+from kv_server.model.entry import LIST, SET, ZSET
+from kv_server.spec.catalog import command
+from kv_server.spec.command import GROWS, NATIVE_DOOR, READ, RESP_DOOR, SLOW, WRITE
+from kv_server.spec.resp_kinds import in_parts
+from kv_server.spec.resp_reply import resp_value
+from kv_server.spec.types import Int, Key, Name, SourceKey, Token, Value
+
+_NUMBER: Final = re.compile(
+    rb"\s*[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|0x(?:[0-9a-f]+\.?[0-9a-f]*|\.[0-9a-f]+)(?:p[+-]?[0-9]+)?"
+    rb"|inf(?:inity)?)|",
+    re.IGNORECASE,
+)
+
+
+_UNUSUAL: Final = re.compile(rb"[_nN]")  # what Python reads as a number and C does not, or not so
+_WEIGHT: Final = itemgetter(0)
+_TEXT: Final = itemgetter(1)
+
+
+class Limit(NamedTuple):
+    """A part of what was sorted: how many to leave out, and how many to take at most; below 0: all."""
+
+    offset: Int
+    most: Int
+
+
+By: TypeAlias = Annotated[Name | None, Token("BY")]
+Part: TypeAlias = Annotated[Limit | None, Token("LIMIT")]
+Get: TypeAlias = Annotated[tuple[Name, ...], Token("GET")]
+Order: TypeAlias = Literal["ASC", "DESC"]
+Alpha: TypeAlias = Annotated[bool, Token("ALPHA")]
+
+
+class Asked(NamedTuple):
+    """How to sort, and what to return of it."""
+
+    by: bytes | None
+    limit: Limit | None
+    get: tuple[bytes, ...]
+    order: Order
+    alpha: bool
+
+
+@command(READ | SLOW, group="sorting", since="0.1", cost="O(elements * log(elements))", name="SORT_RO", method="sort")
+def sort_ro(
+    tx: Tx,
+    key: SourceKey,
+    /,
+    *,
+    by: By = None,
+    limit: Part = None,
+    get: Get = (),
+    order: Order = "ASC",
+    alpha: Alpha = False,
+) -> list[Value | None]:
+    """Return what the list, set or sorted set at *key* holds, sorted as numbers, or with *alpha* as octets.
+
+    *by* is the name of the keys, or `name->field` of the fields, to sort by instead, with a `*` for the element;
+    without a `*` nothing is sorted. *get* are patterns of the same form, and `#` for the element: what they find stands
+    for each element in its place. *limit* leaves out and takes so many.
+
+    >>> await client.rpush("scores", 10, 9, 100)
+    3
+    >>> await client.sort("scores", order="DESC", limit=(0, 2))
+    [100, 10]
+    """
+    return sorted_values(tx, key, Asked(by, limit, get, order, alpha), stored=False)
+
+
+@command(
+    WRITE | GROWS | SLOW,
+    group="sorting",
+    since="0.1",
+    cost="O(elements * log(elements))",
+    doors=NATIVE_DOOR,
+    method="sort_store",
+    event="sortstore",
+)
+def sortstore(
+    tx: Tx,
+    target: Key,
+    key: SourceKey,
+    /,
+    *,
+    by: By = None,
+    limit: Part = None,
+    get: Get = (),
+    order: Order = "ASC",
+    alpha: Alpha = False,
+) -> int:
+    """Store what `SORT_RO` would return as a list at *target*, in the place of whatever is there; how many those are.
+
+    What a pattern of *get* does not find becomes empty text. An empty list is none: *target* is deleted.
+
+    >>> await client.rpush("names", "cid", "ann", "bob")
+    3
+    >>> await client.sort_store("sorted", "names", alpha=True)
+    3
+    >>> await client.lrange("sorted", 0, -1)
+    ['ann', 'bob', 'cid']
+    """
+    return store(tx, target, sorted_values(tx, key, Asked(by, limit, get, order, alpha), stored=True))
+
+
+@command(
+    WRITE | GROWS | SLOW,
+    group="sorting",
+    since="0.1",
+    cost="O(elements * log(elements))",
+    doors=RESP_DOOR,
+    method=None,
+    event="sortstore",
+)
+def sort(
+    tx: Tx,
+    key: SourceKey,
+    /,
+    *,
+    by: By = None,
+    limit: Part = None,
+    get: Get = (),
+    order: Order = "ASC",
+    alpha: Alpha = False,
+    target: Annotated[Key | None, Token("STORE")] = None,
+) -> Any:
+    """Sort what the list, set or sorted set at *key* holds: return it, or store it at *target* and return how many."""
+    asked = Asked(by, limit, get, order, alpha)
+    found = sorted_values(tx, key, asked, stored=target is not None)
+    if target is not None:
+        return store(tx, target, found)
+    return shown(found)
+
+
+@in_parts
+def shown(blobs: list[bytes | None]) -> list[bytes | None]:
+    return [None if blob is None else resp_value(blob) for blob in blobs]
+
+
+def store(tx: Tx, target: bytes, found: list[bytes | None]) -> int:
+    blobs = [from_octets(b"") if blob is None else blob for blob in found]
+    if blobs:
+        tx.key_load(target, LIST, blobs, 0)
+    elif tx.exists(target):
+        tx.key_drop(target, DELETED)
+    return len(blobs)
+
+
+def sorted_values(tx: Tx, key: bytes, asked: Asked, *, stored: bool) -> list[bytes | None]:
+    """What is asked for of the elements at *key*, in order."""
+    blobs, is_set = elements(tx, key)
+    by, alpha = asked.by, asked.alpha
+    unsorted = by is not None and b"*" not in by
+    if unsorted and is_set and stored:  # a set has no order that a copy elsewhere would share
+        unsorted, by, alpha = False, None, True
+    if unsorted:
+        ranked = blobs[::-1] if asked.order == "DESC" else blobs
+    else:
+        ranked = arranged(tx, blobs, by, alpha, asked.order)
+    chosen = part(ranked, asked.limit)
+    if not asked.get:
+        return list(chosen)
+    readers = [reader(tx, pattern) for pattern in asked.get]
+    return [read(blob) for blob in chosen for read in readers]
+
+
+def elements(tx: Tx, key: bytes) -> tuple[list[bytes], bool]:
+    """The elements at *key* as blobs, and whether they are those of a set."""
+    entry = tx.find(key)
+    if entry is None:
+        return [], False
+    if entry.kind == LIST:
+        return tx.list_part(key, 0, tx.list_len(key)), False
+    if entry.kind == SET:
+        return [from_octets(member) for member in tx.set_members(key)], True
+    if entry.kind == ZSET:
+        return [from_octets(member) for _, member in tx.zset_slice(key, 0, tx.zset_len(key))], False
+    raise wrong_type(LIST, entry.kind)
+
+
+def arranged(tx: Tx, blobs: list[bytes], by: bytes | None, alpha: bool, order: Order) -> list[bytes]:
+    """*blobs* by their weights: numbers, of which the elements part equal ones; or octets, of which missing ones come
+    first.
+    """
+    backward = order == "DESC"
+    texts = list(map(octets, blobs))
+    found: Sequence[bytes | None] = texts
+    if by is not None and by != b"#":
+        found = [None if blob is None else octets(blob) for blob in map(reader(tx, by), blobs)]
+    weights: Sequence[Any] = [(text is not None, text or b"") for text in found] if alpha else numbers(found)
+    rows = sorted(zip(weights, texts, blobs, strict=True), key=_WEIGHT, reverse=backward)
+    if not alpha and any(map(eq, map(_WEIGHT, rows), map(_WEIGHT, islice(rows, 1, None)))):
+        rows.sort(key=_TEXT, reverse=backward)
+        rows.sort(key=_WEIGHT, reverse=backward)
+    return [blob for _, _, blob in rows]
+
+
+def numbers(texts: Sequence[bytes | None]) -> Sequence[float]:
+    """The weights that *texts* spell, 0 where there is none."""
+    plain = [text or b"0" for text in texts]
+    if not _UNUSUAL.search(b" ".join(plain)):
+        try:
+            return list(map(float, plain))
+        except ValueError:
+            pass
+    return list(map(number, plain))
+
+
+def number(text: bytes) -> float:
+    """The weight that *text* spells, as C reads numbers; nothing spells zero."""
+    if not _NUMBER.fullmatch(text):
+        raise InvalidArgument("One or more scores can't be converted into double")
+    plain = text.strip().lower()
+    if not plain:
+        return 0.0
+    return float.fromhex(plain.decode()) if b"0x" in plain else float(plain)
+
+
+def part(blobs: list[bytes], limit: Limit | None) -> list[bytes]:
+    if limit is None:
+        return blobs
+    start = max(limit.offset, 0)
+    return blobs[start:] if limit.most < 0 else blobs[start : start + limit.most]
+
+
+def reader(tx: Tx, pattern: bytes) -> Callable[[bytes], bytes | None]:
+    """What finds the value that *pattern* names for an element."""
+    if pattern == b"#":
+        return lambda blob: blob
+    before, star, after = pattern.partition(b"*")
+    if not star:
+        return lambda blob: None
+    arrow = after.find(b"->")
+    field = after[arrow + 2 :] if arrow >= 0 and arrow + 2 < len(after) else None
+    rest = after if field is None else after[:arrow]
+    return lambda blob: tx.looked_up(before + octets(blob) + rest, field)

@@ -1,0 +1,17 @@
+"""Messages to those who listen to a channel."""
+
+from __future__ import annotations
+
+from kv_server.engine.ground import Ground, effect
+from kv_server.engine.rows import MESSAGE
+
+__all__ = ["ChannelEffects"]
+
+
+class ChannelEffects(Ground):
+    """What commands say to channels."""
+
+    @effect(MESSAGE)
+    def message(self, channel: bytes, value: bytes, sharded: bool) -> None:
+        """Send the value blob *value* to all who listen to *channel* once this transaction is over."""
+        self.effects.append((MESSAGE, channel, value, sharded))

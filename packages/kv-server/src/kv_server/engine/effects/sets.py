@@ -1,0 +1,105 @@
+"""Sets: members without order, without repetition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import filterfalse, islice
+
+from kv_server.engine.ground import Ground, effect
+from kv_server.engine.rows import SET_ADD, SET_REMOVE
+from kv_server.model.entry import SET
+from kv_server.model.set import Set, few, sample, weight
+
+__all__ = ["SetEffects"]
+
+
+class SetEffects(Ground):
+    """What commands read and change about sets. A key that is absent is an empty set."""
+
+    def set_at(self, key: bytes) -> Set | None:
+        """For the reads below: commands get members, never the set itself."""
+        found: Set | None = self.read(key, SET)
+        return found
+
+    def set_len(self, key: bytes) -> int:
+        return len(self.set_at(key) or ())
+
+    def set_has(self, key: bytes, member: bytes) -> bool:
+        return member in (self.set_at(key) or ())
+
+    def set_which(self, key: bytes, members: Sequence[bytes], *, there: bool) -> list[bytes]:
+        """Those of *members*, each once, that are in the set; or that are not."""
+        found = self.set_at(key)
+        places: dict[bytes, int] = {} if found is None else found.places
+        return list((filter if there else filterfalse)(places.__contains__, dict.fromkeys(members)))
+
+    def set_members(self, key: bytes) -> list[bytes]:
+        return list(self.set_at(key) or ())
+
+    def set_page(self, key: bytes, cursor: int, count: int) -> tuple[int, list[bytes]]:
+        """A page of a walk over the members, and the cursor of the next."""
+        found = self.set_at(key)
+        return found.page(cursor, count) if found is not None else (0, [])
+
+    def set_sample(self, key: bytes, count: int) -> list[bytes]:
+        """*count* members at random, all different; all of them if there are no more."""
+        found = self.set_at(key)
+        if found is None:
+            return []
+        if count == 1:
+            return [self.dice.choice(found.members)]
+        return sample(self.dice, found.members, min(count, len(found)))
+
+    def set_draws(self, key: bytes, count: int) -> list[bytes]:
+        """*count* members at random, each drawn from all of them."""
+        found = self.set_at(key)
+        return self.dice.choices(found.members, k=count) if found is not None else []
+
+    def set_common(self, keys: Sequence[bytes], most: int | None = None) -> list[bytes]:
+        """The members that the sets at all of *keys* have, in the order of the smallest; at most *most*."""
+        found = [self.set_at(key) for key in keys]
+        sets = [each for each in found if each is not None]
+        if len(sets) < len(found):
+            return []
+        sets.sort(key=len)
+        common: Iterable[bytes] = sets[0].members
+        for each in sets[1:]:
+            common = filter(each.places.__contains__, common)
+        return list(islice(common, most))
+
+    def set_union(self, keys: Sequence[bytes]) -> list[bytes]:
+        """The members of all the sets at *keys*."""
+        union: dict[bytes, int] = {}
+        for found in [self.set_at(key) for key in keys]:
+            if found is not None:
+                union |= found.places
+        return list(union)
+
+    def set_rest(self, key: bytes, others: Sequence[bytes]) -> list[bytes]:
+        """The members of the set at *key* that those at *others* do not have."""
+        first, *rest = [self.set_at(each) for each in (key, *others)]
+        members = list(first or ())
+        for found in rest:
+            if found is not None:
+                members = list(filterfalse(found.places.__contains__, members))
+        return members
+
+    @effect(SET_ADD)
+    def set_add(self, key: bytes, members: Sequence[bytes]) -> None:
+        """Add *members*, none of which is there yet, to the set at *key*."""
+        found = self.open_collection(key, SET)
+        self.effects.append((SET_ADD, key, members))
+        one_by_one = few(len(members), len(found))
+        self.close_collection(key, found, sum(map(found.add, members)) if one_by_one else found.add_all(members))
+
+    @effect(SET_REMOVE)
+    def set_remove(self, key: bytes, members: Sequence[bytes]) -> None:
+        """Take *members*, all of which are there, out of the set at *key*."""
+        found = self.open_collection(key, SET)
+        self.effects.append((SET_REMOVE, key, members))
+        if few(len(members), len(found)):
+            self.close_collection(key, found, -sum(map(found.remove, members)))
+        else:
+            self.store.garbage += found.pieces()
+            found.remove_all(members)
+            self.close_collection(key, found, -weight(members))

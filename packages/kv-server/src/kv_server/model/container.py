@@ -1,0 +1,36 @@
+"""What every collection must be able to do, and the table of them by kind."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Protocol, Self, TypeAlias
+
+__all__ = ["CONTAINERS", "Container", "Piece"]
+
+Piece: TypeAlias = "list[Any] | dict[Any, Any]"
+
+
+class Container(Protocol):
+    """The elements of a collection. Only effects change it; commands never hold one."""
+
+    bytes: int
+    """What the elements are accounted for, kept by whoever changes them."""
+
+    def __len__(self) -> int:
+        """How many elements there are."""
+
+    def copy(self) -> Self:
+        """The same, to be changed apart."""
+
+    def pieces(self) -> list[Piece]:
+        """Everything it is made of, to be emptied piece by piece; it is used no more."""
+
+    def dump(self) -> Any:
+        """All of it as lists, ints, floats and bytes, so that `load` makes an equal one."""
+
+    @classmethod
+    def load(cls, dumped: Any) -> Self:
+        """The container that was dumped."""
+
+
+CONTAINERS: Final[dict[int, type[Container]]] = {}
+"""By kind of entry; each type adds itself where its module is imported by its effects."""

@@ -1,0 +1,129 @@
+"""Sets of names. A dict says at which place of a list each member stands, so adding, removing, picking and walking by
+place are all one step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress, count
+from random import Random
+from typing import Any, Final, TypeVar
+
+from kv_server.model.container import CONTAINERS, Piece
+from kv_server.model.entry import SET
+
+__all__ = ["MEMBER_BYTES", "Set", "few", "sample", "weight"]
+
+MEMBER_BYTES: Final = 130  # measured: what one member costs beyond its bytes
+_FEW: Final = 64  # so many changes are made one by one
+
+T = TypeVar("T")
+
+
+def few(changes: int, size: int) -> bool:
+    """Whether so many *changes* to *size* elements are made one by one sooner than all at once."""
+    return changes <= _FEW or changes * 4 < size
+
+
+def sample(dice: Random, population: Sequence[T], count: int) -> list[T]:
+    """*count* of *population*, at most all of them, by chance and in any order; large ones without a throw for each."""
+    size = len(population)
+    if count <= _FEW:
+        return dice.sample(population, count)
+    if count > size // 2:
+        left_out = set(sample(dice, range(size), size - count))
+        return [population[place] for place in range(size) if place not in left_out]
+    throws = Random(dice.getrandbits(64))
+    chosen: dict[int, None] = {}
+    while len(chosen) < count:
+        chosen |= dict.fromkeys(throws.choices(range(size), k=count - len(chosen)))
+    return list(map(population.__getitem__, chosen))
+
+
+class Set:
+    """Members in an order that follows from what was done to them alone."""
+
+    __slots__ = ("bytes", "members", "places")
+
+    def __init__(self, members: Iterable[bytes] = ()) -> None:
+        self.members = list(members)
+        self.places = dict(zip(self.members, range(len(self.members)), strict=True))
+        self.bytes = weight(self.members)
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def __contains__(self, member: bytes) -> bool:
+        return member in self.places
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.members)
+
+    def add(self, member: bytes) -> int:
+        """Add *member*, which must not be there yet, and return what it is accounted for."""
+        self.places[member] = len(self.members)
+        self.members.append(member)
+        return len(member) + MEMBER_BYTES
+
+    def add_all(self, members: Sequence[bytes]) -> int:
+        """Add *members*, each once, none of which is there yet; what they are accounted for."""
+        self.places.update(zip(members, count(len(self.members)), strict=False))
+        self.members += members
+        return weight(members)
+
+    def remove(self, member: bytes) -> int:
+        """Take out *member*, which must be there, and return what it was accounted for. The last takes its place."""
+        place = self.places.pop(member)
+        last = self.members.pop()
+        if place < len(self.members):
+            self.members[place] = last
+            self.places[last] = place
+        return len(member) + MEMBER_BYTES
+
+    def remove_all(self, members: Sequence[bytes]) -> bytearray:
+        """Take out *members*, each once, all of them there; the others move up. Of each place, whether it was kept.
+
+        What it was made of before is left as it was.
+        """
+        kept = bytearray(b"\1") * len(self.members)
+        for place in map(self.places.__getitem__, members):
+            kept[place] = 0
+        self.members = list(compress(self.members, kept))
+        self.places = dict(zip(self.members, range(len(self.members)), strict=True))
+        return kept
+
+    def page(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
+        """Up to *count* members, and the cursor of the next page; 0 begins, and ends.
+
+        The walk goes down the places. A member that goes is replaced by one from further up, so whoever stays is met,
+        and is met twice only if it had to take such a place.
+        """
+        top = min(cursor or len(self.members), len(self.members))
+        end = max(top - count, 0)
+        return end, self.members[end:top][::-1]
+
+    def copy(self) -> Set:
+        """The same, to be changed apart."""
+        made = Set.__new__(Set)
+        made.members, made.places, made.bytes = self.members.copy(), self.places.copy(), self.bytes
+        return made
+
+    def pieces(self) -> list[Piece]:
+        return [self.members, self.places]
+
+    def dump(self) -> Any:
+        """The members in their order."""
+        return self.members.copy()
+
+    @classmethod
+    def load(cls, dumped: Any) -> Set:
+        """The set that was dumped."""
+        return cls(dumped)
+
+
+def weight(members: Sequence[bytes]) -> int:
+    """What *members* are accounted for."""
+    return sum(map(len, members)) + MEMBER_BYTES * len(members)
+
+
+CONTAINERS[SET] = Set

@@ -1,0 +1,179 @@
+"""A stream: entries in the order of their ids, of which each is a record of fields, and the groups that read it.
+
+A field's name may come again within one entry, so the fields are one tuple of names and values in turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any, Final, Self
+
+from kv_server.model.container import CONTAINERS, Piece
+from kv_server.model.entry import STREAM
+from kv_server.model.ledger import Ledger
+from kv_server.model.stream_group import UNKNOWN, Group
+from kv_server.model.stream_id import FIRST, LAST
+
+__all__ = ["Fields", "Stream", "Stored"]
+
+Fields = tuple[bytes, ...]
+"""Name, value blob, name, value blob, and so on."""
+Stored = tuple[bytes, Fields]
+"""An entry: its id and its fields."""
+
+RECORD_BYTES: Final = 150  # measured: what one entry costs beyond the bytes of its fields
+PART_BYTES: Final = 41
+
+
+def weight(fields: Fields) -> int:
+    """What an entry is accounted for."""
+    return RECORD_BYTES + sum(map(len, fields)) + PART_BYTES * len(fields)
+
+
+def weight_of_all(entries: Sequence[Fields]) -> int:
+    """What many entries are accounted for."""
+    octets = sum(map(len, chain.from_iterable(entries)))
+    return octets + PART_BYTES * sum(map(len, entries)) + RECORD_BYTES * len(entries)
+
+
+class Stream:
+    """The container of a stream. What changes it returns by how many bytes it has grown."""
+
+    __slots__ = ("added", "bytes", "entries", "groups", "last_id", "max_deleted")
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self.entries: Ledger[Fields] = Ledger()
+        self.groups: dict[bytes, Group] = {}
+        self.last_id = FIRST
+        """The highest id an entry ever had, also if that is gone."""
+        self.added = 0
+        """How many entries were ever added."""
+        self.max_deleted = FIRST
+        """The highest id of an entry that was deleted by its id."""
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Stream) and self.dump() == other.dump()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def first_id(self) -> bytes:
+        """The id of the oldest entry; `FIRST` if there is none."""
+        return self.entries.first() or FIRST
+
+    def between(self, low: bytes, high: bytes, count: int | None, *, backwards: bool = False) -> list[Stored]:
+        """At most *count* entries from *low* to *high*, both included."""
+        return self.entries.between(low, high, count, backwards=backwards)
+
+    def below(self, id: bytes) -> int:
+        """How many entries come before *id*."""
+        number = 0
+        for found, _ in self.entries.upward(FIRST, id):
+            number += found < id
+        return number
+
+    # ---- changes
+    def add(self, id: bytes, fields: Fields) -> int:
+        """Append an entry under *id*, which is higher than any before."""
+        self.entries.put(id, fields)
+        self.last_id = id
+        self.added += 1
+        return weight(fields)
+
+    def delete(self, ids: Sequence[bytes]) -> int:
+        """Take out the entries *ids*, which are there; that they were deleted is remembered."""
+        self.max_deleted = max(self.max_deleted, *ids)
+        return -sum(weight(self.entries.take(id)) for id in ids)
+
+    def trim(self, count: int) -> int:
+        """Take out the oldest *count* entries."""
+        oldest = self.entries.between(FIRST, LAST, count)
+        return -sum(weight(self.entries.take(id)) for id, _ in oldest)
+
+    def keep(self, count: int) -> int:
+        """Keep the newest *count* entries alone. What the entries were in is left as it was."""
+        newest = self.entries.between(FIRST, LAST, count, backwards=True)[::-1]
+        self.entries = Ledger()
+        if newest:
+            self.entries.put_all([id for id, _ in newest], [fields for _, fields in newest])
+        groups = sum(len(name) + group.size for name, group in self.groups.items())
+        return groups + weight_of_all([fields for _, fields in newest]) - self.bytes
+
+    # ---- how far a group is
+    def holed_from(self, id: bytes) -> bool:
+        """Whether entries from *id* on may have been deleted by their ids."""
+        return len(self) > 0 and self.max_deleted != FIRST and id <= self.max_deleted
+
+    def distance(self, id: bytes) -> int:
+        """How many entries were ever added up to *id*, as far as that can be told; else `UNKNOWN`."""
+        if not self.added:
+            return 0
+        if not len(self) and id <= self.last_id:
+            return self.added
+        if id >= self.last_id:
+            return self.added if id == self.last_id else UNKNOWN
+        if self.max_deleted == FIRST or self.max_deleted < self.first_id:
+            if id < self.first_id:
+                return self.added - len(self)
+            if id == self.first_id:
+                return self.added - len(self) + 1
+        return UNKNOWN
+
+    def lag(self, group: Group) -> int | None:
+        """How many entries *group* has not been given yet; None where nobody can say."""
+        if not self.added:
+            return 0
+        if group.read != UNKNOWN and not self.holed_from(group.last_id):
+            return self.added - group.read
+        read = self.distance(group.last_id)
+        return None if read == UNKNOWN else self.added - read
+
+    def read_after(self, group: Group, ids: Sequence[bytes]) -> int:
+        """How many entries *group* has read once it was given *ids* too."""
+        read = group.read
+        if read != UNKNOWN and ids and not self.holed_from(min(ids)):
+            return read + len(ids)
+        for id in ids:
+            if read != UNKNOWN and not self.holed_from(id):
+                read += 1
+            elif self.added:
+                read = self.distance(id)
+        return read
+
+    # ---- as a whole
+    def copy(self) -> Self:
+        made = type(self)()
+        made.bytes, made.entries = self.bytes, self.entries.copy()
+        made.groups = {name: group.copy() for name, group in self.groups.items()}
+        made.last_id, made.added, made.max_deleted = self.last_id, self.added, self.max_deleted
+        return made
+
+    def pieces(self) -> list[Piece]:
+        return self.entries.pieces() + [piece for group in self.groups.values() for piece in group.pieces()]
+
+    def dump(self) -> Any:
+        entries = [[id, list(fields)] for id, fields in self.entries.upward(FIRST, LAST)]
+        groups = [[name, group.dump()] for name, group in sorted(self.groups.items())]
+        return [self.last_id, self.added, self.max_deleted, entries, groups]
+
+    @classmethod
+    def load(cls, dumped: Any) -> Self:
+        stream = cls()
+        last_id, added, max_deleted, entries, groups = dumped
+        if entries:
+            everything = [tuple(fields) for _, fields in entries]
+            stream.entries.put_all([id for id, _ in entries], everything)
+            stream.bytes = weight_of_all(everything)
+        stream.last_id, stream.added, stream.max_deleted = last_id, added, max_deleted
+        for name, group in groups:
+            stream.groups[name] = loaded = Group.load(group)
+            stream.bytes += len(name) + loaded.size
+        return stream
+
+
+CONTAINERS[STREAM] = Stream

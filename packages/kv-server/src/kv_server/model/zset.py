@@ -1,0 +1,131 @@
+"""Sorted sets: the score of every member, and all of them in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import chain, compress
+from typing import Any, Final
+
+from kv_server.model.container import CONTAINERS, Piece
+from kv_server.model.entry import ZSET
+from kv_server.model.ranking import Pair, Ranking, in_order
+from kv_server.model.set import MEMBER_BYTES, Set
+
+__all__ = ["SCORE_BYTES", "SortedSet", "weight"]
+
+SCORE_BYTES: Final = MEMBER_BYTES + 130  # measured: what one member costs beyond its bytes
+
+
+def weight(members: Sequence[bytes]) -> int:
+    """What *members* are accounted for."""
+    return sum(map(len, members)) + SCORE_BYTES * len(members)
+
+
+class SortedSet:
+    """Members, each with a score that is a number, in the order of the scores and, where those tie, of their bytes.
+
+    *members* tells them apart and says in what order to walk over them: no change of a score disturbs a walk.
+    """
+
+    __slots__ = ("bytes", "members", "ranking", "scores")
+
+    def __init__(self, members: Iterable[bytes] = (), scores: Iterable[float] = ()) -> None:
+        self.members = Set(members)
+        self.scores = [score + 0.0 for score in scores]
+        self.ranking = Ranking(in_order(zip(self.scores, self.members, strict=True)))
+        self.bytes = self.members.bytes + (SCORE_BYTES - MEMBER_BYTES) * len(self.scores)
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def score(self, member: bytes) -> float | None:
+        place = self.members.places.get(member)
+        return None if place is None else self.scores[place]
+
+    def put(self, score: float, member: bytes) -> int:
+        """Give *member* a *score* and return by how many bytes that grows the account. There is one zero only."""
+        score += 0.0  # of -0.0 this makes 0.0
+        place = self.members.places.get(member)
+        if place is None:
+            self.members.add(member)
+            self.scores.append(score)
+            self.ranking.add((score, member))
+            return len(member) + SCORE_BYTES
+        self.ranking.remove((self.scores[place], member))
+        self.scores[place] = score
+        self.ranking.add((score, member))
+        return 0
+
+    def remove(self, member: bytes) -> int:
+        """Take out *member*, which must be there, and return what it was accounted for."""
+        place = self.members.places[member]
+        self.ranking.remove((self.scores[place], member))
+        self.members.remove(member)
+        last = self.scores.pop()
+        if place < len(self.scores):
+            self.scores[place] = last
+        return len(member) + SCORE_BYTES
+
+    def put_all(self, pairs: Sequence[Pair]) -> int:
+        """The same as `put` for many."""
+        places, scores = self.members.places, self.scores
+        fresh: list[bytes] = []
+        for score, member in pairs:
+            place = places.setdefault(member, len(scores))
+            if place < len(scores):
+                scores[place] = score + 0.0
+            else:
+                scores.append(score + 0.0)
+                fresh.append(member)
+        self.members.members += fresh
+        ordered = chain.from_iterable(self.ranking.chunks)
+        if len(fresh) == len(pairs):
+            self.ranking = Ranking(
+                in_order(chain(ordered, zip(scores[len(scores) - len(fresh) :], fresh, strict=True)))
+            )
+        else:
+            self.ranking = Ranking(in_order(zip(scores, self.members.members, strict=True)))
+        return weight(fresh)
+
+    def remove_all(self, members: Sequence[bytes]) -> None:
+        """The same as `remove` for many, each once. What it was made of before is left as it was."""
+        self.scores = list(compress(self.scores, self.members.remove_all(members)))
+        self.ranking = self.ranking.without(set(members)) if self.scores else Ranking()
+
+    def pair(self, place: int) -> Pair:
+        """Score and member at a place of the walk."""
+        return self.scores[place], self.members.members[place]
+
+    def pairs(self) -> list[Pair]:
+        """All of them in the order in which walks meet them."""
+        return list(zip(self.scores, self.members.members, strict=True))
+
+    def page(self, cursor: int, count: int) -> tuple[int, list[Pair]]:
+        """Up to *count* members with their scores, and the cursor of the next page, as those of a set."""
+        following, members = self.members.page(cursor, count)
+        places = self.members.places
+        scores = map(self.scores.__getitem__, map(places.__getitem__, members))
+        return following, list(zip(scores, members, strict=True))
+
+    def copy(self) -> SortedSet:
+        """The same, to be changed apart."""
+        made = SortedSet.__new__(SortedSet)
+        made.members, made.scores = self.members.copy(), self.scores.copy()
+        made.ranking, made.bytes = self.ranking.copy(), self.bytes
+        return made
+
+    def pieces(self) -> list[Piece]:
+        return [self.scores, *self.members.pieces(), *self.ranking.chunks]
+
+    def dump(self) -> Any:
+        """The members in the order of walks, and their scores in the same."""
+        return [self.members.dump(), self.scores.copy()]
+
+    @classmethod
+    def load(cls, dumped: Any) -> SortedSet:
+        """The sorted set that was dumped."""
+        members, scores = dumped
+        return cls(members, scores)
+
+
+CONTAINERS[ZSET] = SortedSet

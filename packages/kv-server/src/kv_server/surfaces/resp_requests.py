@@ -1,0 +1,272 @@
+"""From bytes to the words of commands: arrays of bulk strings, and lines as people type them, parsed as Redis does.
+
+Input that comes in whole commands is split in one stroke; whatever does not fit that, piece by piece.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from attrs import define, field
+
+from kv_protocol.limits import KIB
+
+__all__ = ["MAX_WORDS", "RequestReader", "looks_like_http", "split_line"]
+
+MAX_WORDS: Final = 1_048_576
+MAX_LINE: Final = 64 * KIB
+
+_SPLIT_AT_ONCE: Final = 128 * KIB  # of longer input the pieces would take too much memory
+_NUMBER: Final = re.compile(rb"0|-?[1-9][0-9]{0,18}")
+_COUNTS: Final = {b"*%d" % count: count for count in range(1, 257)}
+_SIZES: Final = {b"$%d" % size: size for size in range(1025)}
+_STAR, _DOLLAR = b"*$"
+_BLANKS: Final = b" \t\n\v\f\r"
+_ESCAPES: Final = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"a": b"\a"}
+_HEX: Final = re.compile(rb"x([0-9a-fA-F]{2})")
+_HTTP: Final = re.compile(rb"\s*(post|host:)(\s|$)|.*\sHTTP/[0-9.]+\s*$", re.IGNORECASE)
+
+
+@define
+class RequestReader:
+    """Takes input as it comes and gives whole commands; *failure* says why there can be no more."""
+
+    max_bulk: int
+    failure: str | None = None
+    http: bool = False
+    """The input looks like HTTP: nobody is to be answered."""
+    _buffer: bytes = b""
+    _chunks: list[bytes] = field(factory=list)
+    _size: int = 0
+    _need: int = 0
+    _words: list[bytes] = field(factory=list)
+    _left: int = 0
+    _total: int = 0
+
+    @property
+    def halfway(self) -> bool:
+        """A command has begun and its rest has not come."""
+        return bool(self._left or self._buffer or self._need)
+
+    def feed(self, data: bytes) -> list[list[bytes]]:
+        """The commands that are complete with *data*."""
+        if self._need:
+            self._chunks.append(data)
+            self._size += len(data)
+            if self._size < self._need:
+                return []
+            data = b"".join(self._chunks)
+            self._chunks.clear()
+            self._size = self._need = 0
+        elif self._buffer:
+            data = self._buffer + data
+            self._buffer = b""
+        found: list[list[bytes]] = []
+        at = 0
+        if self._left:
+            at = self._read(data, 0, found)
+        if not self._left and len(data) - at <= _SPLIT_AT_ONCE:
+            at += _split(data[at:] if at else data, found)
+        while at < len(data) and self.failure is None:
+            at = self._read(data, at, found)
+        return found
+
+    def _read(self, data: bytes, at: int, found: list[list[bytes]]) -> int:
+        """Read one command, or as much of it as has come, and keep that; where it ends."""
+        if not self._left:
+            following = self._read_count(data, at) if data[at] == _STAR else self._read_line(data, at, found)
+            if following is None:
+                self._buffer = data[at:]
+                return len(data)
+            at = following
+        if self._left:
+            following = self._read_words(data, at)
+            if following is None:
+                return len(data)
+            at = following
+            found.append(self._words)
+            self._words = []
+        return at
+
+    def _read_count(self, data: bytes, at: int) -> int | None:
+        """Read how many words the command has; where that ends, or None if its rest has to come."""
+        eol = data.find(b"\r\n", at, at + MAX_LINE + 2)
+        if eol < 0:
+            if len(data) - at > MAX_LINE:
+                self.failure = "too big mbulk count string"
+            return None
+        count = _number(data[at + 1 : eol])
+        if count is None or count > MAX_WORDS:
+            self.failure = "invalid multibulk length"
+            return None
+        self._left, self._total = max(count, 0), 0
+        return eol + 2
+
+    def _read_words(self, data: bytes, at: int) -> int | None:
+        """Read the bulk strings of a command; where they end, or None if more has to come."""
+        end, words, find = len(data), self._words, data.find
+        while self._left:
+            eol = find(b"\r\n", at, at + MAX_LINE + 2)
+            if eol < 0:
+                if end - at > MAX_LINE:
+                    self.failure = "too big bulk count string"
+                self._buffer = data[at:]
+                return None
+            if data[at] != _DOLLAR:
+                self.failure = f"expected '$', got '{_shown(data[at])}'"
+                return None
+            size = _number(data[at + 1 : eol])
+            if size is None or size < 0 or size > self.max_bulk:
+                self.failure = "invalid bulk length"
+                return None
+            start = eol + 2
+            stop = start + size
+            if stop + 2 > end:
+                self._keep(data[at:], stop + 2 - at)
+                return None
+            if data[stop : stop + 2] != b"\r\n":
+                self.failure = "a bulk string is longer than its length"
+                return None
+            self._total += size
+            if self._total > self.max_bulk:
+                self.failure = "too big command"
+                return None
+            words.append(data[start:stop])
+            self._left -= 1
+            at = stop + 2
+        return at
+
+    def _keep(self, rest: bytes, need: int) -> None:
+        """Keep the beginning of a bulk string until all of it is there."""
+        self._chunks = [rest]
+        self._size = len(rest)
+        self._need = need
+
+    def _read_line(self, data: bytes, at: int, found: list[list[bytes]]) -> int | None:
+        """Read a line as people type it; where it ends, or None if its rest has to come."""
+        eol = data.find(b"\n", at, at + MAX_LINE + 1)
+        if eol < 0:
+            if len(data) - at > MAX_LINE:
+                self.failure = "too big inline request"
+            return None
+        line = data[at:eol].removesuffix(b"\r")
+        if looks_like_http(line):
+            self.http = True
+            self.failure = "HTTP"
+            return None
+        words = split_line(line)
+        if words is None:
+            self.failure = "unbalanced quotes in request"
+            return None
+        if words:
+            found.append(words)
+        return eol + 1
+
+
+def _split(data: bytes, found: list[list[bytes]]) -> int:
+    """Split *data* into commands as long as it holds whole ones of the plainest form; how far that was.
+
+    The commonest lengths are written out: that halves what they cost.
+    """
+    parts = data.split(b"\r\n")
+    last = len(parts) - 1
+    at = 0
+    count_of, size = _COUNTS.get, _SIZES.get
+    while at < last:
+        count = count_of(parts[at])
+        if count is None:
+            break
+        stop = at + 1 + 2 * count
+        if stop > last:
+            break
+        if count == 2:
+            _, head0, word0, head1, word1 = parts[at:stop]
+            if size(head0) != len(word0) or size(head1) != len(word1):
+                break
+            found.append([word0, word1])
+        elif count == 3:
+            _, head0, word0, head1, word1, head2, word2 = parts[at:stop]
+            if size(head0) != len(word0) or size(head1) != len(word1) or size(head2) != len(word2):
+                break
+            found.append([word0, word1, word2])
+        else:
+            words = parts[at + 2 : stop : 2]
+            if [*map(size, parts[at + 1 : stop : 2])] != [*map(len, words)]:
+                break
+            found.append(words)
+        at = stop
+    if at == last:
+        return len(data) - len(parts[last])
+    return sum(map(len, parts[:at])) + 2 * at
+
+
+def _number(digits: bytes) -> int | None:
+    return int(digits) if _NUMBER.fullmatch(digits) else None
+
+
+def _shown(octet: int) -> str:
+    return chr(octet) if 0x20 <= octet < 0x7F else "?"
+
+
+def looks_like_http(line: bytes) -> bool:
+    """Whether a browser sent this line, on behalf of who knows whom."""
+    return _HTTP.match(line) is not None
+
+
+def split_line(line: bytes) -> list[bytes] | None:
+    """The words of a line: blanks part them, quotes join them; None if a quote is left open or followed at once."""
+    line = line.partition(b"\0")[0]
+    words: list[bytes] = []
+    at, end = 0, len(line)
+    while True:
+        while at < end and line[at] in _BLANKS:
+            at += 1
+        if at == end:
+            return words
+        word = bytearray()
+        while at < end and line[at] not in _BLANKS:
+            char = line[at : at + 1]
+            at += 1
+            if char not in (b'"', b"'"):
+                word += char
+                continue
+            closed = _double_quoted(line, at, word) if char == b'"' else _single_quoted(line, at, word)
+            if closed is None or (closed < end and line[closed] not in _BLANKS):
+                return None
+            at = closed
+        words.append(bytes(word))
+
+
+def _double_quoted(line: bytes, at: int, word: bytearray) -> int | None:
+    """Read up to a closing double quote into *word*; where it ends."""
+    while at < len(line):
+        char = line[at : at + 1]
+        at += 1
+        if char == b'"':
+            return at
+        if char == b"\\" and at < len(line):
+            code = _HEX.match(line, at)
+            if code is not None:
+                word.append(int(code[1], 16))
+                at = code.end()
+            else:
+                escaped = line[at : at + 1]
+                word += _ESCAPES.get(escaped, escaped)
+                at += 1
+        else:
+            word += char
+    return None
+
+
+def _single_quoted(line: bytes, at: int, word: bytearray) -> int | None:
+    while at < len(line):
+        char = line[at : at + 1]
+        at += 1
+        if char == b"'":
+            return at
+        if char == b"\\" and line[at : at + 1] == b"'":
+            char = b"'"
+            at += 1
+        word += char
+    return None
