@@ -1,4 +1,7 @@
-"""The command line `kv-server`: serve, or show the configuration. Its options come from the settings' declarations."""
+"""The command line `kv-server`: serve, show the configuration, or look after a data folder.
+
+The options of a server come from the settings' declarations.
+"""
 
 from __future__ import annotations
 
@@ -140,3 +143,31 @@ app.callback(invoke_without_command=True)(
     )
 )
 app.command("config")(_command(_show_config))
+
+
+# ---- data folders, without a server
+@app.command("check")
+def _check(
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="a data folder that no server has")],
+    repair: Annotated[bool, typer.Option("--repair", help="put aside what is damaged")] = False,
+) -> int:
+    """Say whether a data folder is whole and what a start would make of it: status 0 if it is well, 1 if damaged."""
+    from kv_server.app.checking import check
+
+    return check(folder, repair=repair)
+
+
+@app.command("dump")
+def _dump(path: Annotated[str, typer.Argument(metavar="FILE|DIR", help="a log, a snapshot, or a data folder")]) -> int:
+    """Print a log, a snapshot, or all that a data folder holds, as lines of JSON."""
+    from kv_server.app.copying import dump
+
+    return dump(path)
+
+
+@app.command("load")
+def _load(folder: Annotated[str, typer.Argument(metavar="DIR", help="a folder without data; made if need be")]) -> int:
+    """Make a data folder from such lines, read from standard input."""
+    from kv_server.app.copying import load
+
+    return load(folder)

@@ -9,7 +9,7 @@ from attrs import field, fields_dict, frozen
 
 from kv_protocol import limits
 from kv_protocol.limits import KIB, MIB
-from kv_server.app.kinds import ADDRESSES, FLAG, Kind, choice, power_of_two, size, span, whole
+from kv_server.app.kinds import ADDRESSES, FLAG, FOLDER, Kind, choice, power_of_two, size, span, whole
 from kv_server.net.address import DEFAULT_PORT, Address
 from kv_server.surfaces.requests import LEAST_BATCH
 
@@ -47,6 +47,21 @@ class Config:
     max_parked: int = _setting(whole(1, 1_000_000), limits.MAX_PARKED, "waiting calls and watches of one connection")
     max_output: int = _setting(
         size(1 * MIB, 16 * 1024 * MIB), limits.MAX_OUTPUT, "output that may wait for a slow reader"
+    )
+    data_dir: str = _setting(FOLDER, "", "keep everything in this folder; without one a restart forgets it")
+    fsync: str = _setting(
+        choice("always", "interval", "never"), "interval", "when what was written to the data folder is forced to disk"
+    )
+    fsync_interval: int = _setting(span(1, 60_000), 100, "how often, with --fsync interval")
+    segment_size: int = _setting(size(1 * MIB, 1024 * MIB), 64 * MIB, "length of a file of the log")
+    snapshot_interval: int = _setting(
+        span(0, 7 * 24 * _HOUR_MS), 300_000, "time after which a changed store is written down whole; 0: none"
+    )
+    snapshot_commits: int = _setting(
+        whole(0, 10**12), 0, "number of changes after which it is written down whole; 0: none"
+    )
+    snapshot_log: int = _setting(
+        size(0, 1024 * 1024 * MIB), 256 * MIB, "length of the log after which it is written down whole; 0: none"
     )
     hello_timeout: int = _setting(span(100, _HOUR_MS), 30_000, "time a new connection has to say hello")
     frame_timeout: int = _setting(span(1_000, 24 * _HOUR_MS), 300_000, "time the rest of a frame may take")

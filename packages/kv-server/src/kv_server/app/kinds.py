@@ -9,7 +9,7 @@ from attrs import frozen
 from kv_protocol.limits import KIB, MIB
 from kv_server.net.address import Address
 
-__all__ = ["ADDRESSES", "FLAG", "Kind", "choice", "power_of_two", "size", "span", "whole"]
+__all__ = ["ADDRESSES", "FLAG", "FOLDER", "Kind", "choice", "power_of_two", "size", "span", "whole"]
 
 _SIZES: Final = {"": 1, "b": 1, "kib": KIB, "mib": MIB, "gib": 1024 * MIB}
 _SPANS: Final = {"ms": 1, "": 1_000, "s": 1_000, "m": 60_000, "h": 3_600_000}
@@ -99,6 +99,15 @@ def _read_flag(given: object) -> bool:
 
 
 FLAG: Final = Kind(_read_flag, lambda flag: "true" if flag else "false", "")
+
+
+def _read_folder(given: object) -> str:
+    if not isinstance(given, str) or "\0" in given:
+        raise ValueError("must be the path of a folder")
+    return given
+
+
+FOLDER: Final = Kind(_read_folder, str, "DIR")
 
 
 def _read_addresses(given: object) -> tuple[Address, ...]:

@@ -16,6 +16,7 @@ import trio
 
 from kv_server import __version__
 from kv_server.app.config import Config
+from kv_server.app.storage import CannotStart
 from kv_server.app.wiring import serve
 from kv_server.net.listen import CannotListen
 from kv_server.net.server import Server
@@ -36,7 +37,7 @@ def run(config: Config) -> int:
     status = _FAILED
     try:
         status = trio.run(_main, config)
-    except* CannotListen as group:
+    except* (CannotListen, CannotStart) as group:
         status = _WRONG_USE
         print(f"kv-server: {_first_of(group)}", file=sys.stderr)  # noqa: T201
     except* Exception as group:
@@ -52,14 +53,26 @@ def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 
 async def _main(config: Config) -> int:
+    status = 0
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         async with trio.open_nursery() as nursery:
-            server: Server = await nursery.start(serve, config)
+            gc.disable()  # while data is read nothing that is made becomes garbage
+            async with trio.open_nursery() as starting:
+                starting.start_soon(_end_early, signals, nursery.cancel_scope)
+                server: Server = await nursery.start(serve, config)
+                starting.cancel_scope.cancel()
+            gc.enable()
             _settle_garbage()
             _say_ready(server, config)
             status = await _until_signalled(server, signals, config.drain_timeout / 1000)
             nursery.cancel_scope.cancel()
     return status
+
+
+async def _end_early(signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
+    """Stop at once at a signal that comes before the server serves."""
+    await _signal_to_end(signals)
+    scope.cancel()
 
 
 async def _until_signalled(server: Server, signals: AsyncIterator[int], drain_timeout_s: float) -> int:
@@ -91,8 +104,9 @@ async def _drain(server: Server, timeout_s: float, scope: trio.CancelScope) -> N
 def _say_ready(server: Server, config: Config) -> None:
     """Print the one line that says where the server listens. Nobody has to be there to read it."""
     places = ", ".join(map(str, server.addresses))
+    kept = f"data in {config.data_dir}, fsync {config.fsync}" if config.data_dir else "memory only"
     try:
-        print(f"kv-server {__version__} ready on {places} ({config.shards} shards, memory only)", flush=True)  # noqa: T201
+        print(f"kv-server {__version__} ready on {places} ({config.shards} shards, {kept})", flush=True)  # noqa: T201
     except OSError:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # so that the interpreter does not stumble over it at its end
     if any(address.public for address in config.bind):

@@ -25,13 +25,22 @@ _ELAPSED: Final[int] = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class Clock:
-    """Reads both clocks. *wall* and *elapsed* count nanoseconds."""
+    """Reads both clocks. *wall* and *elapsed* count nanoseconds.
 
-    def __init__(self, wall: Callable[[], int] = time.time_ns, elapsed: Callable[[], int] = elapsed_ns) -> None:
+    Neither begins below the milliseconds of *floor*: wall and elapsed time when the data was last written.
+    """
+
+    def __init__(
+        self,
+        wall: Callable[[], int] = time.time_ns,
+        elapsed: Callable[[], int] = elapsed_ns,
+        floor: tuple[int, int] = (0, 0),
+    ) -> None:
         self._wall = wall
-        self._elapsed = elapsed
-        self._last = elapsed()
-        self._offset = wall() - self._last
+        now, ahead = elapsed(), floor[1] * _NS_PER_MS
+        self._elapsed = elapsed if now >= ahead else lambda: elapsed() + ahead - now
+        self._last = self._elapsed()
+        self._offset = max(wall(), floor[0] * _NS_PER_MS) - self._last
         self._drift = 0
 
     def read(self) -> tuple[int, int]:

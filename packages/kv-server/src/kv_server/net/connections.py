@@ -67,6 +67,7 @@ class Connections:
         self.admitted = 0
         self.dirty: dict[Peer, None] = {}
         self.stalled: dict[Peer, None] = {}
+        self._sealed: list[Peer] = []
         self.elapsed_ms = 0
         self.on_drop: Callable[[], None] | None = None
         self._readiness = readiness
@@ -125,7 +126,7 @@ class Connections:
         peer.active_ms = self.elapsed_ms
         try:
             if surface is None:
-                surface = peer.surface = open_door(self._doors, data[0], partial(self.wake, peer))
+                surface = peer.surface = open_door(self._doors, data[0], partial(self.wake, peer), peer.lost)
                 if peer.refusal is not None:
                     surface.refuse(peer.refusal)
             surface.receive_data(data)
@@ -153,6 +154,51 @@ class Connections:
             for peer in dirty:
                 self._send(peer)
 
+    def seal(self) -> None:
+        """Take the output there is, to be sent at `release`. What comes meanwhile waits for the next time; what was let
+        out before, and the kernel had no room for, goes on leaving.
+        """
+        dirty, self.dirty = self.dirty, {}
+        for peer in dirty:
+            if peer.rest is not None:
+                self._send(peer)
+            if self.peers.get(peer.fd) is not peer or peer.surface is None:
+                continue
+            data = peer.surface.data_to_send() if peer.rest is None else b""
+            if data:
+                peer.rest = memoryview(data)
+                peer.sealed = True
+                self._sealed.append(peer)
+            elif peer.rest is None:
+                self._settle(peer)
+            if peer.surface.held and self.peers.get(peer.fd) is peer:
+                self.dirty[peer] = None
+
+    def release(self) -> None:
+        """Send what was sealed."""
+        sealed, self._sealed = self._sealed, []
+        for peer in sealed:
+            peer.sealed = False
+            if self.peers.get(peer.fd) is peer:
+                self._send(peer)
+
+    def retract(self, refusal: Callable[[], KvError]) -> int:
+        """Put errors in the place of all answers that have not left; end connections where that cannot be done."""
+        sealed, self._sealed = self._sealed, []
+        held = dict.fromkeys((*sealed, *self.dirty))
+        for peer in held:
+            if peer.surface is None or self.peers.get(peer.fd) is not peer:
+                continue
+            taken = b""
+            if peer.sealed:
+                assert peer.rest is not None
+                taken, peer.rest, peer.sealed = bytes(peer.rest), None, False
+            if peer.surface.retract(taken, refusal):
+                self.dirty[peer] = None
+            else:
+                self.drop(peer)
+        return len(held)
+
     def wake(self, peer: Peer) -> None:
         """*peer* has output that no input of its own caused."""
         if not peer.half_closed and self.peers.get(peer.fd) is peer:
@@ -160,7 +206,7 @@ class Connections:
 
     def _send(self, peer: Peer) -> None:
         surface = peer.surface
-        if surface is None:
+        if surface is None or peer.sealed:
             return
         data = surface.data_to_send() if peer.rest is None else peer.rest
         if data:

@@ -38,6 +38,9 @@ class Surface(Protocol):
     def data_to_send(self) -> bytes:
         """Take output: some of it, or none."""
 
+    def retract(self, taken: bytes, refusal: Callable[[], KvError]) -> bool:
+        """Answers that were *taken*, or could be, must not be given: put errors in their place. False if it cannot."""
+
     def go_away(self, error: KvError) -> None:
         """Say that the server will end the connection soon."""
 
@@ -48,14 +51,15 @@ class Surface(Protocol):
         """The connection is over as far as the engine is concerned."""
 
 
-Door: TypeAlias = Callable[[Callable[[], None]], Surface]
-"""Makes the surface of a connection, given what it is to call when it has output of its own accord."""
+Door: TypeAlias = Callable[[Callable[[], None], Callable[[], bool]], Surface]
+"""Makes the surface of a connection, given what it is to call when it has output of its own accord, and what says
+whether the peer is known to be gone."""
 
 Doors: TypeAlias = Mapping[int, Door]
 """By the first byte that a client sends."""
 
 
-def open_door(doors: Doors, first: int, wake: Callable[[], None]) -> Surface:
+def open_door(doors: Doors, first: int, wake: Callable[[], None], lost: Callable[[], bool]) -> Surface:
     """The surface for a connection whose first byte is *first*."""
     door = doors.get(first)
-    return Stranger() if door is None else door(wake)
+    return Stranger() if door is None else door(wake, lost)

@@ -7,7 +7,6 @@ Sending is a step of its own behind a gate, so that answers can be held until wh
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from time import perf_counter
 from typing import Final
 
@@ -18,7 +17,8 @@ from kv_server.engine.engine import Engine
 from kv_server.net.accept import Acceptor
 from kv_server.net.clock import Clock
 from kv_server.net.connections import Connections
-from kv_server.net.readiness import Readiness
+from kv_server.net.gate import Gate
+from kv_server.net.readiness import READ, Readiness
 from kv_server.surfaces.trace import trace_of
 
 __all__ = ["Loop", "Pulse"]
@@ -40,13 +40,26 @@ class Pulse:
     """A moving average."""
     longest_lag_ms: float = 0.0
 
+    sampled: tuple[int, int, int, int] = (0, 0, 0, 0)
+    """When calls and bytes in and out were last counted, and how many there were until then."""
+    per_s: tuple[int, int, int] = (0, 0, 0)
+    """How many of these came in a second before that."""
+
     def note(self, late_ms: float) -> None:
         self.lag_ms += (late_ms - self.lag_ms) / 8
         self.longest_lag_ms = max(self.longest_lag_ms, late_ms)
 
+    def sample(self, elapsed_ms: int, calls: int, received: int, sent: int) -> None:
+        """Count calls and bytes, about once a second."""
+        then_ms, *before = self.sampled
+        spent_ms = max(elapsed_ms - then_ms, 1)
+        grown = [max(now - old, 0) * 1000 // spent_ms for now, old in zip((calls, received, sent), before, strict=True)]
+        self.per_s = grown[0], grown[1], grown[2]
+        self.sampled = elapsed_ms, calls, received, sent
+
 
 class Loop:
-    """Drives *engine* with what *connections* bring. *may_send* is the gate before every send."""
+    """Drives *engine* with what *connections* bring."""
 
     def __init__(
         self,
@@ -55,7 +68,6 @@ class Loop:
         readiness: Readiness,
         connections: Connections,
         acceptor: Acceptor,
-        may_send: Callable[[], bool] = lambda: True,
     ) -> None:
         self.pulse = Pulse()
         self._engine = engine
@@ -63,7 +75,8 @@ class Loop:
         self._readiness = readiness
         self._connections = connections
         self._acceptor = acceptor
-        self._may_send = may_send
+        self._gate: Gate | None = None
+        self._gate_fd = -1
         self._alarm = trio.CancelScope()
         self._alarm_ms = 0
         self._sweep_ms = 0
@@ -97,15 +110,34 @@ class Loop:
             done += 1
             if fd in listeners:
                 self._acceptor.accept(fd)
+            elif fd == self._gate_fd:
+                assert self._gate is not None
+                self._gate.synced()
             else:
                 connections.receive(fd, bits)
             if not done & 7 and perf_counter() >= until:
                 break
         while connections.stalled and perf_counter() < until:
             connections.resume_one()
-        self.send()
+        rest = events[done:]
+        if self._gate is None:
+            connections.flush()
+        else:
+            rest = rest or self._readiness.poll()
+            self._gate.let_out(idle=not rest)
         self._set_alarm()
-        return events[done:]
+        return rest
+
+    def guard(self, gate: Gate) -> None:
+        """Let nothing out any more but through *gate*."""
+        self._gate, self._gate_fd = gate, gate.fd
+        self._readiness.watch(gate.fd, READ)
+
+    def unguard(self) -> None:
+        """There is no gate any more, and nothing is sent."""
+        if self._gate is not None:
+            self._readiness.forget(self._gate_fd)
+            self._gate_fd = -1
 
     def set_clocks(self) -> None:
         """Tell the engine what time it is, and let it do a slice of what is due."""
@@ -121,9 +153,18 @@ class Loop:
                 log.error("what was due failed times=%d trace=%r", self.pulse.failures, trace_of(error))
 
     def send(self) -> None:
-        """Send all there is, if the gate is open. Who opens a gate that was closed calls this."""
-        if self._may_send():
+        """Send all that may leave."""
+        if self._gate is None:
             self._connections.flush()
+        else:
+            self._gate.let_out(idle=False)
+
+    def ring(self) -> None:
+        """Another task has answered calls: send that, and let the calls behind them go on."""
+        self.send()
+        if self._connections.stalled:
+            self._alarm_ms = 0
+            self._alarm.deadline = trio.current_time()
 
     async def keep_time(self) -> None:
         """Ring when something falls due, and sweep once a second."""
@@ -137,14 +178,23 @@ class Loop:
             if self._connections.elapsed_ms >= self._sweep_ms:
                 self._sweep_ms = self._connections.elapsed_ms + _SWEEP_MS
                 self._connections.sweep()
+                counters = self._connections.counters
+                self.pulse.sample(self._sweep_ms, self._engine.calls, counters.bytes_received, counters.bytes_sent)
                 self._acceptor.open()
+                if self._gate is not None:
+                    self._gate.tend()
             self.send()
+            while self._connections.stalled:  # an answer that came late lets the calls behind it go on
+                self.round([], perf_counter() + _BUDGET_S)
+                await trio.lowlevel.checkpoint()
 
     def _next_due_ms(self) -> int:
         if self._more:
             return self._connections.elapsed_ms
         due_ms = self._engine.next_due_ms()
-        return self._sweep_ms if due_ms is None else min(max(due_ms, self._patience_ms), self._sweep_ms)
+        next_ms = self._sweep_ms if due_ms is None else min(max(due_ms, self._patience_ms), self._sweep_ms)
+        sync_ms = self._gate.due_ms() if self._gate is not None else None
+        return next_ms if sync_ms is None else min(next_ms, sync_ms)
 
     def _set_alarm(self) -> None:
         """Ring earlier if a call of this round made something due earlier."""

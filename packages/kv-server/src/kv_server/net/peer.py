@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import select
 import socket
 from typing import Final
 
 from attrs import define
 
 from kv_protocol.errors import KvError
+from kv_server.net.address import Address
 from kv_server.net.doors import Surface
 from kv_server.net.readiness import READ
 
-__all__ = ["Peer", "prepare_socket"]
+__all__ = ["Peer", "local_address", "prepare_socket"]
 
 KEEPALIVE_IDLE_S: Final = 30  # a peer that has vanished is noticed 45 s after its last sign
 KEEPALIVE_INTERVAL_S: Final = 5
 KEEPALIVE_PROBES: Final = 3
+
+_HANGS_UP: Final = getattr(select, "POLLRDHUP", 0) if hasattr(select, "poll") else None
 
 
 @define(eq=False)
@@ -33,6 +37,8 @@ class Peer:
     wants: int = READ
     rest: memoryview | None = None
     """Output that was taken from the surface and that the kernel had no room for."""
+    sealed: bool = False
+    """`rest` may not leave yet."""
     left: bool = False
     """The engine knows that it is over."""
     half_closed: bool = False
@@ -42,11 +48,25 @@ class Peer:
     begun_calls: int = -1
     """When an unfinished frame was first seen, and after how many calls."""
 
+    def lost(self) -> bool:
+        """Whether the system knows that the peer sends nothing more: it may be behind input that was not read yet."""
+        if _HANGS_UP is None:
+            return False
+        ends = select.poll()
+        ends.register(self.fd, _HANGS_UP)
+        return bool(ends.poll(0))
+
     @property
     def unsent(self) -> int:
         """Bytes of output that have not left."""
         held = 0 if self.surface is None else self.surface.held
         return held if self.rest is None else held + len(self.rest)
+
+
+def local_address(sock: socket.socket) -> str:
+    """Our end of a connection."""
+    name = sock.getsockname()
+    return str(Address(name[0], name[1]) if isinstance(name, tuple) else Address(path=name))
 
 
 def prepare_socket(sock: socket.socket) -> None:

@@ -1,0 +1,214 @@
+"""A snapshot: the whole store as it was at one revision, copied in slices while the store goes on.
+
+What has not been copied yet is watched: before its first change a key is put into the snapshot as it is (every change
+asks `tx.before`). Tables that were emptied or renamed meanwhile are kept until they were copied. So a slice costs the
+loop a bounded time, unless a single collection is so large that it takes longer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any, Final
+from zlib import compress
+
+from attrs import define
+from msgpack import Packer, packb
+
+from kv_protocol.limits import KIB
+from kv_protocol.names import slot
+from kv_server.durability.disk import Disk
+from kv_server.durability.frames import BLOCK, END, HEAD, Stamp, pack
+from kv_server.durability.journal import TEMPORARY, Origin
+from kv_server.engine.engine import Engine
+from kv_server.engine.session import Lost, Session
+from kv_server.model.entry import SCALAR, Entry
+from kv_server.model.table import Table
+
+__all__ = ["COLLECTIONS", "LOCKS", "SCALARS", "SESSIONS", "Snapshot", "Writer", "snapshot_name"]
+
+SCALARS: Final = 1  # namespace, shard, then keys, values, versions and expiries in four rows
+COLLECTIONS: Final = 2  # namespace, shard, then for each: kind, key, what it dumped, version, expiry
+LOCKS: Final = 3  # namespace, then for each: name, token, session, owner, granted, until, renewals, most, keys
+SESSIONS: Final = 4  # for each: id, secret, client, namespace, seen, and its answers: seq, reply, lost at, size
+
+_SLICE_KEYS: Final = 1_024
+_SLICE_BYTES: Final = 512 * KIB
+_ENOUGH: Final = 128 * KIB  # what is collected before it is worth a block
+_LEVEL: Final = 1  # of compression: more costs much and gains little
+
+
+def snapshot_name(revision: int) -> str:
+    """The name of the snapshot of *revision*."""
+    return f"snapshot-{revision:016x}.kvsnap"
+
+
+@define(eq=False)
+class Part:
+    """A table that has yet to be copied: whose it was, which keys have been, and, once it was begun, which it had then,
+    and how far they were gone through.
+    """
+
+    namespace: bytes
+    shard: int
+    done: set[bytes]
+    keys: list[bytes] | None = None
+    at: int = 0
+
+
+class Snapshot:
+    """Copies *engine* as it is after its commit *revision*; `step` says it in pieces. `end` must be called, whatever
+    becomes of it.
+    """
+
+    def __init__(self, engine: Engine, revision: int) -> None:
+        self.revision = revision
+        self.now_ms, self.elapsed_ms = engine.now_ms, engine.elapsed_ms
+        self.keys = self.locks = self.sessions = 0
+        self.made: list[bytes] = []
+        self._engine = engine
+        self._store = store = engine.store
+        self._parts: dict[Table, Part] = {}
+        self._early: list[tuple[Part, tuple[Any, ...]]] = []
+        self._pack = Packer(unicode_errors="surrogateescape").pack
+        for name, space in store.namespaces.items():
+            for shard, table in enumerate(space.tables):
+                if table:
+                    self._parts[table] = Part(name, shard, set())
+        sessions = [_session_row(session) for session in engine.sessions.values() if session.lasting]
+        locks = {
+            name: [(lock, *hold.facts()) for lock, held in space.locks.items() for hold in held.values()]
+            for name, space in store.namespaces.items()
+        }
+        self._rest: list[list[Any]] = [[LOCKS, name, rows] for name, rows in locks.items()]
+        if sessions:
+            self._rest.append([SESSIONS, sessions])
+        self.locks = sum(map(len, locks.values()))
+        self.sessions = len(sessions)
+        assert engine.tx.before is None
+        engine.tx.before = self
+        store.frozen = True
+
+    def end(self) -> None:
+        """Watch nothing any more."""
+        self._engine.tx.before = None
+        self._store.frozen = False
+        self._parts.clear()
+
+    # ---- what is about to change: `tx.before`
+    def keep_key(self, namespace: bytes, key: bytes) -> None:
+        """Put *key* into the snapshot as it is, unless it was there already."""
+        space = self._store.namespaces.get(namespace)
+        if space is None:
+            return
+        table = space.tables[slot(key) >> self._store.shift]
+        part = self._parts.get(table)
+        if part is None or key in part.done:
+            return
+        part.done.add(key)
+        entry = table.get(key)
+        if entry is not None:
+            self._early.append((part, _row(key, entry)))
+
+    def keep_lock(self, namespace: bytes, name: bytes) -> None:
+        """Locks were copied at the beginning."""
+
+    # ---- copying
+    def step(self) -> bytes | None:
+        """The next piece, None after the last. Between two pieces the store may change."""
+        objects: list[list[Any]] = []
+        if self._parts:
+            size = 0
+            while self._parts and size < _ENOUGH:
+                table, part = next(iter(self._parts.items()))
+                size += self._copy(table, part, objects)
+        elif self._rest:
+            objects.append(self._rest.pop())
+        elif not self._early:
+            return None
+        early, self._early = self._early, []
+        objects += ([COLLECTIONS, part.namespace, part.shard, [row]] for part, row in early)
+        self.keys += len(early)
+        return b"".join(map(self._pack, objects))
+
+    def _copy(self, table: Table, part: Part, objects: list[list[Any]]) -> int:
+        """Copy a slice of *table* that has not changed yet; about how many bytes that was."""
+        if part.keys is None:
+            part.keys = list(table)
+        average = table.bytes // max(1, len(table)) + 1
+        until = part.at + max(1, min(_SLICE_KEYS, _SLICE_BYTES // average))
+        some, part.at, done = part.keys[part.at : until], until, part.done
+        if done:
+            some = [key for key in some if key not in done]
+        if until < len(part.keys):
+            done.update(some)
+        else:
+            del self._parts[table]
+        found = list(map(table.__getitem__, some))
+        scalars = [entry for entry in found if entry.kind == SCALAR]
+        if len(scalars) < len(found):
+            rows = [_row(key, entry) for key, entry in zip(some, found, strict=True) if entry.kind != SCALAR]
+            objects.append([COLLECTIONS, part.namespace, part.shard, rows])
+            some = [key for key, entry in zip(some, found, strict=True) if entry.kind == SCALAR]
+        if scalars:
+            values, versions = [entry.value for entry in scalars], [entry.version for entry in scalars]
+            expiries = [entry.expires_ms for entry in scalars]
+            objects.append([SCALARS, part.namespace, part.shard, some, values, versions, expiries])
+        self.keys += len(found)
+        return average * len(found)
+
+
+class Writer:
+    """The file of a snapshot. What it does may happen in any thread, one call after the other."""
+
+    def __init__(self, disk: Disk, origin: Origin, snapshot: Snapshot) -> None:
+        self.bytes = 0
+        self.raw_bytes = 0
+        self._disk = disk
+        self._name = snapshot_name(snapshot.revision)
+        self._stamp = Stamp(snapshot.revision, 0, snapshot.now_ms, snapshot.elapsed_ms)
+        self._handle = disk.create(self._name + TEMPORARY)
+        try:
+            self._put(HEAD, packb(origin.head("snapshot", snapshot.revision)))
+        except OSError:
+            self.give_up()
+            raise
+
+    def add(self, piece: bytes) -> None:
+        """Write one piece."""
+        self.raw_bytes += len(piece)
+        self._put(BLOCK, compress(piece, _LEVEL))
+
+    def finish(self, snapshot: Snapshot) -> None:
+        """Write the end, and let the file appear under its name once all of it is on the medium."""
+        self._put(END, packb({"keys": snapshot.keys, "locks": snapshot.locks, "sessions": snapshot.sessions}))
+        self._disk.sync(self._handle)
+        handle, self._handle = self._handle, -1
+        self._disk.close(handle)
+        self._disk.rename(self._name + TEMPORARY, self._name)
+        self._disk.sync_folder()
+
+    def give_up(self) -> None:
+        """Leave no half of a file behind, if the disk lets us."""
+        with contextlib.suppress(OSError):
+            if self._handle >= 0:
+                self._disk.close(self._handle)
+        with contextlib.suppress(OSError):
+            self._disk.remove(self._name + TEMPORARY)
+
+    def _put(self, kind: int, payload: bytes) -> None:
+        data = pack(kind, self._stamp, payload, self.bytes)
+        self._disk.write(self._handle, data, self.bytes)
+        self.bytes += len(data)
+
+
+def _row(key: bytes, entry: Entry) -> tuple[Any, ...]:
+    value = entry.value if entry.kind == SCALAR else entry.value.dump()
+    return entry.kind, key, value, entry.version, entry.expires_ms
+
+
+def _session_row(session: Session) -> tuple[Any, ...]:
+    answers = [
+        (seq, None, reply.revision, size) if isinstance(reply, Lost) else (seq, reply, None, size)
+        for seq, (reply, size) in session.answers.items()
+    ]
+    return session.id, session.secret, session.client, session.namespace, session.seen, answers
