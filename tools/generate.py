@@ -1,4 +1,5 @@
-"""Writes every file derived from the command table: the client's methods, the page of commands, the golden catalog.
+"""Writes every file derived from the command table: the client's methods, the page of commands, the golden catalog;
+and the page of what differs from Redis, from the classes that the contest with it allows.
 
 `python tools/generate.py` writes them, `--check` fails if a file on disk differs from what would be written.
 """
@@ -10,13 +11,15 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), *(str(source) for source in sorted(ROOT.glob("packages/*/src")))]
 
-from tools.emitters import client, pages, table  # noqa: E402
+from tools.emitters import client, differences, handles, pages, table  # noqa: E402
 
 from kv_server.spec.catalog import Catalog  # noqa: E402
 
 EMITTERS = {
     "packages/kv-client/src/kv_client/_commands.py": client.emit,
+    "packages/kv-client/src/kv_client/_handles.py": handles.emit,
     "docs/commands.md": pages.emit,
+    "docs/differences.md": differences.emit,
     "schemas/catalog.json": table.emit,
 }
 

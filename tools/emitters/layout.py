@@ -24,7 +24,7 @@ def bracketed(head: str, items: Sequence[str], tail: str, indent: int) -> list[s
 
 def import_line(module: str, names: Sequence[str]) -> list[str]:
     """An import of *names* from a module, in the order a sorter puts them."""
-    ordered = sorted(names, key=lambda name: (not name.isupper(), not name[0].isupper(), name))
+    ordered = sorted(names, key=lambda name: (not name.isupper(), not name[0].isupper(), name.lower()))
     one = f"from {module} import {', '.join(ordered)}"
     if len(one) <= WIDTH:
         return [one]
@@ -36,7 +36,7 @@ def paragraphs(text: str, width: int) -> list[str]:
     lines: list[str] = []
     for paragraph in text.split("\n\n"):
         own = paragraph.split("\n")
-        kept = any(line.startswith((" ", "kv>", "- ", "|")) for line in own)
+        kept = any(line.startswith((" ", ">>> ", "- ", "|")) for line in own)
         lines += own if kept else textwrap.wrap(" ".join(own), width, break_long_words=False, break_on_hyphens=False)
         lines.append("")
     return lines[:-1]

@@ -1,9 +1,13 @@
 """Emits the page of all commands: how each is called on every door, what it does, what it costs."""
 
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from tools.emitters.client import method_of, signature_line
+from tools.emitters.client import commands_in
+from tools.emitters.examples import examples, prose
+from tools.emitters.handles import Handle, handles_of
 from tools.emitters.layout import paragraphs
+from tools.emitters.methods import method_of, signature_lines
 from tools.emitters.table import shown_default, type_name
 
 from kv_server.spec.catalog import Catalog
@@ -24,8 +28,8 @@ Each command is shown as it is written
   alternatives;
 - **natively** (`protocol.md`): positional arguments, then the names of the options in braces; a star marks an option
   that must be given. Durations and times are milliseconds there;
-- **in Python** (`kv_client`), where durations are seconds or `timedelta`, values are what they are, and every write
-  takes a `fence`.
+- **in Python** (`kv_client`), where durations are seconds or `timedelta`, values are what they are, every write takes a
+  `fence`, and whatever returns a value or nothing takes a `default`; also as a method of a **handle** of one key.
 
 A type is one of those that `protocol.md` describes. The flags say what a call does: `READ` and `WRITE`; `FAST` and
 `SLOW`; `GROWS` may need more memory; `BLOCKS` may wait; `TAKES` hands something out; `STREAMS` answers again and again;
@@ -37,16 +41,19 @@ def emit(catalog: Catalog) -> str:
     """The text of `docs/commands.md`."""
     lines = INTRODUCTION.splitlines()
     ordered = list(catalog)
+    handles: dict[str, list[Handle]] = {}
+    for handle in handles_of(commands_in(catalog)):
+        handles.setdefault(handle.method.name, []).append(handle)
     groups = dict.fromkeys(entry.group for entry in ordered)
     ordered.sort(key=lambda entry: list(groups).index(entry.group))
     for group, entries in groupby(ordered, key=lambda entry: entry.group):
         lines += ["", f"## {group.capitalize()}"]
         for entry in entries:
-            lines += ["", *_command(entry)]
+            lines += ["", *_command(entry, handles)]
     return "\n".join(lines) + "\n"
 
 
-def _command(command: Command) -> list[str]:
+def _command(command: Command, handles: Mapping[str, Sequence[Handle]]) -> list[str]:
     declared = command.declaration
     lines = [f"### {command.name}", "", "```text"]
     if RESP_DOOR in declared.doors:
@@ -54,8 +61,15 @@ def _command(command: Command) -> list[str]:
     if NATIVE_DOOR in declared.doors:
         lines.append(f"native: {command.native}")
         if declared.method:
-            lines.append(f"python: {signature_line(method_of(command)).replace('OMITTED', '...')}")
-    lines += ["```", "", *paragraphs(command.doc, 118)]
+            method = method_of(command)
+            lines += [f"python: {line}" for line in signature_lines(method.name, method.heads(method.arguments))]
+            for handle in handles.get(method.name, ()):
+                owner = f"{handle.kind.accessor}(key)" if handle.kind.accessor else "any"
+                lines += [f"handle: {owner}.{line}" for line in handle.lines]
+    lines += ["```", "", *paragraphs(prose(command.doc), 118)]
+    shown = examples(command.doc)
+    if shown:
+        lines += ["", "```pycon", *shown.split("\n"), "```"]
     if command.signature.params:
         lines += ["", "| argument | type | on a command line | default |", "|---|---|---|---|"]
         lines += [_row(param) for param in command.signature.params]
@@ -92,9 +106,11 @@ def _reply(form: Form) -> str:
             return " or ".join(form.words)
         case FormKind.OPTIONAL:
             return f"{_reply(form.part)}, or nothing"
-        case FormKind.LIST:
+        case FormKind.LIST | FormKind.PAIRS:
             return f"list of ({_reply(form.part)})"
-        case FormKind.MAP:
+        case FormKind.SET:
+            return f"set of ({_reply(form.part)})"
+        case FormKind.MAP | FormKind.TABLE:
             return f"map of names to ({_reply(form.part)})"
         case FormKind.TUPLE:
             return f"array of {', '.join(map(_reply, form.parts))}"

@@ -7,6 +7,7 @@ from tools.emitters.layout import bracketed
 
 from kv_protocol.types import Entry
 from kv_protocol.values import decode
+from kv_server.spec.command import Command
 from kv_server.spec.reply import Form, FormKind
 from kv_server.spec.signature import Block, Choice, Element, Many, Param, Shape
 from kv_server.spec.types import Row
@@ -14,9 +15,12 @@ from kv_server.spec.types import Row
 __all__ = [
     "answer",
     "argument",
+    "client_reply",
     "decoded",
     "default_note",
+    "element_annotation",
     "encoded",
+    "name_place",
     "option_lines",
     "parameter",
     "record_source",
@@ -24,13 +28,14 @@ __all__ = [
 ]
 
 SHARED = Entry.__module__
+NAMES = frozenset({"key", "source_key", "name", "channel", "lock_name"})
 
 
 def parameter(param: Param) -> str:
     """A parameter of the client's method."""
-    one = param.client or _element_annotation(param.element)
+    one = param.client or element_annotation(param.element)
     if param.shape is Shape.TAIL:
-        return f"*{param.name}: {one}"
+        return f"*{param.name}: {one}{_mapping(param.element)}"
     annotation = f"Iterable[{one}]" if param.several else one
     if param.required:
         return f"{param.name}: {annotation}"
@@ -44,7 +49,9 @@ def argument(param: Param) -> str:
     """The expression of a positional argument as it travels; of a tail, with its star."""
     if param.several:
         item = encoded(param.element, "x")
-        mapped = _mapped(item, param.name)
+        place = name_place(param.element)
+        named = param.name if place is None else f"{'_by_name_last' if place else '_by_name'}({param.name})"
+        mapped = _mapped(item, named)
         return f"*{mapped}" if param.shape is Shape.TAIL else mapped if mapped.startswith("[") else f"[*{mapped}]"
     value = encoded(param.element, param.name)
     if param.required or value == param.name:
@@ -61,7 +68,7 @@ def option_lines(param: Param) -> list[str]:
     if param.several:
         value = f"[*{_mapped(encoded(param.element, 'x'), param.name)}]"
     else:
-        value = encoded(param.element, param.name)
+        value = param.encode.format(x=param.name) if param.encode else encoded(param.element, param.name)
     if param.required:
         return [f"{target} = {value}"]
     if default == "False":
@@ -80,6 +87,22 @@ def encoded(element: Element, x: str) -> str:
         return x
     parts = [encoded(part, f"{x}[{index}]") for index, part in enumerate(element.fields.values())]
     return x if all(part == f"{x}[{index}]" for index, part in enumerate(parts)) else f"({', '.join(parts)})"
+
+
+def name_place(element: Element) -> int | None:
+    """Where a record has its one name, if that is its first or last field: such records may be given as a mapping."""
+    if not isinstance(element, Block):
+        return None
+    rows = list(element.fields.values())
+    places = [at for at, row in enumerate(rows) if isinstance(row, Row) and row.name in NAMES]
+    return places[0] if len(places) == 1 and places[0] in (0, len(rows) - 1) else None
+
+
+def client_reply(command: Command) -> Form:
+    """The form of a reply as clients have it: a list whose text view is a set is one."""
+    view, form = command.plain_view, command.reply
+    is_set = view is not None and view.reply.kind is FormKind.SET and form.kind is FormKind.LIST
+    return Form(FormKind.SET, form.parts) if is_set else form
 
 
 def default_note(param: Param) -> str | None:
@@ -107,11 +130,15 @@ def answer(form: Form) -> str:
             return "Any"
         case FormKind.WORD:
             return _literal(form.words)
+        case FormKind.OPTIONAL if form.part.kind is FormKind.MAP:  # nothing is a map of nothing
+            return answer(form.part)
         case FormKind.OPTIONAL:
             return f"{answer(form.part)} | None"
-        case FormKind.LIST:
+        case FormKind.LIST | FormKind.PAIRS:
             return f"list[{answer(form.part)}]"
-        case FormKind.MAP:
+        case FormKind.SET:
+            return f"builtins.set[{answer(form.part)}]"
+        case FormKind.MAP | FormKind.TABLE:
             return f"dict[str, {answer(form.part)}]"
         case FormKind.TUPLE:
             return f"tuple[{', '.join(map(answer, form.parts))}]"
@@ -129,6 +156,8 @@ def decoded(form: Form, x: str = "reply", depth: int = 0) -> str:
         case FormKind.ROW:
             assert form.row is not None
             return form.row.decode.format(x=x)
+        case FormKind.OPTIONAL if form.part.kind is FormKind.MAP:
+            return decoded(form.part, f"({x} or {{}})", depth)
         case FormKind.OPTIONAL:
             if form.part.record is Entry:
                 return f"_entry({x})"
@@ -137,6 +166,8 @@ def decoded(form: Form, x: str = "reply", depth: int = 0) -> str:
         case FormKind.LIST:
             part = decoded(form.part, inner, depth + 1)
             return x if part == inner else f"[{part} for {inner} in {x}]"
+        case FormKind.SET:
+            return f"{{{decoded(form.part, inner, depth + 1)} for {inner} in {x}}}"
         case FormKind.MAP:
             part = decoded(form.part, inner, depth + 1)
             return f"{{_text(k{depth}): {part} for k{depth}, {inner} in {x}.items()}}"
@@ -186,12 +217,24 @@ def _mapped(item: str, name: str) -> str:
     return f"map({called}, {name})" if called.isidentifier() else f"[{item} for x in {name}]"
 
 
-def _element_annotation(element: Element) -> str:
+def element_annotation(element: Element) -> str:
+    """The annotation of one element of a parameter."""
     if isinstance(element, Choice):
         return _literal(element.words)
     if isinstance(element, Block):
-        return f"tuple[{', '.join(_element_annotation(part) for part in element.fields.values())}]"
+        return f"tuple[{', '.join(map(element_annotation, element.fields.values()))}]"
     return element.client
+
+
+def _mapping(element: Element) -> str:
+    """What else a tail of records may hold: what stands for several of them."""
+    place = name_place(element)
+    if place is None:
+        return ""
+    assert isinstance(element, Block)
+    others = [element_annotation(part) for at, part in enumerate(element.fields.values()) if at != place]
+    one = others[0] if len(others) == 1 else f"tuple[{', '.join(others)}]"
+    return f" | Mapping[str, {one}]"
 
 
 def _literal(words: tuple[str, ...]) -> str:

@@ -52,7 +52,11 @@ def _command(command: Command) -> dict[str, Any]:
         "aliases": list(declared.aliases),
         "selects": dict(declared.selects),
         "exclusive": [list(group) for group in declared.exclusive],
+        "one_of": [list(group) for group in declared.one_of],
+        "event": declared.event,
         "method": declared.method,
+        "handles": dict(declared.handles),
+        "nothing_with": list(declared.nothing_with),
         "arguments": command.schema["arguments"],
         "reply": command.schema["reply"],
     }

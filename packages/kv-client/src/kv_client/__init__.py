@@ -8,16 +8,23 @@ async with kv_client.connect("kv://127.0.0.1:7440/shop") as client:
 
 from kv_client._batch import Batch
 from kv_client._client import Client, connect
+from kv_client._commands import *  # noqa: F403
+from kv_client._commands import __all__ as _records
 from kv_client._convert import Entry
 from kv_client._core.statistics import Statistics
+from kv_client._core.subscription import Gap, Message
+from kv_client._election import Election, Leaders
+from kv_client._handles import Bitmap, Geo, Hash, HyperLogLog, List, Set, SortedSet, Stream
 from kv_client._keyspace import Keyspace
+from kv_client._limiter import Limiter
 from kv_client._locks import Held, Lock
 from kv_client._pending import Pending
+from kv_client._transaction import Transaction
 from kv_client._update import ABORT, DELETE, MISSING
-from kv_client._watch import Watch
+from kv_client._watch import Listener, Watch
 from kv_protocol.errors import *  # noqa: F403
 from kv_protocol.errors import __all__ as _errors
-from kv_protocol.types import Change, Fence, LockInfo
+from kv_protocol.types import Change, Fence, LeaseInfo, LockInfo
 from kv_protocol.values import Value
 
 __all__ = [
@@ -25,18 +32,35 @@ __all__ = [
     "DELETE",
     "MISSING",
     "Batch",
+    "Bitmap",
     "Change",
     "Client",
+    "Election",
     "Entry",
     "Fence",
+    "Gap",
+    "Geo",
+    "Hash",
     "Held",
+    "HyperLogLog",
     "Keyspace",
+    "Leaders",
+    "LeaseInfo",
+    "Limiter",
+    "List",
+    "Listener",
     "Lock",
     "LockInfo",
+    "Message",
     "Pending",
+    "Set",
+    "SortedSet",
     "Statistics",
+    "Stream",
+    "Transaction",
     "Value",
     "Watch",
     "connect",
 ]
 __all__ += [name for name in _errors if name != "error_from_wire"]
+__all__ += [name for name in _records if not name.endswith("Commands")]

@@ -7,8 +7,8 @@ from typing import Any, Self, TypeVar
 import trio
 from trio.lowlevel import Abort, RaiseCancelT, Task, checkpoint, current_task, reschedule, wait_task_rescheduled
 
-from kv_client._commands import BatchCommands
 from kv_client._core.call import DONE, READ, WAITS, Call, Fencing, Wire
+from kv_client._handles import BatchHandles
 from kv_client._link import Link
 from kv_client._pending import Pending
 from kv_protocol.errors import CallCancelled, InvalidArgument, KvError
@@ -29,7 +29,7 @@ class Member(Call):
         self.batch.answered()
 
 
-class Batch(BatchCommands):
+class Batch(BatchHandles):
     """The calls of one batch. Leave the block by an exception, and nothing is sent."""
 
     def __init__(self, link: Link, namespace: Wire | None) -> None:

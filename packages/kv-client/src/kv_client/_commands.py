@@ -3,12 +3,18 @@
 Every command of the native door as a typed method: of a connection (`Commands`) and of a batch (`BatchCommands`).
 """
 
-from collections.abc import Callable
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar, overload
 
 from kv_client._convert import Entry
+from kv_client._convert import bound as _bound
+from kv_client._convert import by_name as _by_name
+from kv_client._convert import by_name_last as _by_name_last
 from kv_client._convert import decode as _decode
 from kv_client._convert import decode_number as _number
 from kv_client._convert import duration_ms as _duration_ms
@@ -19,15 +25,222 @@ from kv_client._convert import text as _text
 from kv_client._convert import time_ms as _time_ms
 from kv_client._core.call import READ, TAKES, WAITS, WRITE, Fencing
 from kv_client._pending import Pending
-from kv_protocol.types import ClientInfo, Grant, LockInfo, NamespaceInfo, ScanPage
+from kv_protocol.types import ClientInfo, Grant, LeaseInfo, LockInfo, NamespaceInfo, ScanPage
 from kv_protocol.values import Value
 
-__all__ = ["BatchCommands", "Commands", "Times"]
+__all__ = [
+    "BatchCommands",
+    "BitOperation",
+    "Claimed",
+    "Commands",
+    "Common",
+    "ConsumerInfo",
+    "Decision",
+    "FieldPage",
+    "FieldValue",
+    "Found",
+    "GroupInfo",
+    "GroupReading",
+    "Match",
+    "MemberPage",
+    "PendingEntry",
+    "PendingSummary",
+    "Popped",
+    "PoppedMember",
+    "PoppedMembers",
+    "Position",
+    "Ranked",
+    "ScorePage",
+    "Scored",
+    "StreamEntry",
+    "StreamInfo",
+    "Taken",
+    "Times",
+]
 
 D = TypeVar("D")
+N = TypeVar("N", int, float, Decimal)
 T = TypeVar("T")
 NOTHING: Any = None  # a default of any type
 OMITTED: Any = type("Omitted", (), {"__repr__": lambda _: "OMITTED"})()  # None is a value
+
+
+class Match(NamedTuple):
+    """A run that both have: where it begins in one and in the other, and how long it is."""
+
+    first: int
+    second: int
+    length: int
+
+
+class Common(NamedTuple):
+    """What two strings have in common, in order but not without gaps; matches from the last to the first."""
+
+    text: Value
+    length: int
+    matches: list[Match]
+
+
+class FieldValue(NamedTuple):
+    """A field of a hash and its value."""
+
+    field: str
+    value: Value
+
+
+class FieldPage(NamedTuple):
+    """One page of a walk over a hash; `cursor` 0 says that the walk is complete."""
+
+    cursor: int
+    fields: list[FieldValue]
+
+
+class Taken(NamedTuple):
+    """Values taken off a list, and the key of that list."""
+
+    key: str
+    values: list[Value]
+
+
+class Popped(NamedTuple):
+    """A value taken off a list, and the key of that list."""
+
+    key: str
+    value: Value
+
+
+class MemberPage(NamedTuple):
+    """One page of a walk over a set; `cursor` 0 says that the walk is complete."""
+
+    cursor: int
+    members: list[str]
+
+
+class Ranked(NamedTuple):
+    """Where a member stands, from 0, and its score."""
+
+    rank: int
+    score: float
+
+
+class Scored(NamedTuple):
+    """A member of a sorted set with its score."""
+
+    score: float
+    member: str
+
+
+class ScorePage(NamedTuple):
+    """One page of a walk over a sorted set; `cursor` 0 says that the walk is complete."""
+
+    cursor: int
+    items: list[Scored]
+
+
+class PoppedMembers(NamedTuple):
+    """Members taken out of a sorted set, and its key."""
+
+    key: str
+    items: list[Scored]
+
+
+class PoppedMember(NamedTuple):
+    """A member taken out of a sorted set, with its score, and the key of that sorted set."""
+
+    key: str
+    score: float
+    member: str
+
+
+class Position(NamedTuple):
+    """A point on the globe, in degrees."""
+
+    longitude: float
+    latitude: float
+
+
+class Found(NamedTuple):
+    """A member that a search met: how far from the middle, its 52 bits, and where it is."""
+
+    member: str
+    distance: float
+    hash: int
+    position: Position
+
+
+class StreamEntry(NamedTuple):
+    """An entry of a stream. It has no fields where only its id was asked for, or where it was deleted since."""
+
+    id: str
+    fields: dict[str, Value]
+
+
+class PendingSummary(NamedTuple):
+    """How many entries a group's consumers hold, the lowest and the highest id of them, and how many each holds."""
+
+    held: int
+    first: str | None
+    last: str | None
+    consumers: dict[str, int]
+
+
+class PendingEntry(NamedTuple):
+    """An entry that is held: by whom, how long since it was delivered, and how often it was."""
+
+    id: str
+    consumer: str
+    idle: float
+    deliveries: int
+
+
+class Claimed(NamedTuple):
+    """Entries that were claimed, those that turned out to be deleted, and where to go on; `0-0`: nowhere."""
+
+    cursor: str
+    entries: list[StreamEntry]
+    deleted: list[str]
+
+
+class StreamInfo(NamedTuple):
+    """A stream: its entries that are there and that ever were, its ids, its groups, its oldest and newest entry."""
+
+    length: int
+    last_id: str
+    max_deleted_id: str
+    entries_added: int
+    first_id: str
+    groups: int
+    first_entry: StreamEntry | None
+    last_entry: StreamEntry | None
+
+
+class GroupInfo(NamedTuple):
+    """A group: what it was given up to now, and how many entries it is behind; nothing where nobody can say."""
+
+    name: str
+    consumers: int
+    pending: int
+    last_id: str
+    entries_read: int | None
+    lag: int | None
+
+
+class ConsumerInfo(NamedTuple):
+    """A consumer: what it holds, how long since it asked, and how long since it got something."""
+
+    name: str
+    pending: int
+    idle: float
+    inactive: float | None
+
+
+class Decision(NamedTuple):
+    """Whether it was allowed, how many more would be now, when as much would be, and when nothing will be used up."""
+
+    allowed: bool
+    remaining: int
+    retry_after: float
+    reset_after: float
 
 
 class Times(NamedTuple):
@@ -35,6 +248,27 @@ class Times(NamedTuple):
 
     now: int
     clock: int
+
+
+class BitOperation(NamedTuple):
+    """One step: what to do with the integer of *encoding* (`u1` to `u63`, `i1` to `i64`) that begins at bit
+    *offset*.
+
+    *value* is what to set or to add; *overflow* says what becomes of a result that does not fit.
+    """
+
+    operation: Literal["GET", "SET", "INCRBY"]
+    encoding: str
+    offset: int
+    value: int = 0
+    overflow: Literal["WRAP", "SAT", "FAIL"] = "WRAP"
+
+
+class GroupReading(NamedTuple):
+    """A stream, and what of it is read: `>` for new entries, or the id after which a consumer's own begin."""
+
+    stream: str
+    after: str = ">"
 
 
 def _seconds(ms: int) -> float:
@@ -53,8 +287,98 @@ def _nothing(reply: object) -> None:
     return None
 
 
+def _common(reply: Any) -> Common:
+    return Common(_decode(reply[0]), reply[1], [Match(*x0) for x0 in reply[2]])
+
+
 def _scan_page(reply: Any) -> ScanPage:
     return ScanPage(reply[0], [_text(x0) for x0 in reply[1]])
+
+
+def _field_value(reply: Any) -> FieldValue:
+    return FieldValue(_text(reply[0]), _decode(reply[1]))
+
+
+def _field_page(reply: Any) -> FieldPage:
+    return FieldPage(reply[0], [_field_value(x0) for x0 in reply[1]])
+
+
+def _taken(reply: Any) -> Taken:
+    return Taken(_text(reply[0]), [_decode(x0) for x0 in reply[1]])
+
+
+def _popped(reply: Any) -> Popped:
+    return Popped(_text(reply[0]), _decode(reply[1]))
+
+
+def _member_page(reply: Any) -> MemberPage:
+    return MemberPage(reply[0], [_text(x0) for x0 in reply[1]])
+
+
+def _scored(reply: Any) -> Scored:
+    return Scored(reply[0], _text(reply[1]))
+
+
+def _score_page(reply: Any) -> ScorePage:
+    return ScorePage(reply[0], [_scored(x0) for x0 in reply[1]])
+
+
+def _popped_members(reply: Any) -> PoppedMembers:
+    return PoppedMembers(_text(reply[0]), [_scored(x0) for x0 in reply[1]])
+
+
+def _popped_member(reply: Any) -> PoppedMember:
+    return PoppedMember(_text(reply[0]), reply[1], _text(reply[2]))
+
+
+def _found(reply: Any) -> Found:
+    return Found(_text(reply[0]), reply[1], reply[2], Position(*reply[3]))
+
+
+def _stream_entry(reply: Any) -> StreamEntry:
+    return StreamEntry(_text(reply[0]), {_text(k0): _decode(x0) for k0, x0 in reply[1].items()})
+
+
+def _pending_summary(reply: Any) -> PendingSummary:
+    return PendingSummary(
+        reply[0],
+        None if reply[1] is None else _text(reply[1]),
+        None if reply[2] is None else _text(reply[2]),
+        {_text(k0): x0 for k0, x0 in reply[3].items()},
+    )
+
+
+def _pending_entry(reply: Any) -> PendingEntry:
+    return PendingEntry(_text(reply[0]), _text(reply[1]), _seconds(reply[2]), reply[3])
+
+
+def _claimed(reply: Any) -> Claimed:
+    return Claimed(_text(reply[0]), [_stream_entry(x0) for x0 in reply[1]], [_text(x0) for x0 in reply[2]])
+
+
+def _stream_info(reply: Any) -> StreamInfo:
+    return StreamInfo(
+        reply[0],
+        _text(reply[1]),
+        _text(reply[2]),
+        reply[3],
+        _text(reply[4]),
+        reply[5],
+        None if reply[6] is None else _stream_entry(reply[6]),
+        None if reply[7] is None else _stream_entry(reply[7]),
+    )
+
+
+def _group_info(reply: Any) -> GroupInfo:
+    return GroupInfo(_text(reply[0]), reply[1], reply[2], _text(reply[3]), reply[4], reply[5])
+
+
+def _consumer_info(reply: Any) -> ConsumerInfo:
+    return ConsumerInfo(_text(reply[0]), reply[1], _seconds(reply[2]), None if reply[3] is None else _seconds(reply[3]))
+
+
+def _decision(reply: Any) -> Decision:
+    return Decision(reply[0], reply[1], _seconds(reply[2]), _seconds(reply[3]))
 
 
 def _namespace_info(reply: Any) -> NamespaceInfo:
@@ -62,7 +386,13 @@ def _namespace_info(reply: Any) -> NamespaceInfo:
 
 
 def _lock_info(reply: Any) -> LockInfo:
-    return LockInfo(_text(reply[0]), reply[1], _text(reply[2]), reply[3], reply[4], reply[5], reply[6], reply[7])
+    return LockInfo(
+        _text(reply[0]), reply[1], _text(reply[2]), reply[3], reply[4], reply[5], reply[6], reply[7], reply[8]
+    )
+
+
+def _lease_info(reply: Any) -> LeaseInfo:
+    return LeaseInfo(_text(reply[0]), reply[1], _text(reply[2]), reply[3], [_text(x0) for x0 in reply[4]])
 
 
 def _client_info(reply: Any) -> ClientInfo:
@@ -87,12 +417,23 @@ class Commands:
         raise NotImplementedError
 
     async def get(self, key: str, *, default: D = NOTHING) -> Value | D:
-        """Return the value at *key*; nothing if there is none."""
+        """Return the value at *key*; nothing if there is none.
+
+        >>> version = await client.set("greeting", "hello")
+        >>> await client.get("greeting"), await client.get("absent", default=0)
+        ('hello', 0)
+        """
         reply = await self._call("GET", (_name(key),), None, READ)
         return default if reply is None else _decode(reply)
 
     async def get_entry(self, key: str) -> Entry[Value] | None:
-        """Return the value at *key* with its version and the time it has left; nothing if there is none."""
+        """Return the value at *key* with its version and the time it has left; nothing if there is none.
+
+        >>> version = await client.set("user:1", {"name": "Ada"}, ttl=60)
+        >>> entry = await client.get_entry("user:1")
+        >>> entry and (entry.value, entry.version == version, entry.ttl is not None)
+        ({'name': 'Ada'}, True, True)
+        """
         reply = await self._call("GETENTRY", (_name(key),), None, READ)
         return _entry(reply)
 
@@ -108,13 +449,20 @@ class Commands:
         if_present: bool = False,
         if_version: int | None = None,
         if_value: Value = OMITTED,
+        lease: Fencing | None = None,
         fence: Fencing | None = None,
     ) -> int:
         """Set *key* to *value* and return its new version.
 
-        Without *ttl* (or *expires_at*) the key never expires; *keep_ttl* keeps the expiry it has. A condition that does
-        not hold fails the call, changes nothing, and tells the entry as it is: *if_absent*, *if_present*, *if_version*
-        (0: absent), *if_value*.
+        Without *ttl* (or *expires_at*) the key never expires; *keep_ttl* keeps the expiry it has. With a *lease* it is
+        gone when that is, unless it was changed since. A condition that does not hold fails the call, changes nothing,
+        and tells the entry as it is: *if_absent*, *if_present*, *if_version* (0: absent), *if_value*.
+
+        >>> version = await client.set("user:1", {"name": "Ada"}, ttl=3600)
+        >>> newer = await client.set("user:1", {"name": "Ada L."}, if_version=version)
+        >>> await client.set("user:1", "lost", if_version=version)
+        Traceback (most recent call last):
+        ConditionFailed: the key has another version
         """
         given: dict[str, object] = {}
         if ttl is not None:
@@ -131,6 +479,8 @@ class Commands:
             given["if_version"] = if_version
         if if_value is not OMITTED:
             given["if_value"] = _encode(if_value)
+        if lease is not None:
+            given["lease"] = (_name(lease.lock), lease.token)
         reply: int = await self._call("SET", (_name(key), _encode(value)), given or None, WRITE, fence)
         return reply
 
@@ -146,10 +496,16 @@ class Commands:
         if_present: bool = False,
         if_version: int | None = None,
         if_value: Value = OMITTED,
+        lease: Fencing | None = None,
         default: D = NOTHING,
         fence: Fencing | None = None,
     ) -> Value | D:
-        """Set *key* to *value* as `SET` does, and return the value it had before; nothing if it had none."""
+        """Set *key* to *value* as `SET` does, and return the value it had before; nothing if it had none.
+
+        >>> version = await client.set("state", "open")
+        >>> await client.getset("state", "closed")
+        'open'
+        """
         given: dict[str, object] = {}
         if ttl is not None:
             given["ttl"] = _duration_ms(ttl)
@@ -165,11 +521,18 @@ class Commands:
             given["if_version"] = if_version
         if if_value is not OMITTED:
             given["if_value"] = _encode(if_value)
+        if lease is not None:
+            given["lease"] = (_name(lease.lock), lease.token)
         reply = await self._call("GETSET", (_name(key), _encode(value)), given or None, WRITE, fence)
         return default if reply is None else _decode(reply)
 
     async def getdel(self, key: str, *, default: D = NOTHING, fence: Fencing | None = None) -> Value | D:
-        """Return the value at *key* and delete the key."""
+        """Return the value at *key* and delete the key.
+
+        >>> version = await client.set("ticket", 7)
+        >>> await client.getdel("ticket"), await client.exists("ticket")
+        (7, 0)
+        """
         reply = await self._call("GETDEL", (_name(key),), None, TAKES, fence)
         return default if reply is None else _decode(reply)
 
@@ -185,6 +548,10 @@ class Commands:
     ) -> Value | D:
         """Return the value at *key* and change when it expires: *ttl* from now, at *expires_at*, or never
         (*persist*).
+
+        >>> version = await client.set("session", "Ada")
+        >>> await client.getex("session", ttl=60)
+        'Ada'
         """
         given: dict[str, object] = {}
         if ttl is not None:
@@ -200,6 +567,9 @@ class Commands:
         """Append the text or bytes *value* to what is at *key*, as it reads, and return the new length in octets.
 
         bytes stay bytes; anything else becomes text (bytes if the result is not UTF-8). An absent key counts as empty.
+
+        >>> await client.append("log", "one"), await client.append("log", ", two"), await client.get("log")
+        (3, 8, 'one, two')
         """
         reply: int = await self._call("APPEND", (_name(key), _encode(value)), None, WRITE, fence)
         return reply
@@ -207,7 +577,11 @@ class Commands:
     async def getrange(self, key: str, start: int, end: int) -> Value:
         """Return the octets from *start* to *end*, both included, of what is at *key* as it reads.
 
-        Negative positions count from the end.
+        Negative positions count from the end, the first octet being as far as they reach.
+
+        >>> version = await client.set("text", "in memory")
+        >>> await client.getrange("text", 3, -1)
+        'memory'
         """
         reply = await self._call("GETRANGE", (_name(key), start, end), None, READ)
         return _decode(reply)
@@ -216,63 +590,139 @@ class Commands:
         """Overwrite octets from *offset* on with the text or bytes *value*, and return the new length.
 
         Zero octets fill a gap between the old end and *offset*.
+
+        >>> version = await client.set("text", "hello world")
+        >>> await client.setrange("text", 6, "there"), await client.get("text")
+        (11, 'hello there')
         """
         reply: int = await self._call("SETRANGE", (_name(key), offset, _encode(value)), None, WRITE, fence)
         return reply
 
     async def strlen(self, key: str) -> int:
-        """Return how many octets the value at *key* takes as it reads; 0 if there is none."""
+        """Return how many octets the value at *key* takes as it reads; 0 if there is none.
+
+        >>> version = await client.set("text", "hello")
+        >>> await client.strlen("text")
+        5
+        """
         reply: int = await self._call("STRLEN", (_name(key),), None, READ)
         return reply
 
     async def mget(self, *keys: str) -> list[Value | None]:
-        """Return the values at *keys* in their order, nothing for those that are absent or hold a collection."""
+        """Return the values at *keys* in their order, nothing for those that are absent or hold a collection.
+
+        >>> version = await client.mset({"a": 1, "b": [2, 3]})
+        >>> await client.mget("a", "b", "absent")
+        [1, [2, 3], None]
+        """
         reply = await self._call("MGET", (*map(_name, keys),), None, READ)
         return [None if x0 is None else _decode(x0) for x0 in reply]
 
     async def mset(
-        self, *items: tuple[str, Value], ttl: float | timedelta | None = None, fence: Fencing | None = None
+        self,
+        *items: tuple[str, Value] | Mapping[str, Value],
+        ttl: float | timedelta | None = None,
+        fence: Fencing | None = None,
     ) -> int:
-        """Set all of *items* at once and return their one new version. A key given twice takes its last value."""
+        """Set all of *items* at once and return their one new version. A key given twice takes its last value.
+
+        >>> version = await client.mset({"a": 1, "b": "two"}, ttl=60)
+        >>> await client.mget("a", "b", "c")
+        [1, 'two', None]
+        """
         given: dict[str, object] = {}
         if ttl is not None:
             given["ttl"] = _duration_ms(ttl)
         reply: int = await self._call(
-            "MSET", (*[(_name(x[0]), _encode(x[1])) for x in items],), given or None, WRITE, fence
+            "MSET", (*[(_name(x[0]), _encode(x[1])) for x in _by_name(items)],), given or None, WRITE, fence
         )
         return reply
 
     async def msetnx(
-        self, *items: tuple[str, Value], ttl: float | timedelta | None = None, fence: Fencing | None = None
+        self,
+        *items: tuple[str, Value] | Mapping[str, Value],
+        ttl: float | timedelta | None = None,
+        fence: Fencing | None = None,
     ) -> bool:
-        """Set all of *items* if none of their keys exists; False, and nothing is set, if one does."""
+        """Set all of *items* if none of their keys exists; False, and nothing is set, if one does.
+
+        >>> await client.msetnx({"a": 1, "b": 2})
+        True
+        >>> await client.msetnx({"b": 3, "c": 4})
+        False
+        """
         given: dict[str, object] = {}
         if ttl is not None:
             given["ttl"] = _duration_ms(ttl)
         reply: bool = await self._call(
-            "MSETNX", (*[(_name(x[0]), _encode(x[1])) for x in items],), given or None, WRITE, fence
+            "MSETNX", (*[(_name(x[0]), _encode(x[1])) for x in _by_name(items)],), given or None, WRITE, fence
         )
         return reply
 
+    async def lcs(self, first: str, second: str, *, least: int = 0) -> Common:
+        """Return the longest common subsequence of what is at two keys, and the runs of at least *least* that match.
+
+        >>> version = await client.mset({"one": "ohmytext", "two": "mynewtext"})
+        >>> await client.lcs("one", "two", least=4)
+        Common(text='mytext', length=6, matches=[Match(first=4, second=5, length=4)])
+        """
+        given: dict[str, object] = {}
+        if least != 0:
+            given["least"] = least
+        reply = await self._call("LCS", (_name(first), _name(second)), given or None, READ)
+        return _common(reply)
+
+    @overload
     async def incr(
         self,
         key: str,
         *,
-        by: int | float | Decimal | None = None,
         minimum: int | float | Decimal | None = None,
         maximum: int | float | Decimal | None = None,
         clamp: bool = False,
         ttl_if_new: float | timedelta | None = None,
         fence: Fencing | None = None,
-    ) -> int | float | Decimal:
+    ) -> int: ...
+
+    @overload
+    async def incr(
+        self,
+        key: str,
+        *,
+        by: N,
+        minimum: int | float | Decimal | None = None,
+        maximum: int | float | Decimal | None = None,
+        clamp: bool = False,
+        ttl_if_new: float | timedelta | None = None,
+        fence: Fencing | None = None,
+    ) -> N: ...
+
+    async def incr(
+        self,
+        key: str,
+        *,
+        by: Any = None,
+        minimum: int | float | Decimal | None = None,
+        maximum: int | float | Decimal | None = None,
+        clamp: bool = False,
+        ttl_if_new: float | timedelta | None = None,
+        fence: Fencing | None = None,
+    ) -> Any:
         """Add *by* to the number at *key* and return the sum. An absent key counts as zero of the class of *by*.
 
         The classes must match: an int is counted with ints (up to 64 bits), a float with floats, a Decimal, exactly,
-        with Decimals. Text or bytes that spell an int count as that int and stay what they are. A sum beyond *minimum*
-        or *maximum* fails the call, or, with *clamp*, stops there. The expiry stays; *ttl_if_new* gives one to a key
-        that was absent.
+        with Decimals. Text, bytes or a Decimal that spells an int counts as that int and stays what it is. A sum beyond
+        *minimum* or *maximum* fails the call, or, with *clamp*, stops there. The expiry stays; *ttl_if_new* gives one
+        to a key that was absent.
 
         Without *by* it is 1.
+
+        >>> await client.incr("visits"), await client.incr("visits", by=4)
+        (1, 5)
+        >>> await client.incr("visits", by=100, maximum=10, clamp=True)
+        10
+        >>> await client.incr("price", by=Decimal("0.10"))
+        Decimal('0.10')
         """
         given: dict[str, object] = {}
         if by is not None:
@@ -288,20 +738,50 @@ class Commands:
         reply = await self._call("INCR", (_name(key),), given or None, WRITE, fence)
         return _number(reply)
 
+    @overload
     async def decr(
         self,
         key: str,
         *,
-        by: int | float | Decimal | None = None,
         minimum: int | float | Decimal | None = None,
         maximum: int | float | Decimal | None = None,
         clamp: bool = False,
         ttl_if_new: float | timedelta | None = None,
         fence: Fencing | None = None,
-    ) -> int | float | Decimal:
+    ) -> int: ...
+
+    @overload
+    async def decr(
+        self,
+        key: str,
+        *,
+        by: N,
+        minimum: int | float | Decimal | None = None,
+        maximum: int | float | Decimal | None = None,
+        clamp: bool = False,
+        ttl_if_new: float | timedelta | None = None,
+        fence: Fencing | None = None,
+    ) -> N: ...
+
+    async def decr(
+        self,
+        key: str,
+        *,
+        by: Any = None,
+        minimum: int | float | Decimal | None = None,
+        maximum: int | float | Decimal | None = None,
+        clamp: bool = False,
+        ttl_if_new: float | timedelta | None = None,
+        fence: Fencing | None = None,
+    ) -> Any:
         """Subtract *by* from the number at *key* and return the difference; otherwise as `INCR`.
 
         Without *by* it is 1.
+
+        >>> await client.incr("stock", by=3)
+        3
+        >>> await client.decr("stock", by=2, minimum=0)
+        1
         """
         given: dict[str, object] = {}
         if by is not None:
@@ -317,12 +797,157 @@ class Commands:
         reply = await self._call("DECR", (_name(key),), given or None, WRITE, fence)
         return _number(reply)
 
+    async def setbit(self, key: str, offset: int, bit: bool, *, fence: Fencing | None = None) -> bool:
+        """Set the bit at *offset* of what is at *key* as it reads to *bit*, and return what it was.
+
+        The value becomes as long as it must, filled with zeros. It stays text or bytes; a new one is bytes.
+
+        >>> await client.setbit("seen", 7, True)
+        False
+        >>> await client.setbit("seen", 7, False)
+        True
+        """
+        reply: bool = await self._call("SETBIT", (_name(key), offset, bit), None, WRITE, fence)
+        return reply
+
+    async def getbit(self, key: str, offset: int) -> bool:
+        """Return the bit at *offset* of what is at *key* as it reads; beyond the end it is 0.
+
+        >>> await client.setbit("seen", 7, True)
+        False
+        >>> await client.getbit("seen", 7), await client.getbit("seen", 1000)
+        (True, False)
+        """
+        reply: bool = await self._call("GETBIT", (_name(key), offset), None, READ)
+        return reply
+
+    async def bitcount(self, key: str, *, start: int = 0, end: int = -1, unit: Literal["BYTE", "BIT"] = "BYTE") -> int:
+        """Return how many bits of what is at *key* as it reads are set, from *start* to *end*, both included.
+
+        Places count octets, or bits if *unit* says so; negative ones count from the end.
+
+        >>> version = await client.set("bits", b"\\xff\\x01")
+        >>> await client.bitcount("bits"), await client.bitcount("bits", start=8, unit="BIT")
+        (9, 1)
+        """
+        given: dict[str, object] = {}
+        if start != 0:
+            given["start"] = start
+        if end != -1:
+            given["end"] = end
+        if unit != "BYTE":
+            given["unit"] = unit
+        reply: int = await self._call("BITCOUNT", (_name(key),), given or None, READ)
+        return reply
+
+    async def bitpos(
+        self, key: str, bit: bool, *, start: int = 0, end: int | None = None, unit: Literal["BYTE", "BIT"] = "BYTE"
+    ) -> int | None:
+        """Return where the first bit that is *bit* stands in what is at *key* as it reads; nothing if there is none.
+
+        Without *end* a clear bit is found behind the last octet at the latest, as if zeros followed. Places count
+        octets, or bits if *unit* says so; negative ones count from the end.
+
+        >>> version = await client.set("bits", b"\\x00\\x10")
+        >>> await client.bitpos("bits", True)
+        11
+        """
+        given: dict[str, object] = {}
+        if start != 0:
+            given["start"] = start
+        if end is not None:
+            given["end"] = end
+        if unit != "BYTE":
+            given["unit"] = unit
+        reply: int | None = await self._call("BITPOS", (_name(key), bit), given or None, READ)
+        return reply
+
+    async def bitop(
+        self, operation: Literal["AND", "OR", "XOR", "NOT"], target: str, *sources: str, fence: Fencing | None = None
+    ) -> int:
+        """Store what *operation* makes of the octets at *sources* as bytes at *target*, and return how many those
+        are.
+
+        Shorter ones count as padded with zeros. Where all are empty, *target* is deleted.
+
+        >>> version = await client.mset({"monday": b"\\x0f", "tuesday": b"\\x3c"})
+        >>> await client.bitop("AND", "both", "monday", "tuesday")
+        1
+        >>> await client.get("both")
+        b'\\x0c'
+        """
+        reply: int = await self._call("BITOP", (operation, _name(target), *map(_name, sources)), None, WRITE, fence)
+        return reply
+
+    async def bitfield(
+        self,
+        key: str,
+        *operations: tuple[Literal["GET", "SET", "INCRBY"], str, int, int, Literal["WRAP", "SAT", "FAIL"]],
+        fence: Fencing | None = None,
+    ) -> list[int | None]:
+        """Read and change integers within what is at *key* as it reads, in the order of *operations*.
+
+        Return for each GET the integer, for each SET the one before, for each INCRBY the sum; nothing where an overflow
+        was to fail, which changes nothing there. A call that writes makes the value as long as it must.
+
+        >>> add = BitOperation("INCRBY", "u8", 0, 200, "SAT")
+        >>> await client.bitfield("gauge", add, add, BitOperation("GET", "u4", 4))
+        [200, 255, 15]
+        """
+        reply: list[int | None] = await self._call("BITFIELD", (_name(key), *operations), None, WRITE, fence)
+        return reply
+
+    async def bitfield_ro(self, key: str, *reads: tuple[str, int]) -> list[int]:
+        """Return integers within what is at *key* as it reads, one for each of *reads*.
+
+        >>> version = await client.set("gauge", b"\\x01\\xff")
+        >>> await client.bitfield_ro("gauge", ("u8", 0), ("i8", 8))
+        [1, -1]
+        """
+        reply: list[int] = await self._call("BITFIELD_RO", (_name(key), *reads), None, READ)
+        return reply
+
+    async def pfadd(self, key: str, *elements: str, fence: Fencing | None = None) -> bool:
+        """Let the sketch at *key* have seen *elements*; False if that changes nothing of it. An absent key is made.
+
+        >>> await client.pfadd("visitors", "ann", "bob"), await client.pfadd("visitors", "ann")
+        (True, False)
+        """
+        reply: bool = await self._call("PFADD", (_name(key), *map(_name, elements)), None, WRITE, fence)
+        return reply
+
+    async def pfcount(self, *keys: str) -> int:
+        """Return about how many different elements were added to the sketches at *keys* together.
+
+        >>> await client.pfadd("monday", "ann", "bob"), await client.pfadd("tuesday", "bob", "cid")
+        (True, True)
+        >>> await client.pfcount("monday"), await client.pfcount("monday", "tuesday")
+        (2, 3)
+        """
+        reply: int = await self._call("PFCOUNT", (*map(_name, keys),), None, READ)
+        return reply
+
+    async def pfmerge(self, target: str, *sources: str, fence: Fencing | None = None) -> None:
+        """Let the sketch at *target* have seen whatever those at *sources* have. An absent *target* is made.
+
+        >>> await client.pfadd("monday", "ann", "bob"), await client.pfadd("tuesday", "bob", "cid")
+        (True, True)
+        >>> await client.pfmerge("week", "monday", "tuesday")
+        >>> await client.pfcount("week")
+        3
+        """
+        await self._call("PFMERGE", (_name(target), *map(_name, sources)), None, WRITE, fence)
+
     async def delete(
         self, *keys: str, if_version: int | None = None, if_value: Value = OMITTED, fence: Fencing | None = None
     ) -> int:
         """Delete *keys* and return how many there were.
 
         With a condition there must be one key; one that does not hold fails the call and tells the entry as it is.
+
+        >>> version = await client.mset({"a": 1, "b": 2})
+        >>> await client.delete("a", "b", "absent")
+        2
         """
         given: dict[str, object] = {}
         if if_version is not None:
@@ -333,12 +958,22 @@ class Commands:
         return reply
 
     async def exists(self, *keys: str) -> int:
-        """Return how many of *keys* exist; one given twice counts twice."""
+        """Return how many of *keys* exist; one given twice counts twice.
+
+        >>> version = await client.set("a", 1)
+        >>> await client.exists("a", "absent")
+        1
+        """
         reply: int = await self._call("EXISTS", (*map(_name, keys),), None, READ)
         return reply
 
     async def type(self, key: str) -> str | None:
-        """Return the type of what is at *key*, as values know it; nothing if there is none."""
+        """Return the type of what is at *key*, as values know it; nothing if there is none.
+
+        >>> version = await client.set("a", 1.5)
+        >>> await client.type("a"), await client.type("absent")
+        ('float', None)
+        """
         reply = await self._call("TYPE", (_name(key),), None, READ)
         return None if reply is None else _text(reply)
 
@@ -357,6 +992,10 @@ class Commands:
 
         *if_new*: only if it would not expire yet; *if_expiring*: only if it would; *if_longer*, *if_shorter*: only if
         that moves its end later, earlier. A key that never expires counts as the latest.
+
+        >>> version = await client.set("a", 1)
+        >>> await client.expire("a", 60), await client.expire("a", 30, if_longer=True)
+        (True, False)
         """
         given: dict[str, object] = {}
         if if_new:
@@ -381,7 +1020,14 @@ class Commands:
         if_shorter: bool = False,
         fence: Fencing | None = None,
     ) -> bool:
-        """Let *key* expire at *time*, as `EXPIRE`; a time that has passed deletes it."""
+        """Let *key* expire at *time*, as `EXPIRE`; a time that has passed deletes it.
+
+        >>> version = await client.set("a", 1)
+        >>> await client.expireat("a", datetime(2100, 1, 1, tzinfo=UTC))
+        True
+        >>> await client.expiretime("a")
+        datetime.datetime(2100, 1, 1, 0, 0, tzinfo=datetime.timezone.utc)
+        """
         given: dict[str, object] = {}
         if if_new:
             given["if_new"] = True
@@ -395,51 +1041,110 @@ class Commands:
         return reply
 
     async def ttl(self, key: str) -> float | None:
-        """Return the time *key* has left, nothing if it never expires; fails if there is no such key."""
+        """Return the time *key* has left, nothing if it never expires; fails if there is no such key.
+
+        >>> version = await client.set("a", 1, ttl=3600)
+        >>> round((await client.ttl("a") or 0) / 60)
+        60
+        """
         reply = await self._call("TTL", (_name(key),), None, READ)
         return None if reply is None else _seconds(reply)
 
     async def expiretime(self, key: str) -> datetime | None:
-        """Return the time at which *key* expires, nothing if it never does; fails if there is no such key."""
+        """Return the time at which *key* expires, nothing if it never does; fails if there is no such key.
+
+        >>> version = await client.set("a", 1, expires_at=datetime(2100, 1, 1, tzinfo=UTC))
+        >>> await client.expiretime("a")
+        datetime.datetime(2100, 1, 1, 0, 0, tzinfo=datetime.timezone.utc)
+        """
         reply = await self._call("EXPIRETIME", (_name(key),), None, READ)
         return None if reply is None else _moment(reply)
 
     async def persist(self, key: str, *, fence: Fencing | None = None) -> bool:
-        """Let *key* never expire; False if there is no such key or it would not have expired."""
+        """Let *key* never expire; False if there is no such key or it would not have expired.
+
+        >>> version = await client.set("a", 1, ttl=60)
+        >>> await client.persist("a"), await client.ttl("a")
+        (True, None)
+        """
         reply: bool = await self._call("PERSIST", (_name(key),), None, WRITE, fence)
         return reply
 
     async def rename(self, source: str, target: str, *, fence: Fencing | None = None) -> None:
         """Give what is at *source* the name *target*, in the place of whatever is there; fails if there is no
         *source*.
+
+        >>> version = await client.set("draft", "text")
+        >>> await client.rename("draft", "final")
+        >>> await client.get("final")
+        'text'
         """
         await self._call("RENAME", (_name(source), _name(target)), None, WRITE, fence)
 
     async def renamenx(self, source: str, target: str, *, fence: Fencing | None = None) -> bool:
-        """Rename *source* to *target* unless there is a *target*; fails if there is no *source*."""
+        """Rename *source* to *target* unless there is a *target*; fails if there is no *source*.
+
+        >>> version = await client.mset({"draft": 1, "final": 2})
+        >>> await client.renamenx("draft", "final"), await client.renamenx("draft", "other")
+        (False, True)
+        """
         reply: bool = await self._call("RENAMENX", (_name(source), _name(target)), None, WRITE, fence)
         return reply
 
-    async def copy(self, source: str, target: str, *, replace: bool = False, fence: Fencing | None = None) -> bool:
-        """Copy what is at *source*, with its expiry, to *target*.
+    async def copy(
+        self,
+        source: str,
+        target: str,
+        *,
+        namespace: str | None = None,
+        replace: bool = False,
+        fence: Fencing | None = None,
+    ) -> bool:
+        """Copy what is at *source*, with its expiry, to *target*, in another *namespace* if one is named.
 
         False if there is no *source*, or if there is a *target* and no *replace*.
+
+        >>> version = await client.set("a", 1)
+        >>> await client.copy("a", "b"), await client.copy("a", "b"), await client.copy("a", "b", replace=True)
+        (True, False, True)
         """
         given: dict[str, object] = {}
+        if namespace is not None:
+            given["namespace"] = _name(namespace)
         if replace:
             given["replace"] = True
         reply: bool = await self._call("COPY", (_name(source), _name(target)), given or None, WRITE, fence)
         return reply
 
     async def move(self, key: str, namespace: str, *, fence: Fencing | None = None) -> bool:
-        """Move *key* to another *namespace*; False if there is no such key, or one of its name there."""
+        """Move *key* to another *namespace*; False if there is no such key, or one of its name there.
+
+        >>> version = await client.set("a", 1)
+        >>> await client.move("a", "archive"), await client.exists("a")
+        (True, 0)
+        """
         reply: bool = await self._call("MOVE", (_name(key), _name(namespace)), None, WRITE, fence)
         return reply
 
     async def randomkey(self) -> str | None:
-        """Return a key, each as likely as any other; nothing if the namespace is empty."""
+        """Return a key, each as likely as any other; nothing if the namespace is empty.
+
+        >>> version = await client.set("only", 1)
+        >>> await client.randomkey()
+        'only'
+        """
         reply = await self._call("RANDOMKEY", (), None, READ)
         return None if reply is None else _text(reply)
+
+    async def all_keys(self, pattern: str) -> list[str]:
+        """Return all keys that fit *pattern*, at once: for small namespaces; `SCAN` is for all others.
+
+        >>> version = await client.mset({"user:1": 1, "user:2": 2, "other": 3})
+        >>> sorted(await client.all_keys("user:*"))
+        ['user:1', 'user:2']
+        """
+        reply = await self._call("KEYS", (_name(pattern),), None, READ)
+        return [_text(x0) for x0 in reply]
 
     async def scan(
         self, cursor: int, *, match: str | None = None, count: int = 100, type: str | None = None
@@ -447,7 +1152,15 @@ class Commands:
         """Return a page of keys and the cursor of the next page; begin with cursor 0, end when it comes back as 0.
 
         A key that is there from the beginning to the end of a scan is returned exactly once, whatever else comes and
-        goes. *count* is how many keys are looked at; *match* and *type* choose among those.
+        goes. *count* is how many keys are looked at; *match* and *type* choose among those. The type `string` is that
+        of every scalar.
+
+        >>> version = await client.mset({"user:1": 1, "user:2": 2, "other": 3})
+        >>> page = await client.scan(0, match="user:*", count=100)
+        >>> page.cursor, sorted(page.keys)
+        (0, ['user:1', 'user:2'])
+        >>> sorted([key async for key in client.keys("user:*")])
+        ['user:1', 'user:2']
         """
         given: dict[str, object] = {}
         if match is not None:
@@ -460,9 +1173,2189 @@ class Commands:
         return _scan_page(reply)
 
     async def dbsize(self) -> int:
-        """Return how many keys the namespace has."""
+        """Return how many keys the namespace has.
+
+        >>> version = await client.mset({"a": 1, "b": 2})
+        >>> await client.dbsize()
+        2
+        """
         reply: int = await self._call("DBSIZE", (), None, READ)
         return reply
+
+    async def sort(
+        self,
+        key: str,
+        *,
+        by: str | None = None,
+        limit: tuple[int, int] | None = None,
+        get: Iterable[str] = (),
+        order: Literal["ASC", "DESC"] = "ASC",
+        alpha: bool = False,
+    ) -> list[Value | None]:
+        """Return what the list, set or sorted set at *key* holds, sorted as numbers, or with *alpha* as octets.
+
+        *by* is the name of the keys, or `name->field` of the fields, to sort by instead, with a `*` for the element;
+        without a `*` nothing is sorted. *get* are patterns of the same form, and `#` for the element: what they find
+        stands for each element in its place. *limit* leaves out and takes so many.
+
+        >>> await client.rpush("scores", 10, 9, 100)
+        3
+        >>> await client.sort("scores", order="DESC", limit=(0, 2))
+        [100, 10]
+        """
+        given: dict[str, object] = {}
+        if by is not None:
+            given["by"] = _name(by)
+        if limit is not None:
+            given["limit"] = limit
+        if get:
+            given["get"] = [*map(_name, get)]
+        if order != "ASC":
+            given["order"] = order
+        if alpha:
+            given["alpha"] = True
+        reply = await self._call("SORT_RO", (_name(key),), given or None, READ)
+        return [None if x0 is None else _decode(x0) for x0 in reply]
+
+    async def sort_store(
+        self,
+        target: str,
+        key: str,
+        *,
+        by: str | None = None,
+        limit: tuple[int, int] | None = None,
+        get: Iterable[str] = (),
+        order: Literal["ASC", "DESC"] = "ASC",
+        alpha: bool = False,
+        fence: Fencing | None = None,
+    ) -> int:
+        """Store what `SORT_RO` would return as a list at *target*, in the place of whatever is there; how many those
+        are.
+
+        What a pattern of *get* does not find becomes empty text. An empty list is none: *target* is deleted.
+
+        >>> await client.rpush("names", "cid", "ann", "bob")
+        3
+        >>> await client.sort_store("sorted", "names", alpha=True)
+        3
+        >>> await client.lrange("sorted", 0, -1)
+        ['ann', 'bob', 'cid']
+        """
+        given: dict[str, object] = {}
+        if by is not None:
+            given["by"] = _name(by)
+        if limit is not None:
+            given["limit"] = limit
+        if get:
+            given["get"] = [*map(_name, get)]
+        if order != "ASC":
+            given["order"] = order
+        if alpha:
+            given["alpha"] = True
+        reply: int = await self._call("SORTSTORE", (_name(target), _name(key)), given or None, WRITE, fence)
+        return reply
+
+    async def dump(self, key: str) -> bytes | None:
+        """Return what is at *key*, of whatever type, in octets that `RESTORE` takes; nothing if there is none.
+
+        >>> await client.rpush("letters", "a", "b")
+        2
+        >>> dumped = await client.dump("letters")
+        >>> type(dumped)
+        <class 'bytes'>
+        """
+        reply: bytes | None = await self._call("DUMP", (_name(key),), None, READ)
+        return reply
+
+    async def restore(
+        self,
+        key: str,
+        dumped: bytes,
+        *,
+        ttl: float | timedelta | None = None,
+        expires_at: datetime | float | None = None,
+        replace: bool = False,
+        fence: Fencing | None = None,
+    ) -> int:
+        """Set *key* to what was *dumped*, and return its version. Unless it is to *replace*, there must be none.
+
+        It never expires without *ttl*, or *expires_at*; a time that has passed leaves no key.
+
+        >>> await client.rpush("letters", "a", "b")
+        2
+        >>> version = await client.restore("copy", await client.dump("letters") or b"")
+        >>> await client.lrange("copy", 0, -1)
+        ['a', 'b']
+        """
+        given: dict[str, object] = {}
+        if ttl is not None:
+            given["ttl"] = _duration_ms(ttl)
+        if expires_at is not None:
+            given["expires_at"] = _time_ms(expires_at)
+        if replace:
+            given["replace"] = True
+        reply: int = await self._call("RESTORE", (_name(key), dumped), given or None, WRITE, fence)
+        return reply
+
+    async def hset(
+        self, key: str, *items: tuple[str, Value] | Mapping[str, Value], fence: Fencing | None = None
+    ) -> int:
+        """Set fields to values and return how many of the fields are new. One given twice takes its last value.
+
+        >>> await client.hset("user:1", {"name": "Ada", "age": 36})
+        2
+        >>> await client.hset("user:1", ("age", 37), ("city", "London"))
+        1
+        """
+        reply: int = await self._call(
+            "HSET", (_name(key), *[(_name(x[0]), _encode(x[1])) for x in _by_name(items)]), None, WRITE, fence
+        )
+        return reply
+
+    async def hsetnx(self, key: str, field: str, value: Value, *, fence: Fencing | None = None) -> bool:
+        """Set *field* to *value* if there is no such field; False, and nothing is set, if there is.
+
+        >>> await client.hsetnx("user:1", "name", "Ada"), await client.hsetnx("user:1", "name", "Bob")
+        (True, False)
+        """
+        reply: bool = await self._call("HSETNX", (_name(key), _name(field), _encode(value)), None, WRITE, fence)
+        return reply
+
+    async def hget(self, key: str, field: str, *, default: D = NOTHING) -> Value | D:
+        """Return the value of *field*; nothing if there is none.
+
+        >>> await client.hset("user:1", {"name": "Ada"})
+        1
+        >>> await client.hget("user:1", "name"), await client.hget("user:1", "age", default=0)
+        ('Ada', 0)
+        """
+        reply = await self._call("HGET", (_name(key), _name(field)), None, READ)
+        return default if reply is None else _decode(reply)
+
+    async def hmget(self, key: str, *fields: str) -> list[Value | None]:
+        """Return the values of *fields* in their order, nothing for those that are absent.
+
+        >>> await client.hset("user:1", {"name": "Ada", "age": 36})
+        2
+        >>> await client.hmget("user:1", "age", "absent")
+        [36, None]
+        """
+        reply = await self._call("HMGET", (_name(key), *map(_name, fields)), None, READ)
+        return [None if x0 is None else _decode(x0) for x0 in reply]
+
+    async def hgetall(self, key: str) -> dict[str, Value]:
+        """Return all fields with their values, in the order in which the fields came.
+
+        >>> await client.hset("user:1", {"name": "Ada", "tags": ["x"]})
+        2
+        >>> await client.hgetall("user:1")
+        {'name': 'Ada', 'tags': ['x']}
+        """
+        reply = await self._call("HGETALL", (_name(key),), None, READ)
+        return {_text(k0): _decode(x0) for k0, x0 in reply.items()}
+
+    async def hdel(self, key: str, *fields: str, fence: Fencing | None = None) -> int:
+        """Delete *fields* and return how many there were; with the last field goes the key.
+
+        >>> await client.hset("user:1", {"name": "Ada", "age": 36})
+        2
+        >>> await client.hdel("user:1", "age", "absent")
+        1
+        """
+        reply: int = await self._call("HDEL", (_name(key), *map(_name, fields)), None, WRITE, fence)
+        return reply
+
+    async def hexists(self, key: str, field: str) -> bool:
+        """Return whether there is such a *field*.
+
+        >>> await client.hset("user:1", {"name": "Ada"})
+        1
+        >>> await client.hexists("user:1", "name"), await client.hexists("user:1", "age")
+        (True, False)
+        """
+        reply: bool = await self._call("HEXISTS", (_name(key), _name(field)), None, READ)
+        return reply
+
+    async def hlen(self, key: str) -> int:
+        """Return how many fields the hash at *key* has; 0 if there is none.
+
+        >>> await client.hset("user:1", {"name": "Ada", "age": 36})
+        2
+        >>> await client.hlen("user:1")
+        2
+        """
+        reply: int = await self._call("HLEN", (_name(key),), None, READ)
+        return reply
+
+    async def hkeys(self, key: str) -> list[str]:
+        """Return the fields of the hash at *key*, in the order in which they came.
+
+        >>> await client.hset("user:1", {"name": "Ada", "age": 36})
+        2
+        >>> await client.hkeys("user:1")
+        ['name', 'age']
+        """
+        reply = await self._call("HKEYS", (_name(key),), None, READ)
+        return [_text(x0) for x0 in reply]
+
+    async def hvals(self, key: str) -> list[Value]:
+        """Return the values of the hash at *key*, in the order in which their fields came.
+
+        >>> await client.hset("user:1", {"name": "Ada", "age": 36})
+        2
+        >>> await client.hvals("user:1")
+        ['Ada', 36]
+        """
+        reply = await self._call("HVALS", (_name(key),), None, READ)
+        return [_decode(x0) for x0 in reply]
+
+    async def hstrlen(self, key: str, field: str) -> int:
+        """Return how many octets the value of *field* takes as it reads; 0 if there is none.
+
+        >>> await client.hset("user:1", {"name": "Ada", "age": 36})
+        2
+        >>> await client.hstrlen("user:1", "name"), await client.hstrlen("user:1", "age")
+        (3, 2)
+        """
+        reply: int = await self._call("HSTRLEN", (_name(key), _name(field)), None, READ)
+        return reply
+
+    @overload
+    async def hincrby(self, key: str, field: str, *, fence: Fencing | None = None) -> int: ...
+
+    @overload
+    async def hincrby(self, key: str, field: str, by: N, *, fence: Fencing | None = None) -> N: ...
+
+    async def hincrby(self, key: str, field: str, by: Any = None, *, fence: Fencing | None = None) -> Any:
+        """Add *by* (1 unless given) to the number in *field* and return the sum.
+
+        As `INCR` counts: the classes must match, text or bytes that spell an int count as that int and stay what they
+        are, and a field that is absent counts as zero of the class of *by*.
+
+        Without *by* it is 1.
+
+        >>> await client.hincrby("cart", "apples"), await client.hincrby("cart", "apples", 4)
+        (1, 5)
+        """
+        reply = await self._call(
+            "HINCRBY", (_name(key), _name(field), None if by is None else _encode(by)), None, WRITE, fence
+        )
+        return _number(reply)
+
+    @overload
+    async def hrandfield(self, key: str) -> FieldValue | None: ...
+
+    @overload
+    async def hrandfield(self, key: str, count: int) -> list[FieldValue]: ...
+
+    async def hrandfield(self, key: str, count: int | None = None) -> Any:
+        """Return *count* fields (1 unless given), picked by chance, with their values; each at most once.
+
+        With a negative *count* as many as that are picked, each out of all.
+
+        Without *count* it returns that one alone, or nothing.
+
+        >>> await client.hset("user:1", {"name": "Ada"})
+        1
+        >>> await client.hrandfield("user:1")
+        FieldValue(field='name', value='Ada')
+        >>> len(await client.hrandfield("user:1", -3))
+        3
+        """
+        reply = await self._call("HRANDFIELD", (_name(key), count), None, READ)
+        if count is None:
+            return _field_value(reply[0]) if reply else None
+        return [_field_value(x0) for x0 in reply]
+
+    async def hscan(self, key: str, cursor: int, *, match: str | None = None, count: int = 10) -> FieldPage:
+        """Return a page of fields with their values, and the cursor of the next page; begin with 0, end when it is
+        0.
+
+        A field that is there from the beginning to the end of a walk is returned, whatever else comes and goes; one may
+        be returned twice. *count* is about how many fields are looked at; *match* chooses among those. A small hash
+        comes whole.
+
+        >>> await client.hset("user:1", {"name": "Ada", "age": 36})
+        2
+        >>> await client.hscan("user:1", 0, match="n*")
+        FieldPage(cursor=0, fields=[FieldValue(field='name', value='Ada')])
+        >>> [field async for field, value in client.hash("user:1").scan()]
+        ['name', 'age']
+        """
+        given: dict[str, object] = {}
+        if match is not None:
+            given["match"] = _name(match)
+        if count != 10:
+            given["count"] = count
+        reply = await self._call("HSCAN", (_name(key), cursor), given or None, READ)
+        return _field_page(reply)
+
+    async def lpush(self, key: str, *values: Value, fence: Fencing | None = None) -> int:
+        """Add *values* at the left end, one after the other, and return the new length.
+
+        >>> await client.lpush("jobs", "a", "b")
+        2
+        >>> await client.lrange("jobs", 0, -1)
+        ['b', 'a']
+        """
+        reply: int = await self._call("LPUSH", (_name(key), *map(_encode, values)), None, WRITE, fence)
+        return reply
+
+    async def rpush(self, key: str, *values: Value, fence: Fencing | None = None) -> int:
+        """Add *values* at the right end and return the new length.
+
+        >>> await client.rpush("jobs", "a", {"n": 1})
+        2
+        >>> await client.lrange("jobs", 0, -1)
+        ['a', {'n': 1}]
+        """
+        reply: int = await self._call("RPUSH", (_name(key), *map(_encode, values)), None, WRITE, fence)
+        return reply
+
+    async def lpushx(self, key: str, *values: Value, fence: Fencing | None = None) -> int:
+        """Add *values* as `LPUSH`, but only to a list that exists; return the new length, 0 if there is none.
+
+        >>> await client.lpushx("jobs", "a")
+        0
+        """
+        reply: int = await self._call("LPUSHX", (_name(key), *map(_encode, values)), None, WRITE, fence)
+        return reply
+
+    async def rpushx(self, key: str, *values: Value, fence: Fencing | None = None) -> int:
+        """Add *values* as `RPUSH`, but only to a list that exists; return the new length, 0 if there is none.
+
+        >>> await client.rpush("jobs", "a"), await client.rpushx("jobs", "b")
+        (1, 2)
+        """
+        reply: int = await self._call("RPUSHX", (_name(key), *map(_encode, values)), None, WRITE, fence)
+        return reply
+
+    @overload
+    async def lpop(self, key: str, *, default: D = NOTHING, fence: Fencing | None = None) -> Value | D: ...
+
+    @overload
+    async def lpop(self, key: str, count: int, *, fence: Fencing | None = None) -> list[Value]: ...
+
+    async def lpop(
+        self, key: str, count: int | None = None, *, default: Any = None, fence: Fencing | None = None
+    ) -> Any:
+        """Take *count* values (1 unless given) off the left end and return them; fewer if there are fewer.
+
+        With the last value goes the key.
+
+        Without *count* it returns that one alone, or nothing.
+
+        >>> await client.rpush("jobs", "a", "b", "c")
+        3
+        >>> await client.lpop("jobs")
+        'a'
+        >>> await client.lpop("jobs", 5)
+        ['b', 'c']
+        >>> await client.lpop("jobs", default="no job")
+        'no job'
+        """
+        reply = await self._call("LPOP", (_name(key), count), None, TAKES, fence)
+        if count is None:
+            return _decode(reply[0]) if reply else default
+        return [_decode(x0) for x0 in reply]
+
+    @overload
+    async def rpop(self, key: str, *, default: D = NOTHING, fence: Fencing | None = None) -> Value | D: ...
+
+    @overload
+    async def rpop(self, key: str, count: int, *, fence: Fencing | None = None) -> list[Value]: ...
+
+    async def rpop(
+        self, key: str, count: int | None = None, *, default: Any = None, fence: Fencing | None = None
+    ) -> Any:
+        """Take *count* values (1 unless given) off the right end and return them, the last one first; as `LPOP`.
+
+        Without *count* it returns that one alone, or nothing.
+
+        >>> await client.rpush("jobs", "a", "b", "c")
+        3
+        >>> await client.rpop("jobs"), await client.rpop("jobs", 2)
+        ('c', ['b', 'a'])
+        """
+        reply = await self._call("RPOP", (_name(key), count), None, TAKES, fence)
+        if count is None:
+            return _decode(reply[0]) if reply else default
+        return [_decode(x0) for x0 in reply]
+
+    async def llen(self, key: str) -> int:
+        """Return how many values the list at *key* has; 0 if there is none.
+
+        >>> await client.rpush("jobs", "a", "b")
+        2
+        >>> await client.llen("jobs")
+        2
+        """
+        reply: int = await self._call("LLEN", (_name(key),), None, READ)
+        return reply
+
+    async def lrange(self, key: str, start: int, stop: int) -> list[Value]:
+        """Return the values from *start* to *stop*, both included. Negative places count from the end.
+
+        >>> await client.rpush("jobs", "a", "b", "c")
+        3
+        >>> await client.lrange("jobs", 0, 1), await client.lrange("jobs", -1, -1)
+        (['a', 'b'], ['c'])
+        """
+        reply = await self._call("LRANGE", (_name(key), start, stop), None, READ)
+        return [_decode(x0) for x0 in reply]
+
+    async def lindex(self, key: str, index: int, *, default: D = NOTHING) -> Value | D:
+        """Return the value at *index*, from the end if that is negative; nothing beyond either end.
+
+        >>> await client.rpush("jobs", "a", "b")
+        2
+        >>> await client.lindex("jobs", -1), await client.lindex("jobs", 9, default="none")
+        ('b', 'none')
+        """
+        reply = await self._call("LINDEX", (_name(key), index), None, READ)
+        return default if reply is None else _decode(reply)
+
+    async def lset(self, key: str, index: int, value: Value, *, fence: Fencing | None = None) -> None:
+        """Put *value* in the place of the one at *index*; fails beyond either end, or if there is no list.
+
+        >>> await client.rpush("jobs", "a", "b")
+        2
+        >>> await client.lset("jobs", 0, "z")
+        >>> await client.lrange("jobs", 0, -1)
+        ['z', 'b']
+        """
+        await self._call("LSET", (_name(key), index, _encode(value)), None, WRITE, fence)
+
+    async def linsert(
+        self, key: str, where: Literal["BEFORE", "AFTER"], pivot: Value, value: Value, *, fence: Fencing | None = None
+    ) -> int:
+        """Add *value* before or after the first *pivot*, and return the new length.
+
+        -1 if there is no such value, 0 if there is no list.
+
+        >>> await client.rpush("jobs", "a", "c")
+        2
+        >>> await client.linsert("jobs", "BEFORE", "c", "b")
+        3
+        """
+        reply: int = await self._call(
+            "LINSERT", (_name(key), where, _encode(pivot), _encode(value)), None, WRITE, fence
+        )
+        return reply
+
+    async def lrem(self, key: str, count: int, value: Value, *, fence: Fencing | None = None) -> int:
+        """Take out the first *count* values that equal *value*, the last ones if negative, all if 0; return how
+        many.
+
+        >>> await client.rpush("jobs", "a", "b", "a")
+        3
+        >>> await client.lrem("jobs", 0, "a")
+        2
+        """
+        reply: int = await self._call("LREM", (_name(key), count, _encode(value)), None, WRITE, fence)
+        return reply
+
+    async def ltrim(self, key: str, start: int, stop: int, *, fence: Fencing | None = None) -> None:
+        """Keep the values from *start* to *stop* alone, as `LRANGE` counts; if that is none, the key goes.
+
+        >>> await client.rpush("log", 1, 2, 3, 4)
+        4
+        >>> await client.ltrim("log", -2, -1)
+        >>> await client.lrange("log", 0, -1)
+        [3, 4]
+        """
+        await self._call("LTRIM", (_name(key), start, stop), None, WRITE, fence)
+
+    @overload
+    async def lpos(self, key: str, value: Value, *, rank: int = 1, max_length: int = 0) -> int | None: ...
+
+    @overload
+    async def lpos(self, key: str, value: Value, *, rank: int = 1, count: int, max_length: int = 0) -> list[int]: ...
+
+    async def lpos(
+        self, key: str, value: Value, *, rank: int = 1, count: int | None = None, max_length: int = 0
+    ) -> Any:
+        """Return the places of the values that equal *value*: *count* of them (1 unless given, 0: all).
+
+        Begin with match number *rank*; negative: count matches from the end. Look at *max_length* values (0: all).
+
+        Without *count* it returns that one alone, or nothing.
+
+        >>> await client.rpush("jobs", "a", "b", "a")
+        3
+        >>> await client.lpos("jobs", "a"), await client.lpos("jobs", "a", count=0)
+        (0, [0, 2])
+        """
+        given: dict[str, object] = {}
+        if rank != 1:
+            given["rank"] = rank
+        if count is not None:
+            given["count"] = count
+        if max_length != 0:
+            given["max_length"] = max_length
+        reply = await self._call("LPOS", (_name(key), _encode(value)), given or None, READ)
+        if count is None:
+            return reply[0] if reply else None
+        return reply
+
+    async def lmove(
+        self,
+        source: str,
+        target: str,
+        take: Literal["LEFT", "RIGHT"],
+        give: Literal["LEFT", "RIGHT"],
+        *,
+        default: D = NOTHING,
+        fence: Fencing | None = None,
+    ) -> Value | D:
+        """Take a value off the *take* end of *source*, add it at the *give* end of *target*, and return it.
+
+        Nothing is returned, and nothing done, if there is no *source*. The two may be one list.
+
+        >>> await client.rpush("waiting", "a", "b")
+        2
+        >>> await client.lmove("waiting", "running", "LEFT", "RIGHT")
+        'a'
+        """
+        reply = await self._call("LMOVE", (_name(source), _name(target), take, give), None, TAKES, fence)
+        return default if reply is None else _decode(reply)
+
+    async def lmpop(
+        self, keys: Iterable[str], take: Literal["LEFT", "RIGHT"], *, count: int = 1, fence: Fencing | None = None
+    ) -> Taken | None:
+        """Take *count* values, or as many as there are, off one end of the first of *keys* that holds a list.
+
+        Return them with that key; nothing if none of *keys* exists.
+
+        >>> await client.rpush("low", "a", "b")
+        2
+        >>> await client.lmpop(["high", "low"], "LEFT", count=5)
+        Taken(key='low', values=['a', 'b'])
+        """
+        given: dict[str, object] = {}
+        if count != 1:
+            given["count"] = count
+        reply = await self._call("LMPOP", ([*map(_name, keys)], take), given or None, TAKES, fence)
+        return None if reply is None else _taken(reply)
+
+    async def blpop(
+        self, *keys: str, wait: float | timedelta | None = None, fence: Fencing | None = None
+    ) -> Popped | None:
+        """Take a value off the left end of the first of *keys* that holds a list; if none does, wait for one.
+
+        It waits its turn at most *wait*, without end unless given; 0 tries once. Return the value with its key, nothing
+        if the time is over.
+
+        >>> await client.rpush("jobs", "a", "b")
+        2
+        >>> await client.blpop("urgent", "jobs", wait=5)
+        Popped(key='jobs', value='a')
+        >>> await client.list("jobs").wait_pop_left(wait=5)
+        'b'
+        """
+        given: dict[str, object] = {}
+        if wait is not None:
+            given["wait"] = _duration_ms(wait)
+        reply = await self._call("BLPOP", (*map(_name, keys),), given or None, TAKES | WAITS, fence)
+        return None if reply is None else _popped(reply)
+
+    async def brpop(
+        self, *keys: str, wait: float | timedelta | None = None, fence: Fencing | None = None
+    ) -> Popped | None:
+        """Take a value off the right end of the first of *keys* that holds a list; otherwise as `BLPOP`.
+
+        >>> await client.rpush("jobs", "a", "b")
+        2
+        >>> await client.brpop("urgent", "jobs", wait=5)
+        Popped(key='jobs', value='b')
+        >>> await client.list("jobs").wait_pop_right(wait=5)
+        'a'
+        """
+        given: dict[str, object] = {}
+        if wait is not None:
+            given["wait"] = _duration_ms(wait)
+        reply = await self._call("BRPOP", (*map(_name, keys),), given or None, TAKES | WAITS, fence)
+        return None if reply is None else _popped(reply)
+
+    async def blmpop(
+        self,
+        keys: Iterable[str],
+        take: Literal["LEFT", "RIGHT"],
+        *,
+        count: int = 1,
+        wait: float | timedelta | None = None,
+        fence: Fencing | None = None,
+    ) -> Taken | None:
+        """Take *count* values as `LMPOP`; if none of *keys* holds a list, wait for one, at most *wait* (as `BLPOP`).
+
+        >>> await client.rpush("jobs", "a", "b", "c")
+        3
+        >>> await client.blmpop(["urgent", "jobs"], "RIGHT", count=2, wait=5)
+        Taken(key='jobs', values=['c', 'b'])
+        """
+        given: dict[str, object] = {}
+        if count != 1:
+            given["count"] = count
+        if wait is not None:
+            given["wait"] = _duration_ms(wait)
+        reply = await self._call("BLMPOP", ([*map(_name, keys)], take), given or None, TAKES | WAITS, fence)
+        return None if reply is None else _taken(reply)
+
+    async def blmove(
+        self,
+        source: str,
+        target: str,
+        take: Literal["LEFT", "RIGHT"],
+        give: Literal["LEFT", "RIGHT"],
+        *,
+        wait: float | timedelta | None = None,
+        default: D = NOTHING,
+        fence: Fencing | None = None,
+    ) -> Value | D:
+        """Move a value as `LMOVE`; if there is no *source*, wait for one, at most *wait* (as `BLPOP`).
+
+        >>> await client.rpush("waiting", "a")
+        1
+        >>> await client.blmove("waiting", "running", "LEFT", "RIGHT", wait=5)
+        'a'
+        """
+        given: dict[str, object] = {}
+        if wait is not None:
+            given["wait"] = _duration_ms(wait)
+        reply = await self._call(
+            "BLMOVE", (_name(source), _name(target), take, give), given or None, TAKES | WAITS, fence
+        )
+        return default if reply is None else _decode(reply)
+
+    async def sadd(self, key: str, *members: str, fence: Fencing | None = None) -> int:
+        """Add *members* to the set at *key* and return how many were not there yet.
+
+        >>> await client.sadd("tags", "red", "blue"), await client.sadd("tags", "red")
+        (2, 0)
+        """
+        reply: int = await self._call("SADD", (_name(key), *map(_name, members)), None, WRITE, fence)
+        return reply
+
+    async def srem(self, key: str, *members: str, fence: Fencing | None = None) -> int:
+        """Remove *members* from the set at *key* and return how many were there.
+
+        >>> await client.sadd("tags", "red", "blue")
+        2
+        >>> await client.srem("tags", "red", "absent")
+        1
+        """
+        reply: int = await self._call("SREM", (_name(key), *map(_name, members)), None, WRITE, fence)
+        return reply
+
+    async def sismember(self, key: str, member: str) -> bool:
+        """Tell whether *member* is in the set at *key*.
+
+        >>> await client.sadd("tags", "red")
+        1
+        >>> await client.sismember("tags", "red"), await client.sismember("tags", "blue")
+        (True, False)
+        """
+        reply: bool = await self._call("SISMEMBER", (_name(key), _name(member)), None, READ)
+        return reply
+
+    async def smismember(self, key: str, *members: str) -> list[bool]:
+        """Tell of each of *members* whether it is in the set at *key*.
+
+        >>> await client.sadd("tags", "red")
+        1
+        >>> await client.smismember("tags", "red", "blue")
+        [True, False]
+        """
+        reply: list[bool] = await self._call("SMISMEMBER", (_name(key), *map(_name, members)), None, READ)
+        return reply
+
+    async def smembers(self, key: str) -> builtins.set[str]:
+        """Return the members of the set at *key*, in no order that means anything.
+
+        >>> await client.sadd("tags", "red", "blue")
+        2
+        >>> await client.smembers("tags") == {"red", "blue"}
+        True
+        """
+        reply = await self._call("SMEMBERS", (_name(key),), None, READ)
+        return {_text(x0) for x0 in reply}
+
+    async def scard(self, key: str) -> int:
+        """Return how many members the set at *key* has.
+
+        >>> await client.sadd("tags", "red", "blue")
+        2
+        >>> await client.scard("tags")
+        2
+        """
+        reply: int = await self._call("SCARD", (_name(key),), None, READ)
+        return reply
+
+    @overload
+    async def spop(self, key: str, *, fence: Fencing | None = None) -> str | None: ...
+
+    @overload
+    async def spop(self, key: str, count: int, *, fence: Fencing | None = None) -> builtins.set[str]: ...
+
+    async def spop(self, key: str, count: int | None = None, *, fence: Fencing | None = None) -> Any:
+        """Take up to *count* random members out of the set at *key* and return them.
+
+        Without *count* it returns that one alone, or nothing.
+
+        >>> await client.sadd("tags", "red")
+        1
+        >>> await client.spop("tags"), await client.spop("tags")
+        ('red', None)
+        >>> await client.spop("tags", 3)
+        set()
+        """
+        reply = await self._call("SPOP", (_name(key), 1 if count is None else count), None, TAKES, fence)
+        if count is None:
+            return _text(reply[0]) if reply else None
+        return {_text(x0) for x0 in reply}
+
+    @overload
+    async def srandmember(self, key: str) -> str | None: ...
+
+    @overload
+    async def srandmember(self, key: str, count: int) -> list[str]: ...
+
+    async def srandmember(self, key: str, count: int | None = None) -> Any:
+        """Return up to *count* random members of the set at *key*, all different.
+
+        A negative *count* asks for exactly so many draws, among which a member may come again.
+
+        Without *count* it returns that one alone, or nothing.
+
+        >>> await client.sadd("tags", "red")
+        1
+        >>> await client.srandmember("tags"), await client.srandmember("tags", -2)
+        ('red', ['red', 'red'])
+        """
+        reply = await self._call("SRANDMEMBER", (_name(key), 1 if count is None else count), None, READ)
+        if count is None:
+            return _text(reply[0]) if reply else None
+        return [_text(x0) for x0 in reply]
+
+    async def smove(self, source: str, target: str, member: str, *, fence: Fencing | None = None) -> bool:
+        """Move *member* from the set at *source* to the one at *target*; False if it is not in *source*.
+
+        >>> await client.sadd("waiting", "ann")
+        1
+        >>> await client.smove("waiting", "playing", "ann"), await client.smove("waiting", "playing", "bob")
+        (True, False)
+        """
+        reply: bool = await self._call("SMOVE", (_name(source), _name(target), _name(member)), None, WRITE, fence)
+        return reply
+
+    async def sinter(self, *keys: str) -> builtins.set[str]:
+        """Return the members that the sets at all of *keys* have in common.
+
+        >>> await client.sadd("ann", "red", "blue"), await client.sadd("bob", "blue", "green")
+        (2, 2)
+        >>> await client.sinter("ann", "bob")
+        {'blue'}
+        """
+        reply = await self._call("SINTER", (*map(_name, keys),), None, READ)
+        return {_text(x0) for x0 in reply}
+
+    async def sunion(self, *keys: str) -> builtins.set[str]:
+        """Return every member of the sets at *keys*.
+
+        >>> await client.sadd("ann", "red"), await client.sadd("bob", "blue")
+        (1, 1)
+        >>> sorted(await client.sunion("ann", "bob"))
+        ['blue', 'red']
+        """
+        reply = await self._call("SUNION", (*map(_name, keys),), None, READ)
+        return {_text(x0) for x0 in reply}
+
+    async def sdiff(self, key: str, *others: str) -> builtins.set[str]:
+        """Return the members of the set at *key* that none of the sets at *others* has.
+
+        >>> await client.sadd("ann", "red", "blue"), await client.sadd("bob", "blue", "green")
+        (2, 2)
+        >>> await client.sdiff("ann", "bob")
+        {'red'}
+        """
+        reply = await self._call("SDIFF", (_name(key), *map(_name, others)), None, READ)
+        return {_text(x0) for x0 in reply}
+
+    async def sinterstore(self, target: str, *keys: str, fence: Fencing | None = None) -> int:
+        """Store at *target* what `SINTER` would return, in the place of whatever is there, and return how many that
+        are.
+
+        Where nothing is left, *target* is deleted.
+
+        >>> await client.sadd("ann", "red", "blue"), await client.sadd("bob", "blue", "green")
+        (2, 2)
+        >>> await client.sinterstore("both", "ann", "bob")
+        1
+        """
+        reply: int = await self._call("SINTERSTORE", (_name(target), *map(_name, keys)), None, WRITE, fence)
+        return reply
+
+    async def sunionstore(self, target: str, *keys: str, fence: Fencing | None = None) -> int:
+        """Store at *target* what `SUNION` would return, as `SINTERSTORE`.
+
+        >>> await client.sadd("ann", "red", "blue"), await client.sadd("bob", "blue", "green")
+        (2, 2)
+        >>> await client.sunionstore("any", "ann", "bob")
+        3
+        """
+        reply: int = await self._call("SUNIONSTORE", (_name(target), *map(_name, keys)), None, WRITE, fence)
+        return reply
+
+    async def sdiffstore(self, target: str, key: str, *others: str, fence: Fencing | None = None) -> int:
+        """Store at *target* what `SDIFF` would return, as `SINTERSTORE`.
+
+        >>> await client.sadd("ann", "red", "blue"), await client.sadd("bob", "blue", "green")
+        (2, 2)
+        >>> await client.sdiffstore("only", "ann", "bob")
+        1
+        """
+        reply: int = await self._call(
+            "SDIFFSTORE", (_name(target), _name(key), *map(_name, others)), None, WRITE, fence
+        )
+        return reply
+
+    async def sintercard(self, keys: Iterable[str], *, limit: int = 0) -> int:
+        """Return how many members the sets at all of *keys* have in common; with a *limit*, counting stops there.
+
+        >>> await client.sadd("ann", "red", "blue"), await client.sadd("bob", "blue", "green")
+        (2, 2)
+        >>> await client.sintercard(["ann", "bob"], limit=10)
+        1
+        """
+        given: dict[str, object] = {}
+        if limit != 0:
+            given["limit"] = limit
+        reply: int = await self._call("SINTERCARD", ([*map(_name, keys)],), given or None, READ)
+        return reply
+
+    async def sscan(self, key: str, cursor: int, *, match: str | None = None, count: int = 10) -> MemberPage:
+        """Return a page of members and the cursor of the next page; begin with cursor 0, end when it comes back as
+        0.
+
+        A member that is there from the beginning to the end of a walk is met at least once, and may be met again only
+        if others were removed meanwhile. *count* is how many are looked at; *match* chooses among those.
+
+        >>> await client.sadd("tags", "red", "blue")
+        2
+        >>> await client.sscan("tags", 0, match="r*", count=100)
+        MemberPage(cursor=0, members=['red'])
+        >>> sorted([member async for member in client.set_of("tags").scan()])
+        ['blue', 'red']
+        """
+        given: dict[str, object] = {}
+        if match is not None:
+            given["match"] = _name(match)
+        if count != 10:
+            given["count"] = count
+        reply = await self._call("SSCAN", (_name(key), cursor), given or None, READ)
+        return _member_page(reply)
+
+    async def zadd(
+        self,
+        key: str,
+        *items: tuple[float, str] | Mapping[str, float],
+        if_absent: bool = False,
+        if_present: bool = False,
+        if_greater: bool = False,
+        if_less: bool = False,
+        changed: bool = False,
+        fence: Fencing | None = None,
+    ) -> int:
+        """Give members of the sorted set at *key* the scores in *items*; return how many were added.
+
+        *if_absent* only adds, *if_present* only changes; *if_greater*, *if_less*: a member that is there gets a
+        greater, a lower score only. With *changed* those that got another score count too.
+
+        >>> await client.zadd("board", {"ann": 70, "bob": 55})
+        2
+        >>> await client.zadd("board", (80, "bob"), (10, "cid"), if_greater=True, changed=True)
+        2
+        """
+        given: dict[str, object] = {}
+        if if_absent:
+            given["if_absent"] = True
+        if if_present:
+            given["if_present"] = True
+        if if_greater:
+            given["if_greater"] = True
+        if if_less:
+            given["if_less"] = True
+        if changed:
+            given["changed"] = True
+        reply: int = await self._call(
+            "ZADD", (_name(key), *[(x[0], _name(x[1])) for x in _by_name_last(items)]), given or None, WRITE, fence
+        )
+        return reply
+
+    @overload
+    async def zincrby(self, key: str, increment: float, member: str, *, fence: Fencing | None = None) -> float: ...
+
+    @overload
+    async def zincrby(
+        self,
+        key: str,
+        increment: float,
+        member: str,
+        *,
+        if_absent: bool = False,
+        if_present: bool = False,
+        if_greater: bool = False,
+        if_less: bool = False,
+        fence: Fencing | None = None,
+    ) -> float | None: ...
+
+    async def zincrby(
+        self,
+        key: str,
+        increment: float,
+        member: str,
+        *,
+        if_absent: bool = False,
+        if_present: bool = False,
+        if_greater: bool = False,
+        if_less: bool = False,
+        fence: Fencing | None = None,
+    ) -> float | None:
+        """Add *increment* to the score of *member* of the sorted set at *key*, and return the sum.
+
+        A member that is absent counts as 0. Where a condition, as of `ZADD`, does not hold, nothing is returned.
+
+        >>> await client.zincrby("board", 5, "ann"), await client.zincrby("board", 2.5, "ann")
+        (5.0, 7.5)
+        >>> await client.zincrby("board", 1, "bob", if_present=True) is None
+        True
+        """
+        given: dict[str, object] = {}
+        if if_absent:
+            given["if_absent"] = True
+        if if_present:
+            given["if_present"] = True
+        if if_greater:
+            given["if_greater"] = True
+        if if_less:
+            given["if_less"] = True
+        reply: float | None = await self._call(
+            "ZINCRBY", (_name(key), increment, _name(member)), given or None, WRITE, fence
+        )
+        return reply
+
+    async def zrem(self, key: str, *members: str, fence: Fencing | None = None) -> int:
+        """Remove *members* from the sorted set at *key* and return how many were there.
+
+        >>> await client.zadd("board", {"ann": 70, "bob": 55})
+        2
+        >>> await client.zrem("board", "bob", "absent")
+        1
+        """
+        reply: int = await self._call("ZREM", (_name(key), *map(_name, members)), None, WRITE, fence)
+        return reply
+
+    async def zcard(self, key: str) -> int:
+        """Return how many members the sorted set at *key* has.
+
+        >>> await client.zadd("board", {"ann": 70, "bob": 55})
+        2
+        >>> await client.zcard("board")
+        2
+        """
+        reply: int = await self._call("ZCARD", (_name(key),), None, READ)
+        return reply
+
+    async def zscore(self, key: str, member: str) -> float | None:
+        """Return the score of *member* of the sorted set at *key*; nothing if it is not there.
+
+        >>> await client.zadd("board", {"ann": 70})
+        1
+        >>> await client.zscore("board", "ann"), await client.zscore("board", "absent")
+        (70.0, None)
+        """
+        reply: float | None = await self._call("ZSCORE", (_name(key), _name(member)), None, READ)
+        return reply
+
+    async def zmscore(self, key: str, *members: str) -> list[float | None]:
+        """Return the scores of *members* of the sorted set at *key*, nothing for those that are not there.
+
+        >>> await client.zadd("board", {"ann": 70, "bob": 55})
+        2
+        >>> await client.zmscore("board", "bob", "absent")
+        [55.0, None]
+        """
+        reply: list[float | None] = await self._call("ZMSCORE", (_name(key), *map(_name, members)), None, READ)
+        return reply
+
+    async def zrank(self, key: str, member: str) -> Ranked | None:
+        """Return how many members of the sorted set at *key* stand before *member*, and its score.
+
+        It is nothing if *member* is not there.
+
+        >>> await client.zadd("board", {"ann": 70, "bob": 55})
+        2
+        >>> await client.zrank("board", "ann")
+        Ranked(rank=1, score=70.0)
+        """
+        reply = await self._call("ZRANK", (_name(key), _name(member)), None, READ)
+        return None if reply is None else Ranked(*reply)
+
+    async def zrevrank(self, key: str, member: str) -> Ranked | None:
+        """Return how many members of the sorted set at *key* stand behind *member*, and its score, as `ZRANK`.
+
+        >>> await client.zadd("board", {"ann": 70, "bob": 55})
+        2
+        >>> await client.zrevrank("board", "ann")
+        Ranked(rank=0, score=70.0)
+        """
+        reply = await self._call("ZREVRANK", (_name(key), _name(member)), None, READ)
+        return None if reply is None else Ranked(*reply)
+
+    @overload
+    async def zrandmember(self, key: str) -> Scored | None: ...
+
+    @overload
+    async def zrandmember(self, key: str, count: int) -> list[Scored]: ...
+
+    async def zrandmember(self, key: str, count: int | None = None) -> Any:
+        """Return up to *count* random members of the sorted set at *key*, all different, with their scores.
+
+        A negative *count* asks for exactly so many draws, among which a member may come again.
+
+        Without *count* it returns that one alone, or nothing.
+
+        >>> await client.zadd("board", {"ann": 70})
+        1
+        >>> await client.zrandmember("board")
+        Scored(score=70.0, member='ann')
+        """
+        reply = await self._call("ZRANDMEMBER", (_name(key), 1 if count is None else count), None, READ)
+        if count is None:
+            return _scored(reply[0]) if reply else None
+        return [_scored(x0) for x0 in reply]
+
+    async def zscan(self, key: str, cursor: int, *, match: str | None = None, count: int = 10) -> ScorePage:
+        """Return a page of members with their scores and the cursor of the next page, as `SSCAN`.
+
+        >>> await client.zadd("board", {"ann": 70, "bob": 55})
+        2
+        >>> await client.zscan("board", 0, match="a*", count=100)
+        ScorePage(cursor=0, items=[Scored(score=70.0, member='ann')])
+        >>> sorted([member async for score, member in client.sorted_set("board").scan()])
+        ['ann', 'bob']
+        """
+        given: dict[str, object] = {}
+        if match is not None:
+            given["match"] = _name(match)
+        if count != 10:
+            given["count"] = count
+        reply = await self._call("ZSCAN", (_name(key), cursor), given or None, READ)
+        return _score_page(reply)
+
+    async def zrange(
+        self,
+        key: str,
+        start: float | str,
+        stop: float | str,
+        *,
+        by: Literal["BYSCORE", "BYLEX"] | None = None,
+        rev: bool = False,
+        limit: tuple[int, int] | None = None,
+    ) -> list[Scored]:
+        """Return a range of the sorted set at *key*, its ends included, each member with its score.
+
+        Ranks count from 0, negative ones from the end. With *by* BYSCORE the ends are scores: numbers, or text such as
+        `(5` to leave 5 itself out, `-inf`, `+inf`. With BYLEX they are names, `[a` or `(a` without a itself, `-`, `+`;
+        that needs all scores to be equal. *rev* turns the order, and which end comes first. *limit* leaves out and
+        bounds.
+
+        >>> await client.zadd("board", {"ann": 70, "bob": 55, "cid": 90})
+        3
+        >>> await client.zrange("board", 0, 0, rev=True)
+        [Scored(score=90.0, member='cid')]
+        >>> [each.member for each in await client.zrange("board", "(55", "+inf", by="BYSCORE")]
+        ['ann', 'cid']
+        """
+        given: dict[str, object] = {}
+        if by is not None:
+            given["by"] = by
+        if rev:
+            given["rev"] = True
+        if limit is not None:
+            given["limit"] = limit
+        reply = await self._call("ZRANGE", (_name(key), _bound(start), _bound(stop)), given or None, READ)
+        return [_scored(x0) for x0 in reply]
+
+    async def zrangestore(
+        self,
+        target: str,
+        source: str,
+        start: float | str,
+        stop: float | str,
+        *,
+        by: Literal["BYSCORE", "BYLEX"] | None = None,
+        rev: bool = False,
+        limit: tuple[int, int] | None = None,
+        fence: Fencing | None = None,
+    ) -> int:
+        """Store at *target* what `ZRANGE` returns of *source*, in the place of whatever is there; return how many
+        that are.
+
+        Where nothing was found, *target* is deleted.
+
+        >>> await client.zadd("board", {"ann": 70, "bob": 55, "cid": 90})
+        3
+        >>> await client.zrangestore("top", "board", -2, -1)
+        2
+        """
+        given: dict[str, object] = {}
+        if by is not None:
+            given["by"] = by
+        if rev:
+            given["rev"] = True
+        if limit is not None:
+            given["limit"] = limit
+        reply: int = await self._call(
+            "ZRANGESTORE", (_name(target), _name(source), _bound(start), _bound(stop)), given or None, WRITE, fence
+        )
+        return reply
+
+    async def zcount(self, key: str, low: float | str, high: float | str) -> int:
+        """Return how many members of the sorted set at *key* score from *low* to *high*, as `ZRANGE` reads them.
+
+        >>> await client.zadd("board", {"ann": 70, "bob": 55, "cid": 90})
+        3
+        >>> await client.zcount("board", 60, "+inf")
+        2
+        """
+        reply: int = await self._call("ZCOUNT", (_name(key), _bound(low), _bound(high)), None, READ)
+        return reply
+
+    async def zlexcount(self, key: str, low: float | str, high: float | str) -> int:
+        """Return how many members of the sorted set at *key*, all of one score, are from *low* to *high* by name.
+
+        >>> await client.zadd("names", {"ann": 0, "bob": 0, "cid": 0})
+        3
+        >>> await client.zlexcount("names", "[b", "+")
+        2
+        """
+        reply: int = await self._call("ZLEXCOUNT", (_name(key), _bound(low), _bound(high)), None, READ)
+        return reply
+
+    async def zremrangebyrank(self, key: str, start: int, stop: int, *, fence: Fencing | None = None) -> int:
+        """Remove the members of the ranks from *start* to *stop*, both included, and return how many there were.
+
+        >>> await client.zadd("board", {"ann": 70, "bob": 55, "cid": 90})
+        3
+        >>> await client.zremrangebyrank("board", 0, 1)
+        2
+        """
+        reply: int = await self._call("ZREMRANGEBYRANK", (_name(key), start, stop), None, WRITE, fence)
+        return reply
+
+    async def zremrangebyscore(
+        self, key: str, low: float | str, high: float | str, *, fence: Fencing | None = None
+    ) -> int:
+        """Remove the members that score from *low* to *high*, and return how many there were.
+
+        >>> await client.zadd("board", {"ann": 70, "bob": 55, "cid": 90})
+        3
+        >>> await client.zremrangebyscore("board", "-inf", "(70")
+        1
+        """
+        reply: int = await self._call("ZREMRANGEBYSCORE", (_name(key), _bound(low), _bound(high)), None, WRITE, fence)
+        return reply
+
+    async def zremrangebylex(
+        self, key: str, low: float | str, high: float | str, *, fence: Fencing | None = None
+    ) -> int:
+        """Remove the members, all of one score, from *low* to *high* by name, and return how many there were.
+
+        >>> await client.zadd("names", {"ann": 0, "bob": 0, "cid": 0})
+        3
+        >>> await client.zremrangebylex("names", "-", "(b")
+        1
+        """
+        reply: int = await self._call("ZREMRANGEBYLEX", (_name(key), _bound(low), _bound(high)), None, WRITE, fence)
+        return reply
+
+    @overload
+    async def zpopmin(self, key: str, *, fence: Fencing | None = None) -> Scored | None: ...
+
+    @overload
+    async def zpopmin(self, key: str, count: int, *, fence: Fencing | None = None) -> list[Scored]: ...
+
+    async def zpopmin(self, key: str, count: int | None = None, *, fence: Fencing | None = None) -> Any:
+        """Take up to *count* members of the lowest scores out of the sorted set at *key* and return them, lowest
+        first.
+
+        Without *count* it returns that one alone, or nothing.
+
+        >>> await client.zadd("board", {"ann": 70, "bob": 55, "cid": 90})
+        3
+        >>> await client.zpopmin("board")
+        Scored(score=55.0, member='bob')
+        >>> [each.member for each in await client.zpopmin("board", 5)]
+        ['ann', 'cid']
+        """
+        reply = await self._call("ZPOPMIN", (_name(key), 1 if count is None else count), None, TAKES, fence)
+        if count is None:
+            return _scored(reply[0]) if reply else None
+        return [_scored(x0) for x0 in reply]
+
+    @overload
+    async def zpopmax(self, key: str, *, fence: Fencing | None = None) -> Scored | None: ...
+
+    @overload
+    async def zpopmax(self, key: str, count: int, *, fence: Fencing | None = None) -> list[Scored]: ...
+
+    async def zpopmax(self, key: str, count: int | None = None, *, fence: Fencing | None = None) -> Any:
+        """Take up to *count* members of the highest scores out of the sorted set at *key*; return them, highest
+        first.
+
+        Without *count* it returns that one alone, or nothing.
+
+        >>> await client.zadd("board", {"ann": 70, "bob": 55})
+        2
+        >>> await client.zpopmax("board")
+        Scored(score=70.0, member='ann')
+        """
+        reply = await self._call("ZPOPMAX", (_name(key), 1 if count is None else count), None, TAKES, fence)
+        if count is None:
+            return _scored(reply[0]) if reply else None
+        return [_scored(x0) for x0 in reply]
+
+    async def zmpop(
+        self, keys: Iterable[str], end: Literal["MIN", "MAX"], *, count: int = 1, fence: Fencing | None = None
+    ) -> PoppedMembers | None:
+        """Take up to *count* members out of the first of *keys* that has some, from its *end*; return key and
+        members.
+
+        >>> await client.zadd("low", {"ann": 70})
+        1
+        >>> await client.zmpop(["high", "low"], "MIN")
+        PoppedMembers(key='low', items=[Scored(score=70.0, member='ann')])
+        """
+        given: dict[str, object] = {}
+        if count != 1:
+            given["count"] = count
+        reply = await self._call("ZMPOP", ([*map(_name, keys)], end), given or None, TAKES, fence)
+        return None if reply is None else _popped_members(reply)
+
+    async def bzpopmin(
+        self, *keys: str, wait: float | timedelta | None = None, fence: Fencing | None = None
+    ) -> PoppedMember | None:
+        """Take the lowest member out of the first of *keys* that has one; if none has, wait for one.
+
+        It waits its turn at most *wait*, without end unless given; 0 tries once. Return it with its key, nothing if the
+        time is over.
+
+        >>> await client.zadd("jobs", {"a": 1, "b": 2})
+        2
+        >>> await client.bzpopmin("urgent", "jobs", wait=5)
+        PoppedMember(key='jobs', score=1.0, member='a')
+        >>> await client.sorted_set("jobs").wait_pop_lowest(wait=5)
+        Scored(score=2.0, member='b')
+        """
+        given: dict[str, object] = {}
+        if wait is not None:
+            given["wait"] = _duration_ms(wait)
+        reply = await self._call("BZPOPMIN", (*map(_name, keys),), given or None, TAKES | WAITS, fence)
+        return None if reply is None else _popped_member(reply)
+
+    async def bzpopmax(
+        self, *keys: str, wait: float | timedelta | None = None, fence: Fencing | None = None
+    ) -> PoppedMember | None:
+        """Take the highest member out of the first of *keys* that has one; otherwise as `BZPOPMIN`.
+
+        >>> await client.zadd("jobs", {"a": 1, "b": 2})
+        2
+        >>> await client.bzpopmax("urgent", "jobs", wait=5)
+        PoppedMember(key='jobs', score=2.0, member='b')
+        >>> await client.sorted_set("jobs").wait_pop_highest(wait=5)
+        Scored(score=1.0, member='a')
+        """
+        given: dict[str, object] = {}
+        if wait is not None:
+            given["wait"] = _duration_ms(wait)
+        reply = await self._call("BZPOPMAX", (*map(_name, keys),), given or None, TAKES | WAITS, fence)
+        return None if reply is None else _popped_member(reply)
+
+    async def bzmpop(
+        self,
+        keys: Iterable[str],
+        end: Literal["MIN", "MAX"],
+        *,
+        count: int = 1,
+        wait: float | timedelta | None = None,
+        fence: Fencing | None = None,
+    ) -> PoppedMembers | None:
+        """Take up to *count* members as `ZMPOP`; if none of *keys* has one, wait as `BZPOPMIN`, at most *wait*.
+
+        >>> await client.zadd("jobs", {"a": 1, "b": 2})
+        2
+        >>> await client.bzmpop(["urgent", "jobs"], "MAX", wait=5)
+        PoppedMembers(key='jobs', items=[Scored(score=2.0, member='b')])
+        """
+        given: dict[str, object] = {}
+        if count != 1:
+            given["count"] = count
+        if wait is not None:
+            given["wait"] = _duration_ms(wait)
+        reply = await self._call("BZMPOP", ([*map(_name, keys)], end), given or None, TAKES | WAITS, fence)
+        return None if reply is None else _popped_members(reply)
+
+    async def zunion(
+        self,
+        keys: Iterable[str],
+        *,
+        weights: Iterable[float] | None = None,
+        aggregate: Literal["SUM", "MIN", "MAX"] = "SUM",
+    ) -> list[Scored]:
+        """Return every member of the sorted sets at *keys*, in the order of their combined scores.
+
+        The scores of a source are multiplied by its weight; what several have of one member is combined by *aggregate*.
+
+        >>> await client.zadd("may", {"ann": 1, "bob": 2}), await client.zadd("june", {"bob": 3})
+        (2, 1)
+        >>> await client.zunion(["may", "june"], weights=[1, 2])
+        [Scored(score=1.0, member='ann'), Scored(score=8.0, member='bob')]
+        """
+        given: dict[str, object] = {}
+        if weights is not None:
+            given["weights"] = [*weights]
+        if aggregate != "SUM":
+            given["aggregate"] = aggregate
+        reply = await self._call("ZUNION", ([*map(_name, keys)],), given or None, READ)
+        return [_scored(x0) for x0 in reply]
+
+    async def zinter(
+        self,
+        keys: Iterable[str],
+        *,
+        weights: Iterable[float] | None = None,
+        aggregate: Literal["SUM", "MIN", "MAX"] = "SUM",
+    ) -> list[Scored]:
+        """Return the members that the sorted sets at all of *keys* have in common, with scores combined as by
+        `ZUNION`.
+
+        >>> await client.zadd("may", {"ann": 1, "bob": 2}), await client.zadd("june", {"bob": 3})
+        (2, 1)
+        >>> await client.zinter(["may", "june"], aggregate="MAX")
+        [Scored(score=3.0, member='bob')]
+        """
+        given: dict[str, object] = {}
+        if weights is not None:
+            given["weights"] = [*weights]
+        if aggregate != "SUM":
+            given["aggregate"] = aggregate
+        reply = await self._call("ZINTER", ([*map(_name, keys)],), given or None, READ)
+        return [_scored(x0) for x0 in reply]
+
+    async def zdiff(self, keys: Iterable[str]) -> list[Scored]:
+        """Return the members of the first sorted set that no other of *keys* has, with their scores.
+
+        >>> await client.zadd("may", {"ann": 1, "bob": 2}), await client.zadd("june", {"bob": 3})
+        (2, 1)
+        >>> await client.zdiff(["may", "june"])
+        [Scored(score=1.0, member='ann')]
+        """
+        reply = await self._call("ZDIFF", ([*map(_name, keys)],), None, READ)
+        return [_scored(x0) for x0 in reply]
+
+    async def zunionstore(
+        self,
+        target: str,
+        keys: Iterable[str],
+        *,
+        weights: Iterable[float] | None = None,
+        aggregate: Literal["SUM", "MIN", "MAX"] = "SUM",
+        fence: Fencing | None = None,
+    ) -> int:
+        """Store at *target* what `ZUNION` would return, in the place of whatever is there, and return how many that
+        are.
+
+        Where nothing is left, *target* is deleted.
+
+        >>> await client.zadd("may", {"ann": 1, "bob": 2}), await client.zadd("june", {"bob": 3})
+        (2, 1)
+        >>> await client.zunionstore("both", ["may", "june"])
+        2
+        """
+        given: dict[str, object] = {}
+        if weights is not None:
+            given["weights"] = [*weights]
+        if aggregate != "SUM":
+            given["aggregate"] = aggregate
+        reply: int = await self._call("ZUNIONSTORE", (_name(target), [*map(_name, keys)]), given or None, WRITE, fence)
+        return reply
+
+    async def zinterstore(
+        self,
+        target: str,
+        keys: Iterable[str],
+        *,
+        weights: Iterable[float] | None = None,
+        aggregate: Literal["SUM", "MIN", "MAX"] = "SUM",
+        fence: Fencing | None = None,
+    ) -> int:
+        """Store at *target* what `ZINTER` would return, as `ZUNIONSTORE`.
+
+        >>> await client.zadd("may", {"ann": 1, "bob": 2}), await client.zadd("june", {"bob": 3})
+        (2, 1)
+        >>> await client.zinterstore("both", ["may", "june"])
+        1
+        """
+        given: dict[str, object] = {}
+        if weights is not None:
+            given["weights"] = [*weights]
+        if aggregate != "SUM":
+            given["aggregate"] = aggregate
+        reply: int = await self._call("ZINTERSTORE", (_name(target), [*map(_name, keys)]), given or None, WRITE, fence)
+        return reply
+
+    async def zdiffstore(self, target: str, keys: Iterable[str], *, fence: Fencing | None = None) -> int:
+        """Store at *target* what `ZDIFF` would return, as `ZUNIONSTORE`.
+
+        >>> await client.zadd("may", {"ann": 1, "bob": 2}), await client.zadd("june", {"bob": 3})
+        (2, 1)
+        >>> await client.zdiffstore("gone", ["may", "june"])
+        1
+        """
+        reply: int = await self._call("ZDIFFSTORE", (_name(target), [*map(_name, keys)]), None, WRITE, fence)
+        return reply
+
+    async def zintercard(self, keys: Iterable[str], *, limit: int = 0) -> int:
+        """Return how many members the sorted sets at all of *keys* have in common; with a *limit*, counting stops
+        there.
+
+        >>> await client.zadd("may", {"ann": 1, "bob": 2}), await client.zadd("june", {"bob": 3})
+        (2, 1)
+        >>> await client.zintercard(["may", "june"])
+        1
+        """
+        given: dict[str, object] = {}
+        if limit != 0:
+            given["limit"] = limit
+        reply: int = await self._call("ZINTERCARD", ([*map(_name, keys)],), given or None, READ)
+        return reply
+
+    async def geoadd(
+        self,
+        key: str,
+        *places: tuple[float, float, str] | Mapping[str, tuple[float, float]],
+        if_absent: bool = False,
+        if_present: bool = False,
+        changed: bool = False,
+        fence: Fencing | None = None,
+    ) -> int:
+        """Add *places* to those at *key*, or move those that are there; return how many were added.
+
+        *if_absent* only adds, *if_present* only moves. With *changed* those that were moved count too.
+
+        >>> await client.geoadd("cities", {"Palermo": (13.361389, 38.115556), "Catania": (15.087269, 37.502669)})
+        2
+        >>> await client.geoadd("cities", (2.3522, 48.8566, "Paris"), if_absent=True)
+        1
+        """
+        given: dict[str, object] = {}
+        if if_absent:
+            given["if_absent"] = True
+        if if_present:
+            given["if_present"] = True
+        if changed:
+            given["changed"] = True
+        reply: int = await self._call(
+            "GEOADD",
+            (_name(key), *[(x[0], x[1], _name(x[2])) for x in _by_name_last(places)]),
+            given or None,
+            WRITE,
+            fence,
+        )
+        return reply
+
+    async def geodist(self, key: str, one: str, other: str, unit: Literal["M", "KM", "FT", "MI"] = "M") -> float | None:
+        """Return how far two members at *key* are from each other; nothing if one is not there.
+
+        >>> await client.geoadd("cities", {"Palermo": (13.361389, 38.115556), "Catania": (15.087269, 37.502669)})
+        2
+        >>> round(await client.geodist("cities", "Palermo", "Catania", "KM") or 0)
+        166
+        """
+        reply: float | None = await self._call("GEODIST", (_name(key), _name(one), _name(other), unit), None, READ)
+        return reply
+
+    async def geopos(self, key: str, *members: str) -> list[Position | None]:
+        """Return where *members* at *key* are, nothing for those that are not there.
+
+        >>> await client.geoadd("cities", {"Palermo": (13.361389, 38.115556)})
+        1
+        >>> position, nothing = await client.geopos("cities", "Palermo", "Rome")
+        >>> position and round(position.longitude, 3), nothing
+        (13.361, None)
+        """
+        reply = await self._call("GEOPOS", (_name(key), *map(_name, members)), None, READ)
+        return [None if x0 is None else Position(*x0) for x0 in reply]
+
+    async def geohash(self, key: str, *members: str) -> list[str | None]:
+        """Return the geohashes of *members* at *key*, 11 characters each, nothing for those that are not there.
+
+        >>> await client.geoadd("cities", {"Palermo": (13.361389, 38.115556)})
+        1
+        >>> await client.geohash("cities", "Palermo", "Rome")
+        ['sqc8b49rny0', None]
+        """
+        reply = await self._call("GEOHASH", (_name(key), *map(_name, members)), None, READ)
+        return [None if x0 is None else _text(x0) for x0 in reply]
+
+    async def geosearch(
+        self,
+        key: str,
+        *,
+        from_member: str | None = None,
+        from_position: tuple[float, float] | None = None,
+        radius: tuple[float, Literal["M", "KM", "FT", "MI"]] | None = None,
+        box: tuple[float, float, Literal["M", "KM", "FT", "MI"]] | None = None,
+        order: Literal["ASC", "DESC"] | None = None,
+        count: int | None = None,
+        first_found: bool = False,
+    ) -> list[Found]:
+        """Return the members at *key* within *radius* or *box* around *from_member* or *from_position*.
+
+        *order* sorts them by distance, ASC the nearest first. With *count* the nearest so many are returned, or, with
+        *first_found*, the first so many that turn up. Distances are in the unit of the radius or box.
+
+        >>> await client.geoadd("cities", {"Palermo": (13.361389, 38.115556), "Catania": (15.087269, 37.502669)})
+        2
+        >>> found = await client.geosearch("cities", from_position=(15, 37), radius=(100, "KM"), order="ASC")
+        >>> [(place.member, round(place.distance)) for place in found]
+        [('Catania', 56)]
+        """
+        given: dict[str, object] = {}
+        if from_member is not None:
+            given["from_member"] = _name(from_member)
+        if from_position is not None:
+            given["from_position"] = from_position
+        if radius is not None:
+            given["radius"] = radius
+        if box is not None:
+            given["box"] = box
+        if order is not None:
+            given["order"] = order
+        if count is not None:
+            given["count"] = count
+        if first_found:
+            given["first_found"] = True
+        reply = await self._call("GEOSEARCH", (_name(key),), given or None, READ)
+        return [_found(x0) for x0 in reply]
+
+    async def geosearchstore(
+        self,
+        target: str,
+        source: str,
+        *,
+        from_member: str | None = None,
+        from_position: tuple[float, float] | None = None,
+        radius: tuple[float, Literal["M", "KM", "FT", "MI"]] | None = None,
+        box: tuple[float, float, Literal["M", "KM", "FT", "MI"]] | None = None,
+        order: Literal["ASC", "DESC"] | None = None,
+        count: int | None = None,
+        first_found: bool = False,
+        store_distance: bool = False,
+        fence: Fencing | None = None,
+    ) -> int:
+        """Store at *target* what `GEOSEARCH` returns of *source*, in the place of whatever is there; return how
+        many.
+
+        With *store_distance* the scores are the distances. Where nothing was found, *target* is deleted.
+
+        >>> await client.geoadd("cities", {"Palermo": (13.361389, 38.115556), "Catania": (15.087269, 37.502669)})
+        2
+        >>> await client.geosearchstore("near", "cities", from_member="Catania", radius=(10, "KM"))
+        1
+        """
+        given: dict[str, object] = {}
+        if from_member is not None:
+            given["from_member"] = _name(from_member)
+        if from_position is not None:
+            given["from_position"] = from_position
+        if radius is not None:
+            given["radius"] = radius
+        if box is not None:
+            given["box"] = box
+        if order is not None:
+            given["order"] = order
+        if count is not None:
+            given["count"] = count
+        if first_found:
+            given["first_found"] = True
+        if store_distance:
+            given["store_distance"] = True
+        reply: int = await self._call("GEOSEARCHSTORE", (_name(target), _name(source)), given or None, WRITE, fence)
+        return reply
+
+    @overload
+    async def xadd(
+        self,
+        key: str,
+        *fields: tuple[str, Value] | Mapping[str, Value],
+        id: str | None = None,
+        max_length: int | None = None,
+        min_id: str | None = None,
+        nearly: bool = False,
+        limit: int | None = None,
+        fence: Fencing | None = None,
+    ) -> str: ...
+
+    @overload
+    async def xadd(
+        self,
+        key: str,
+        *fields: tuple[str, Value] | Mapping[str, Value],
+        id: str | None = None,
+        create: bool = True,
+        max_length: int | None = None,
+        min_id: str | None = None,
+        nearly: bool = False,
+        limit: int | None = None,
+        fence: Fencing | None = None,
+    ) -> str | None: ...
+
+    async def xadd(
+        self,
+        key: str,
+        *fields: tuple[str, Value] | Mapping[str, Value],
+        id: str | None = None,
+        create: bool = True,
+        max_length: int | None = None,
+        min_id: str | None = None,
+        nearly: bool = False,
+        limit: int | None = None,
+        fence: Fencing | None = None,
+    ) -> str | None:
+        """Append an entry of *fields* to the stream at *key* and return its id; nothing if there is no stream to
+        *create*.
+
+        *id* is `*` for one made of the time, `ms-*` for the next of a millisecond, or an id higher than all before.
+        Then the stream is trimmed as by `XTRIM`, if *max_length* or *min_id* is given.
+
+        Without *id* it is '*'.
+
+        >>> first = await client.xadd("log", {"user": "ann", "page": 1})
+        >>> second = await client.xadd("log", {"user": "bob"}, max_length=1000, nearly=True)
+        >>> [entry.fields for entry in await client.xrange("log", first, second)]
+        [{'user': 'ann', 'page': 1}, {'user': 'bob'}]
+        """
+        given: dict[str, object] = {}
+        if id is not None:
+            given["id"] = _name(id)
+        if create is not True:
+            given["create"] = create
+        if max_length is not None:
+            given["max_length"] = max_length
+        if min_id is not None:
+            given["min_id"] = _name(min_id)
+        if nearly:
+            given["nearly"] = True
+        if limit is not None:
+            given["limit"] = limit
+        reply = await self._call(
+            "XADD", (_name(key), *[(_name(x[0]), _encode(x[1])) for x in _by_name(fields)]), given or None, WRITE, fence
+        )
+        return None if reply is None else _text(reply)
+
+    async def xtrim(
+        self,
+        key: str,
+        *,
+        max_length: int | None = None,
+        min_id: str | None = None,
+        nearly: bool = False,
+        limit: int | None = None,
+        fence: Fencing | None = None,
+    ) -> int:
+        """Take the oldest entries out until *max_length* are left, or none below *min_id*, and return how many went.
+
+        With *nearly* they go by the hundred, so that some tens more may stay, and at most *limit* go (10,000 unless
+        given, 0: any number). The stream itself stays, also without entries.
+
+        >>> ids = [await client.xadd("log", {"n": n}) for n in range(5)]
+        >>> await client.xtrim("log", max_length=2)
+        3
+        """
+        given: dict[str, object] = {}
+        if max_length is not None:
+            given["max_length"] = max_length
+        if min_id is not None:
+            given["min_id"] = _name(min_id)
+        if nearly:
+            given["nearly"] = True
+        if limit is not None:
+            given["limit"] = limit
+        reply: int = await self._call("XTRIM", (_name(key),), given or None, WRITE, fence)
+        return reply
+
+    async def xdel(self, key: str, *ids: str, fence: Fencing | None = None) -> int:
+        """Delete the entries *ids* of the stream at *key* and return how many there were. The stream itself stays.
+
+        >>> id = await client.xadd("log", {"n": 1})
+        >>> await client.xdel("log", id), await client.xlen("log")
+        (1, 0)
+        """
+        reply: int = await self._call("XDEL", (_name(key), *map(_name, ids)), None, WRITE, fence)
+        return reply
+
+    async def xsetid(
+        self,
+        key: str,
+        last_id: str,
+        *,
+        entries_added: int | None = None,
+        max_deleted_id: str | None = None,
+        fence: Fencing | None = None,
+    ) -> None:
+        """Set what the stream at *key* remembers: the highest id ever, *entries_added*, the highest id ever deleted.
+
+        >>> id = await client.xadd("log", {"n": 1}, id="5-0")
+        >>> await client.xsetid("log", "7-0")
+        >>> (await client.xinfo_stream("log")).last_id
+        '7-0'
+        """
+        given: dict[str, object] = {}
+        if entries_added is not None:
+            given["entries_added"] = entries_added
+        if max_deleted_id is not None:
+            given["max_deleted_id"] = _name(max_deleted_id)
+        await self._call("XSETID", (_name(key), _name(last_id)), given or None, WRITE, fence)
+
+    async def xlen(self, key: str) -> int:
+        """Return how many entries the stream at *key* has.
+
+        >>> id = await client.xadd("log", {"n": 1})
+        >>> await client.xlen("log")
+        1
+        """
+        reply: int = await self._call("XLEN", (_name(key),), None, READ)
+        return reply
+
+    async def xrange(self, key: str, start: str, end: str, *, count: int | None = None) -> list[StreamEntry]:
+        """Return the entries of the stream at *key* from the id *start* to the id *end*, at most *count*.
+
+        `-` is the lowest id there can be and `+` the highest; an id without its second part is any of that millisecond;
+        `(` before an id leaves that one out.
+
+        >>> ids = [await client.xadd("log", {"n": n}, id=f"{n}-0") for n in (1, 2, 3)]
+        >>> await client.xrange("log", "(1-0", "+", count=1)
+        [StreamEntry(id='2-0', fields={'n': 2})]
+        """
+        given: dict[str, object] = {}
+        if count is not None:
+            given["count"] = count
+        reply = await self._call("XRANGE", (_name(key), _name(start), _name(end)), given or None, READ)
+        return [_stream_entry(x0) for x0 in reply]
+
+    async def xrevrange(self, key: str, end: str, start: str, *, count: int | None = None) -> list[StreamEntry]:
+        """Return the entries of the stream at *key* from the id *end* down to the id *start*; otherwise as `XRANGE`.
+
+        >>> ids = [await client.xadd("log", {"n": n}, id=f"{n}-0") for n in (1, 2, 3)]
+        >>> await client.xrevrange("log", "+", "-", count=1)
+        [StreamEntry(id='3-0', fields={'n': 3})]
+        """
+        given: dict[str, object] = {}
+        if count is not None:
+            given["count"] = count
+        reply = await self._call("XREVRANGE", (_name(key), _name(end), _name(start)), given or None, READ)
+        return [_stream_entry(x0) for x0 in reply]
+
+    async def xread(
+        self,
+        *streams: tuple[str, str] | Mapping[str, str],
+        count: int | None = None,
+        block: float | timedelta | None = None,
+    ) -> dict[str, list[StreamEntry]]:
+        """Return the entries of *streams* after an id of each, at most *count* of each; nothing if there are none.
+
+        With *block* the call waits for an entry, at most so long (0: without end); `$` then stands for the last id of
+        the stream when the call was made.
+
+        >>> ids = [await client.xadd("log", {"n": n}, id=f"{n}-0") for n in (1, 2)]
+        >>> await client.xread({"log": "1-0", "absent": "0"})
+        {'log': [StreamEntry(id='2-0', fields={'n': 2})]}
+        >>> await client.stream("log").read("1-0", block=5)
+        [StreamEntry(id='2-0', fields={'n': 2})]
+        """
+        given: dict[str, object] = {}
+        if count is not None:
+            given["count"] = count
+        if block is not None:
+            given["block"] = _duration_ms(block)
+        reply = await self._call(
+            "XREAD", (*[(_name(x[0]), _name(x[1])) for x in _by_name(streams)],), given or None, READ | WAITS
+        )
+        return {_text(k0): [_stream_entry(x1) for x1 in x0] for k0, x0 in (reply or {}).items()}
+
+    async def xgroup_create(
+        self,
+        key: str,
+        group: str,
+        id: str,
+        *,
+        create_stream: bool = False,
+        entries_read: int | None = None,
+        fence: Fencing | None = None,
+    ) -> None:
+        """Make a *group* that reads the stream at *key* from after *id* on (`$`: its last id); fails if there is
+        one.
+
+        With *create_stream* a stream that is not there is made too. *entries_read* says how many entries come up to
+        *id* (-1: nobody knows), for the lag of the group to be told.
+
+        >>> await client.xgroup_create("jobs", "workers", "$", create_stream=True)
+        >>> [group.name for group in await client.xinfo_groups("jobs")]
+        ['workers']
+        """
+        given: dict[str, object] = {}
+        if create_stream:
+            given["create_stream"] = True
+        if entries_read is not None:
+            given["entries_read"] = entries_read
+        await self._call("XGROUP CREATE", (_name(key), _name(group), _name(id)), given or None, WRITE, fence)
+
+    async def xgroup_setid(
+        self, key: str, group: str, id: str, *, entries_read: int | None = None, fence: Fencing | None = None
+    ) -> None:
+        """Let *group* read on from after *id* (`$`: the last id of the stream). What was given out stays so.
+
+        >>> await client.xgroup_create("jobs", "workers", "$", create_stream=True)
+        >>> await client.xgroup_setid("jobs", "workers", "0")
+        """
+        given: dict[str, object] = {}
+        if entries_read is not None:
+            given["entries_read"] = entries_read
+        await self._call("XGROUP SETID", (_name(key), _name(group), _name(id)), given or None, WRITE, fence)
+
+    async def xgroup_destroy(self, key: str, group: str, *, fence: Fencing | None = None) -> bool:
+        """Take *group* away with its consumers and what they hold; False if there is none. Who waits for it is told.
+
+        >>> await client.xgroup_create("jobs", "workers", "$", create_stream=True)
+        >>> await client.xgroup_destroy("jobs", "workers"), await client.xgroup_destroy("jobs", "workers")
+        (True, False)
+        """
+        reply: bool = await self._call("XGROUP DESTROY", (_name(key), _name(group)), None, WRITE, fence)
+        return reply
+
+    async def xgroup_createconsumer(self, key: str, group: str, consumer: str, *, fence: Fencing | None = None) -> bool:
+        """Add *consumer* to *group*; False if it has one of that name. Whoever reads is added without being asked.
+
+        >>> await client.xgroup_create("jobs", "workers", "$", create_stream=True)
+        >>> await client.xgroup_createconsumer("jobs", "workers", "ann")
+        True
+        """
+        reply: bool = await self._call(
+            "XGROUP CREATECONSUMER", (_name(key), _name(group), _name(consumer)), None, WRITE, fence
+        )
+        return reply
+
+    async def xgroup_delconsumer(self, key: str, group: str, consumer: str, *, fence: Fencing | None = None) -> int:
+        """Take *consumer* out of *group* and return how many entries it held. Claim those first: nobody holds them
+        then.
+
+        >>> await client.xgroup_create("jobs", "workers", "$", create_stream=True)
+        >>> await client.xgroup_createconsumer("jobs", "workers", "ann")
+        True
+        >>> await client.xgroup_delconsumer("jobs", "workers", "ann")
+        0
+        """
+        reply: int = await self._call(
+            "XGROUP DELCONSUMER", (_name(key), _name(group), _name(consumer)), None, WRITE, fence
+        )
+        return reply
+
+    async def xreadgroup(
+        self,
+        group: str,
+        consumer: str,
+        *streams: tuple[str, str] | Mapping[str, str],
+        count: int | None = None,
+        block: float | timedelta | None = None,
+        no_ack: bool = False,
+        fence: Fencing | None = None,
+    ) -> dict[str, list[StreamEntry]]:
+        """Return entries of *streams* that no other of *group* was given, which *consumer* now holds; nothing if
+        none.
+
+        That is what `>` stands for; *count* bounds it, *block* waits for it (0: without end), and with *no_ack* nobody
+        holds it. An id instead returns once more what *consumer* holds after it; what was deleted since has no fields.
+
+        >>> ids = [await client.xadd("jobs", {"n": n}, id=f"{n}-0") for n in (1, 2)]
+        >>> await client.xgroup_create("jobs", "workers", "0")
+        >>> await client.xreadgroup("workers", "ann", {"jobs": ">"}, count=1)
+        {'jobs': [StreamEntry(id='1-0', fields={'n': 1})]}
+        >>> await client.stream("jobs").read_group("workers", "bob", block=5)
+        [StreamEntry(id='2-0', fields={'n': 2})]
+        """
+        given: dict[str, object] = {}
+        if count is not None:
+            given["count"] = count
+        if block is not None:
+            given["block"] = _duration_ms(block)
+        if no_ack:
+            given["no_ack"] = True
+        reply = await self._call(
+            "XREADGROUP",
+            (_name(group), _name(consumer), *[(_name(x[0]), _name(x[1])) for x in _by_name(streams)]),
+            given or None,
+            TAKES | WAITS,
+            fence,
+        )
+        return {_text(k0): [_stream_entry(x1) for x1 in x0] for k0, x0 in (reply or {}).items()}
+
+    async def xack(self, key: str, group: str, *ids: str, fence: Fencing | None = None) -> int:
+        """Settle the entries *ids*: no consumer of *group* holds them any longer. Return how many were held.
+
+        >>> id = await client.xadd("jobs", {"n": 1})
+        >>> await client.xgroup_create("jobs", "workers", "0")
+        >>> given = await client.xreadgroup("workers", "ann", {"jobs": ">"})
+        >>> await client.xack("jobs", "workers", id)
+        1
+        """
+        reply: int = await self._call("XACK", (_name(key), _name(group), *map(_name, ids)), None, WRITE, fence)
+        return reply
+
+    async def xpending(self, key: str, group: str) -> PendingSummary:
+        """Return how many entries of the stream at *key* the consumers of *group* hold, and between which ids.
+
+        >>> id = await client.xadd("jobs", {"n": 1}, id="1-0")
+        >>> await client.xgroup_create("jobs", "workers", "0")
+        >>> given = await client.xreadgroup("workers", "ann", {"jobs": ">"})
+        >>> await client.xpending("jobs", "workers")
+        PendingSummary(held=1, first='1-0', last='1-0', consumers={'ann': 1})
+        """
+        reply = await self._call("XPENDING", (_name(key), _name(group)), None, READ)
+        return _pending_summary(reply)
+
+    async def xpending_range(
+        self,
+        key: str,
+        group: str,
+        start: str | None = None,
+        end: str | None = None,
+        *,
+        count: int = 100,
+        consumer: str | None = None,
+        min_idle: float | timedelta | None = None,
+    ) -> list[PendingEntry]:
+        """Return at most *count* entries that the consumers of *group* hold, from the id *start* to the id *end*.
+
+        Only those of *consumer*, if one is named, and only those delivered *min_idle* ago or longer.
+
+        Without *start* it is '-'. Without *end* it is '+'. Without *min_idle* it is 0 s.
+
+        >>> id = await client.xadd("jobs", {"n": 1}, id="1-0")
+        >>> await client.xgroup_create("jobs", "workers", "0")
+        >>> given = await client.xreadgroup("workers", "ann", {"jobs": ">"})
+        >>> [(held.id, held.consumer) for held in await client.xpending_range("jobs", "workers")]
+        [('1-0', 'ann')]
+        """
+        given: dict[str, object] = {}
+        if count != 100:
+            given["count"] = count
+        if consumer is not None:
+            given["consumer"] = _name(consumer)
+        if min_idle is not None:
+            given["min_idle"] = _duration_ms(min_idle)
+        reply = await self._call(
+            "XPENDINGRANGE",
+            (_name(key), _name(group), None if start is None else _name(start), None if end is None else _name(end)),
+            given or None,
+            READ,
+        )
+        return [_pending_entry(x0) for x0 in reply]
+
+    async def xclaim(
+        self,
+        key: str,
+        group: str,
+        consumer: str,
+        min_idle: float | timedelta,
+        *ids: str,
+        idle: float | timedelta | None = None,
+        delivered_at: datetime | float | None = None,
+        deliveries: int | None = None,
+        force: bool = False,
+        ids_only: bool = False,
+        last_id: str | None = None,
+        fence: Fencing | None = None,
+    ) -> list[StreamEntry]:
+        """Let *consumer* hold the entries *ids*, as far as they are held for *min_idle* or longer, and return them.
+
+        They count as delivered now, or *idle* ago, or *delivered_at*, and once more than before, or *deliveries* times.
+        With *force* also entries that nobody holds are claimed; with *ids_only* the entries come without fields, and do
+        not count as delivered again. *last_id* moves the group on, if it was not given that much yet.
+
+        >>> id = await client.xadd("jobs", {"n": 1}, id="1-0")
+        >>> await client.xgroup_create("jobs", "workers", "0")
+        >>> given = await client.xreadgroup("workers", "ann", {"jobs": ">"})
+        >>> await client.xclaim("jobs", "workers", "bob", 0, "1-0")
+        [StreamEntry(id='1-0', fields={'n': 1})]
+        """
+        given: dict[str, object] = {}
+        if idle is not None:
+            given["idle"] = _duration_ms(idle)
+        if delivered_at is not None:
+            given["delivered_at"] = _time_ms(delivered_at)
+        if deliveries is not None:
+            given["deliveries"] = deliveries
+        if force:
+            given["force"] = True
+        if ids_only:
+            given["ids_only"] = True
+        if last_id is not None:
+            given["last_id"] = _name(last_id)
+        reply = await self._call(
+            "XCLAIM",
+            (_name(key), _name(group), _name(consumer), _duration_ms(min_idle), *map(_name, ids)),
+            given or None,
+            TAKES,
+            fence,
+        )
+        return [_stream_entry(x0) for x0 in reply]
+
+    async def xautoclaim(
+        self,
+        key: str,
+        group: str,
+        consumer: str,
+        min_idle: float | timedelta,
+        start: str,
+        *,
+        count: int = 100,
+        ids_only: bool = False,
+        fence: Fencing | None = None,
+    ) -> Claimed:
+        """Let *consumer* hold up to *count* entries from the id *start* on that are held for *min_idle* or longer.
+
+        Return them, those that were deleted since and are held no longer, and the id at which to go on: at last `0-0`.
+        With *ids_only* the entries come without fields, and do not count as delivered again.
+
+        >>> id = await client.xadd("jobs", {"n": 1}, id="1-0")
+        >>> await client.xgroup_create("jobs", "workers", "0")
+        >>> given = await client.xreadgroup("workers", "ann", {"jobs": ">"})
+        >>> await client.xautoclaim("jobs", "workers", "bob", 0, "-")
+        Claimed(cursor='0-0', entries=[StreamEntry(id='1-0', fields={'n': 1})], deleted=[])
+        """
+        given: dict[str, object] = {}
+        if count != 100:
+            given["count"] = count
+        if ids_only:
+            given["ids_only"] = True
+        reply = await self._call(
+            "XAUTOCLAIM",
+            (_name(key), _name(group), _name(consumer), _duration_ms(min_idle), _name(start)),
+            given or None,
+            TAKES,
+            fence,
+        )
+        return _claimed(reply)
+
+    async def xinfo_stream(self, key: str) -> StreamInfo:
+        """Return what there is to know about the stream at *key*; fails if there is none.
+
+        >>> id = await client.xadd("log", {"n": 1}, id="1-0")
+        >>> info = await client.xinfo_stream("log")
+        >>> info.length, info.last_id, info.first_entry
+        (1, '1-0', StreamEntry(id='1-0', fields={'n': 1}))
+        """
+        reply = await self._call("XINFO STREAM", (_name(key),), None, READ)
+        return _stream_info(reply)
+
+    async def xinfo_groups(self, key: str) -> list[GroupInfo]:
+        """Return the groups that read the stream at *key*, and how far each is; fails if there is no stream.
+
+        >>> await client.xgroup_create("jobs", "workers", "$", create_stream=True)
+        >>> [(group.name, group.pending, group.lag) for group in await client.xinfo_groups("jobs")]
+        [('workers', 0, 0)]
+        """
+        reply = await self._call("XINFO GROUPS", (_name(key),), None, READ)
+        return [_group_info(x0) for x0 in reply]
+
+    async def xinfo_consumers(self, key: str, group: str) -> list[ConsumerInfo]:
+        """Return the consumers of *group*, and what each holds; fails if there is no stream or no group.
+
+        >>> await client.xgroup_create("jobs", "workers", "$", create_stream=True)
+        >>> await client.xgroup_createconsumer("jobs", "workers", "ann")
+        True
+        >>> [(consumer.name, consumer.pending) for consumer in await client.xinfo_consumers("jobs", "workers")]
+        [('ann', 0)]
+        """
+        reply = await self._call("XINFO CONSUMERS", (_name(key), _name(group)), None, READ)
+        return [_consumer_info(x0) for x0 in reply]
+
+    async def rate_limit(
+        self,
+        key: str,
+        limit: int,
+        per: float | timedelta,
+        *,
+        burst: int | None = None,
+        cost: int = 1,
+        fence: Fencing | None = None,
+    ) -> Decision:
+        """Take *cost* from the rate limit *key*, *limit* in every *per*, if that much is left, and say whether it
+        was.
+
+        What was used up comes back evenly: one in each *limit*-th part of *per*. At most *burst* can be had at once,
+        without it *limit*. What is refused takes nothing, and it is while others wait for the same limit. The limit is
+        an int at *key* that expires once nothing of it is used up.
+
+        >>> [(await client.rate_limit("mails:ada", 2, per=60)).allowed for _ in range(3)]
+        [True, True, False]
+        >>> decision = await client.rate_limit("mails:ada", 2, per=60)
+        >>> decision.remaining, 29 < decision.retry_after <= 30, 59 < decision.reset_after <= 60
+        (0, True, True)
+        """
+        given: dict[str, object] = {}
+        if burst is not None:
+            given["burst"] = burst
+        if cost != 1:
+            given["cost"] = cost
+        reply = await self._call("RATELIMIT", (_name(key), limit, _duration_ms(per)), given or None, WRITE, fence)
+        return _decision(reply)
+
+    async def wait_rate_limit(
+        self,
+        key: str,
+        limit: int,
+        per: float | timedelta,
+        *,
+        burst: int | None = None,
+        cost: int = 1,
+        wait: float | timedelta | None = None,
+        fence: Fencing | None = None,
+    ) -> Decision:
+        """Take *cost* from the rate limit *key* as `RATELIMIT`, and wait for it if there is not enough left.
+
+        Calls that wait for one limit get what they want in the order of asking. The call waits at most *wait*, without
+        end unless given; 0 tries once. A call whose time is over fails with RATE_LIMITED and has taken nothing.
+
+        >>> for page in range(3):
+        ...     decision = await client.wait_rate_limit("crawl:example.org", 100, per=1, burst=1)
+        >>> await client.wait_rate_limit("crawl:example.org", 1, per=60, wait=0)
+        Traceback (most recent call last):
+        RateLimited: the rate limit is used up
+        """
+        given: dict[str, object] = {}
+        if burst is not None:
+            given["burst"] = burst
+        if cost != 1:
+            given["cost"] = cost
+        if wait is not None:
+            given["wait"] = _duration_ms(wait)
+        reply = await self._call(
+            "BRATELIMIT", (_name(key), limit, _duration_ms(per)), given or None, TAKES | WAITS, fence
+        )
+        return _decision(reply)
 
     async def namespaces(self) -> list[str]:
         """Return the names of all namespaces that were ever written to and not dropped."""
@@ -490,12 +3383,16 @@ class Commands:
         *,
         ttl: float | timedelta | None = None,
         wait: float | timedelta | None = None,
+        shared: bool = False,
+        limit: int = 1,
         fence: Fencing | None = None,
     ) -> Grant:
         """Take the lock *name* for *ttl* from now, and return its token and lease.
 
-        If somebody holds it the call waits its turn, at most *wait*; 0 tries once, without *wait* there is no bound but
-        the call's own end.
+        It is held alone; *shared*, together with any number of others; with a *limit*, as a semaphore, by so many at
+        once. One rule holds for all: there are never more holders than each of them allows. Whoever cannot have it
+        waits in the order of asking, whatever is asked for, at most *wait*; 0 tries once, without *wait* there is no
+        bound but the call's own end.
 
         Without *ttl* it is 15 s.
         """
@@ -504,35 +3401,78 @@ class Commands:
             given["ttl"] = _duration_ms(ttl)
         if wait is not None:
             given["wait"] = _duration_ms(wait)
+        if shared:
+            given["shared"] = True
+        if limit != 1:
+            given["limit"] = limit
         reply = await self._call("LOCK", (_name(name),), given or None, TAKES | WAITS, fence)
         return Grant(*reply)
 
     async def release_lock(self, name: str, token: int, *, fence: Fencing | None = None) -> None:
-        """Give the lock *name* back; fails if it is not held under *token*."""
+        """Give the lock *name* back; fails if it is not held under *token*. The keys that are bound to it are
+        deleted.
+        """
         await self._call("UNLOCK", (_name(name), token), None, WRITE, fence)
 
     async def extend_locks(
-        self, ttl: float | timedelta, *leases: tuple[str, int], fence: Fencing | None = None
+        self, ttl: float | timedelta, *leases: tuple[str, int] | Mapping[str, int], fence: Fencing | None = None
     ) -> list[float | None]:
         """Let the leases of locks end *ttl* from now; return for each the lease it has then.
 
         It is nothing where the lock is not held under its token. A lease is never made shorter.
         """
         reply = await self._call(
-            "EXTEND", (_duration_ms(ttl), *[(_name(x[0]), x[1]) for x in leases]), None, WRITE, fence
+            "EXTEND", (_duration_ms(ttl), *[(_name(x[0]), x[1]) for x in _by_name(leases)]), None, WRITE, fence
         )
         return [None if x0 is None else _seconds(x0) for x0 in reply]
 
     async def locks(self) -> list[LockInfo]:
-        """Return every lock that is held in the namespace, with its holder, its lease and the calls that wait for
+        """Return every hold of every lock in the namespace, with its holder, its lease and the calls that wait for
         it.
         """
         reply = await self._call("LOCKS", (), None, READ)
         return [_lock_info(x0) for x0 in reply]
 
-    async def break_lock(self, name: str, *, fence: Fencing | None = None) -> bool:
-        """Take the lock *name* from whoever holds it, who is told; False if nobody does."""
-        reply: bool = await self._call("BREAK", (_name(name),), None, WRITE, fence)
+    async def leases(self) -> list[LeaseInfo]:
+        """Return every hold of a lock that keys are bound to, with these keys."""
+        reply = await self._call("LEASES", (), None, READ)
+        return [_lease_info(x0) for x0 in reply]
+
+    async def break_lock(self, name: str, *, token: int | None = None, fence: Fencing | None = None) -> bool:
+        """Take the lock *name* from whoever holds it, or from the holder under *token* alone, who is told.
+
+        The keys that are bound to it are deleted. False if nobody holds it so.
+        """
+        given: dict[str, object] = {}
+        if token is not None:
+            given["token"] = token
+        reply: bool = await self._call("BREAK", (_name(name),), given or None, WRITE, fence)
+        return reply
+
+    async def publish(self, channel: str, message: Value, *, fence: Fencing | None = None) -> int:
+        """Send *message* to all who listen to *channel* now, at most once, and return how many those are.
+
+        >>> await client.publish("news", {"title": "nobody listens yet"})
+        0
+        >>> async with client.subscribe("news") as messages:
+        ...     await client.publish("news", "hello")
+        ...     async for message in messages:
+        ...         print(message)
+        ...         break
+        1
+        Message(channel='news', value='hello', pattern=None)
+        """
+        reply: int = await self._call("PUBLISH", (_name(channel), _encode(message)), None, WRITE, fence)
+        return reply
+
+    async def channels(self, pattern: str | None = None) -> list[str]:
+        """Return the channels of the namespace that anybody listens to by name, or those that fit *pattern*."""
+        reply = await self._call("PUBSUB CHANNELS", (None if pattern is None else _name(pattern),), None, READ)
+        return [_text(x0) for x0 in reply]
+
+    async def listeners(self, *channels: str) -> list[int]:
+        """Return how many listen to each of *channels* by its name."""
+        reply: list[int] = await self._call("PUBSUB NUMSUB", (*map(_name, channels),), None, READ)
         return reply
 
     async def ping(self) -> str:
@@ -581,6 +3521,14 @@ class Commands:
         reply = await self._call("COMMAND DOCS", (*names,), None, READ)
         return {_text(k0): {_text(k1): x1 for k1, x1 in x0.items()} for k0, x0 in reply.items()}
 
+    async def snapshot(self) -> int:
+        """Write the whole store to the data folder and return the revision of the snapshot, once it is on disk.
+
+        It holds all that was applied when the call came, and perhaps more. Fails if the server has no data folder.
+        """
+        reply: int = await self._call("SNAPSHOT", (), None, READ | WAITS)
+        return reply
+
 
 class BatchCommands:
     """The same commands, gathered to be sent together; each returns what will hold its reply."""
@@ -618,14 +3566,10 @@ class BatchCommands:
         if_present: bool = False,
         if_version: int | None = None,
         if_value: Value = OMITTED,
+        lease: Fencing | None = None,
         fence: Fencing | None = None,
     ) -> Pending[int]:
-        """Set *key* to *value* and return its new version.
-
-        Without *ttl* (or *expires_at*) the key never expires; *keep_ttl* keeps the expiry it has. A condition that does
-        not hold fails the call, changes nothing, and tells the entry as it is: *if_absent*, *if_present*, *if_version*
-        (0: absent), *if_value*.
-        """
+        """Set *key* to *value* and return its new version."""
         given: dict[str, object] = {}
         if ttl is not None:
             given["ttl"] = _duration_ms(ttl)
@@ -641,6 +3585,8 @@ class BatchCommands:
             given["if_version"] = if_version
         if if_value is not OMITTED:
             given["if_value"] = _encode(if_value)
+        if lease is not None:
+            given["lease"] = (_name(lease.lock), lease.token)
         return self._add("SET", (_name(key), _encode(value)), given or None, WRITE, _same, fence)
 
     def getset(
@@ -655,6 +3601,7 @@ class BatchCommands:
         if_present: bool = False,
         if_version: int | None = None,
         if_value: Value = OMITTED,
+        lease: Fencing | None = None,
         default: D = NOTHING,
         fence: Fencing | None = None,
     ) -> Pending[Value | D]:
@@ -674,6 +3621,8 @@ class BatchCommands:
             given["if_version"] = if_version
         if if_value is not OMITTED:
             given["if_value"] = _encode(if_value)
+        if lease is not None:
+            given["lease"] = (_name(lease.lock), lease.token)
         return self._add(
             "GETSET",
             (_name(key), _encode(value)),
@@ -719,24 +3668,15 @@ class BatchCommands:
         )
 
     def append(self, key: str, value: Value, *, fence: Fencing | None = None) -> Pending[int]:
-        """Append the text or bytes *value* to what is at *key*, as it reads, and return the new length in octets.
-
-        bytes stay bytes; anything else becomes text (bytes if the result is not UTF-8). An absent key counts as empty.
-        """
+        """Append the text or bytes *value* to what is at *key*, as it reads, and return the new length in octets."""
         return self._add("APPEND", (_name(key), _encode(value)), None, WRITE, _same, fence)
 
     def getrange(self, key: str, start: int, end: int) -> Pending[Value]:
-        """Return the octets from *start* to *end*, both included, of what is at *key* as it reads.
-
-        Negative positions count from the end.
-        """
+        """Return the octets from *start* to *end*, both included, of what is at *key* as it reads."""
         return self._add("GETRANGE", (_name(key), start, end), None, READ, _decode)
 
     def setrange(self, key: str, offset: int, value: Value, *, fence: Fencing | None = None) -> Pending[int]:
-        """Overwrite octets from *offset* on with the text or bytes *value*, and return the new length.
-
-        Zero octets fill a gap between the old end and *offset*.
-        """
+        """Overwrite octets from *offset* on with the text or bytes *value*, and return the new length."""
         return self._add("SETRANGE", (_name(key), offset, _encode(value)), None, WRITE, _same, fence)
 
     def strlen(self, key: str) -> Pending[int]:
@@ -754,45 +3694,77 @@ class BatchCommands:
         )
 
     def mset(
-        self, *items: tuple[str, Value], ttl: float | timedelta | None = None, fence: Fencing | None = None
+        self,
+        *items: tuple[str, Value] | Mapping[str, Value],
+        ttl: float | timedelta | None = None,
+        fence: Fencing | None = None,
     ) -> Pending[int]:
         """Set all of *items* at once and return their one new version. A key given twice takes its last value."""
         given: dict[str, object] = {}
         if ttl is not None:
             given["ttl"] = _duration_ms(ttl)
-        return self._add("MSET", (*[(_name(x[0]), _encode(x[1])) for x in items],), given or None, WRITE, _same, fence)
+        return self._add(
+            "MSET", (*[(_name(x[0]), _encode(x[1])) for x in _by_name(items)],), given or None, WRITE, _same, fence
+        )
 
     def msetnx(
-        self, *items: tuple[str, Value], ttl: float | timedelta | None = None, fence: Fencing | None = None
+        self,
+        *items: tuple[str, Value] | Mapping[str, Value],
+        ttl: float | timedelta | None = None,
+        fence: Fencing | None = None,
     ) -> Pending[bool]:
         """Set all of *items* if none of their keys exists; False, and nothing is set, if one does."""
         given: dict[str, object] = {}
         if ttl is not None:
             given["ttl"] = _duration_ms(ttl)
         return self._add(
-            "MSETNX", (*[(_name(x[0]), _encode(x[1])) for x in items],), given or None, WRITE, _same, fence
+            "MSETNX", (*[(_name(x[0]), _encode(x[1])) for x in _by_name(items)],), given or None, WRITE, _same, fence
         )
 
+    def lcs(self, first: str, second: str, *, least: int = 0) -> Pending[Common]:
+        """Return the longest common subsequence of what is at two keys, and the runs of at least *least* that match."""
+        given: dict[str, object] = {}
+        if least != 0:
+            given["least"] = least
+        return self._add("LCS", (_name(first), _name(second)), given or None, READ, _common)
+
+    @overload
     def incr(
         self,
         key: str,
         *,
-        by: int | float | Decimal | None = None,
         minimum: int | float | Decimal | None = None,
         maximum: int | float | Decimal | None = None,
         clamp: bool = False,
         ttl_if_new: float | timedelta | None = None,
         fence: Fencing | None = None,
-    ) -> Pending[int | float | Decimal]:
-        """Add *by* to the number at *key* and return the sum. An absent key counts as zero of the class of *by*.
+    ) -> Pending[int]: ...
 
-        The classes must match: an int is counted with ints (up to 64 bits), a float with floats, a Decimal, exactly,
-        with Decimals. Text or bytes that spell an int count as that int and stay what they are. A sum beyond *minimum*
-        or *maximum* fails the call, or, with *clamp*, stops there. The expiry stays; *ttl_if_new* gives one to a key
-        that was absent.
+    @overload
+    def incr(
+        self,
+        key: str,
+        *,
+        by: N,
+        minimum: int | float | Decimal | None = None,
+        maximum: int | float | Decimal | None = None,
+        clamp: bool = False,
+        ttl_if_new: float | timedelta | None = None,
+        fence: Fencing | None = None,
+    ) -> Pending[N]: ...
 
-        Without *by* it is 1.
-        """
+    def incr(
+        self,
+        key: str,
+        *,
+        by: Any = None,
+        minimum: int | float | Decimal | None = None,
+        maximum: int | float | Decimal | None = None,
+        clamp: bool = False,
+        ttl_if_new: float | timedelta | None = None,
+        fence: Fencing | None = None,
+    ) -> Pending[Any]:
+        """Add *by* to the number at *key* and return the sum. An absent key counts as zero of the class of *by*."""
         given: dict[str, object] = {}
         if by is not None:
             given["by"] = _encode(by)
@@ -806,21 +3778,43 @@ class BatchCommands:
             given["ttl_if_new"] = _duration_ms(ttl_if_new)
         return self._add("INCR", (_name(key),), given or None, WRITE, _number, fence)
 
+    @overload
     def decr(
         self,
         key: str,
         *,
-        by: int | float | Decimal | None = None,
         minimum: int | float | Decimal | None = None,
         maximum: int | float | Decimal | None = None,
         clamp: bool = False,
         ttl_if_new: float | timedelta | None = None,
         fence: Fencing | None = None,
-    ) -> Pending[int | float | Decimal]:
-        """Subtract *by* from the number at *key* and return the difference; otherwise as `INCR`.
+    ) -> Pending[int]: ...
 
-        Without *by* it is 1.
-        """
+    @overload
+    def decr(
+        self,
+        key: str,
+        *,
+        by: N,
+        minimum: int | float | Decimal | None = None,
+        maximum: int | float | Decimal | None = None,
+        clamp: bool = False,
+        ttl_if_new: float | timedelta | None = None,
+        fence: Fencing | None = None,
+    ) -> Pending[N]: ...
+
+    def decr(
+        self,
+        key: str,
+        *,
+        by: Any = None,
+        minimum: int | float | Decimal | None = None,
+        maximum: int | float | Decimal | None = None,
+        clamp: bool = False,
+        ttl_if_new: float | timedelta | None = None,
+        fence: Fencing | None = None,
+    ) -> Pending[Any]:
+        """Subtract *by* from the number at *key* and return the difference; otherwise as `INCR`."""
         given: dict[str, object] = {}
         if by is not None:
             given["by"] = _encode(by)
@@ -834,13 +3828,77 @@ class BatchCommands:
             given["ttl_if_new"] = _duration_ms(ttl_if_new)
         return self._add("DECR", (_name(key),), given or None, WRITE, _number, fence)
 
+    def setbit(self, key: str, offset: int, bit: bool, *, fence: Fencing | None = None) -> Pending[bool]:
+        """Set the bit at *offset* of what is at *key* as it reads to *bit*, and return what it was."""
+        return self._add("SETBIT", (_name(key), offset, bit), None, WRITE, _same, fence)
+
+    def getbit(self, key: str, offset: int) -> Pending[bool]:
+        """Return the bit at *offset* of what is at *key* as it reads; beyond the end it is 0."""
+        return self._add("GETBIT", (_name(key), offset), None, READ, _same)
+
+    def bitcount(
+        self, key: str, *, start: int = 0, end: int = -1, unit: Literal["BYTE", "BIT"] = "BYTE"
+    ) -> Pending[int]:
+        """Return how many bits of what is at *key* as it reads are set, from *start* to *end*, both included."""
+        given: dict[str, object] = {}
+        if start != 0:
+            given["start"] = start
+        if end != -1:
+            given["end"] = end
+        if unit != "BYTE":
+            given["unit"] = unit
+        return self._add("BITCOUNT", (_name(key),), given or None, READ, _same)
+
+    def bitpos(
+        self, key: str, bit: bool, *, start: int = 0, end: int | None = None, unit: Literal["BYTE", "BIT"] = "BYTE"
+    ) -> Pending[int | None]:
+        """Return where the first bit that is *bit* stands in what is at *key* as it reads; nothing if there is none."""
+        given: dict[str, object] = {}
+        if start != 0:
+            given["start"] = start
+        if end is not None:
+            given["end"] = end
+        if unit != "BYTE":
+            given["unit"] = unit
+        return self._add("BITPOS", (_name(key), bit), given or None, READ, _same)
+
+    def bitop(
+        self, operation: Literal["AND", "OR", "XOR", "NOT"], target: str, *sources: str, fence: Fencing | None = None
+    ) -> Pending[int]:
+        """Store what *operation* makes of the octets at *sources* as bytes at *target*, and return how many those
+        are.
+        """
+        return self._add("BITOP", (operation, _name(target), *map(_name, sources)), None, WRITE, _same, fence)
+
+    def bitfield(
+        self,
+        key: str,
+        *operations: tuple[Literal["GET", "SET", "INCRBY"], str, int, int, Literal["WRAP", "SAT", "FAIL"]],
+        fence: Fencing | None = None,
+    ) -> Pending[list[int | None]]:
+        """Read and change integers within what is at *key* as it reads, in the order of *operations*."""
+        return self._add("BITFIELD", (_name(key), *operations), None, WRITE, _same, fence)
+
+    def bitfield_ro(self, key: str, *reads: tuple[str, int]) -> Pending[list[int]]:
+        """Return integers within what is at *key* as it reads, one for each of *reads*."""
+        return self._add("BITFIELD_RO", (_name(key), *reads), None, READ, _same)
+
+    def pfadd(self, key: str, *elements: str, fence: Fencing | None = None) -> Pending[bool]:
+        """Let the sketch at *key* have seen *elements*; False if that changes nothing of it. An absent key is made."""
+        return self._add("PFADD", (_name(key), *map(_name, elements)), None, WRITE, _same, fence)
+
+    def pfcount(self, *keys: str) -> Pending[int]:
+        """Return about how many different elements were added to the sketches at *keys* together."""
+        return self._add("PFCOUNT", (*map(_name, keys),), None, READ, _same)
+
+    def pfmerge(self, target: str, *sources: str, fence: Fencing | None = None) -> Pending[None]:
+        """Let the sketch at *target* have seen whatever those at *sources* have. An absent *target* is made."""
+        return self._add("PFMERGE", (_name(target), *map(_name, sources)), None, WRITE, _nothing, fence)
+
     def delete(
         self, *keys: str, if_version: int | None = None, if_value: Value = OMITTED, fence: Fencing | None = None
     ) -> Pending[int]:
-        """Delete *keys* and return how many there were.
-
-        With a condition there must be one key; one that does not hold fails the call and tells the entry as it is.
-        """
+        """Delete *keys* and return how many there were."""
         given: dict[str, object] = {}
         if if_version is not None:
             given["if_version"] = if_version
@@ -867,11 +3925,7 @@ class BatchCommands:
         if_shorter: bool = False,
         fence: Fencing | None = None,
     ) -> Pending[bool]:
-        """Let *key* expire *ttl* from now; False if there is no such key or the condition does not hold.
-
-        *if_new*: only if it would not expire yet; *if_expiring*: only if it would; *if_longer*, *if_shorter*: only if
-        that moves its end later, earlier. A key that never expires counts as the latest.
-        """
+        """Let *key* expire *ttl* from now; False if there is no such key or the condition does not hold."""
         given: dict[str, object] = {}
         if if_new:
             given["if_new"] = True
@@ -930,12 +3984,19 @@ class BatchCommands:
         """Rename *source* to *target* unless there is a *target*; fails if there is no *source*."""
         return self._add("RENAMENX", (_name(source), _name(target)), None, WRITE, _same, fence)
 
-    def copy(self, source: str, target: str, *, replace: bool = False, fence: Fencing | None = None) -> Pending[bool]:
-        """Copy what is at *source*, with its expiry, to *target*.
-
-        False if there is no *source*, or if there is a *target* and no *replace*.
-        """
+    def copy(
+        self,
+        source: str,
+        target: str,
+        *,
+        namespace: str | None = None,
+        replace: bool = False,
+        fence: Fencing | None = None,
+    ) -> Pending[bool]:
+        """Copy what is at *source*, with its expiry, to *target*, in another *namespace* if one is named."""
         given: dict[str, object] = {}
+        if namespace is not None:
+            given["namespace"] = _name(namespace)
         if replace:
             given["replace"] = True
         return self._add("COPY", (_name(source), _name(target)), given or None, WRITE, _same, fence)
@@ -948,14 +4009,14 @@ class BatchCommands:
         """Return a key, each as likely as any other; nothing if the namespace is empty."""
         return self._add("RANDOMKEY", (), None, READ, lambda reply: None if reply is None else _text(reply))
 
+    def all_keys(self, pattern: str) -> Pending[list[str]]:
+        """Return all keys that fit *pattern*, at once: for small namespaces; `SCAN` is for all others."""
+        return self._add("KEYS", (_name(pattern),), None, READ, lambda reply: [_text(x0) for x0 in reply])
+
     def scan(
         self, cursor: int, *, match: str | None = None, count: int = 100, type: str | None = None
     ) -> Pending[ScanPage]:
-        """Return a page of keys and the cursor of the next page; begin with cursor 0, end when it comes back as 0.
-
-        A key that is there from the beginning to the end of a scan is returned exactly once, whatever else comes and
-        goes. *count* is how many keys are looked at; *match* and *type* choose among those.
-        """
+        """Return a page of keys and the cursor of the next page; begin with cursor 0, end when it comes back as 0."""
         given: dict[str, object] = {}
         if match is not None:
             given["match"] = _name(match)
@@ -968,6 +4029,1437 @@ class BatchCommands:
     def dbsize(self) -> Pending[int]:
         """Return how many keys the namespace has."""
         return self._add("DBSIZE", (), None, READ, _same)
+
+    def sort(
+        self,
+        key: str,
+        *,
+        by: str | None = None,
+        limit: tuple[int, int] | None = None,
+        get: Iterable[str] = (),
+        order: Literal["ASC", "DESC"] = "ASC",
+        alpha: bool = False,
+    ) -> Pending[list[Value | None]]:
+        """Return what the list, set or sorted set at *key* holds, sorted as numbers, or with *alpha* as octets."""
+        given: dict[str, object] = {}
+        if by is not None:
+            given["by"] = _name(by)
+        if limit is not None:
+            given["limit"] = limit
+        if get:
+            given["get"] = [*map(_name, get)]
+        if order != "ASC":
+            given["order"] = order
+        if alpha:
+            given["alpha"] = True
+        return self._add(
+            "SORT_RO",
+            (_name(key),),
+            given or None,
+            READ,
+            lambda reply: [None if x0 is None else _decode(x0) for x0 in reply],
+        )
+
+    def sort_store(
+        self,
+        target: str,
+        key: str,
+        *,
+        by: str | None = None,
+        limit: tuple[int, int] | None = None,
+        get: Iterable[str] = (),
+        order: Literal["ASC", "DESC"] = "ASC",
+        alpha: bool = False,
+        fence: Fencing | None = None,
+    ) -> Pending[int]:
+        """Store what `SORT_RO` would return as a list at *target*, in the place of whatever is there; how many those
+        are.
+        """
+        given: dict[str, object] = {}
+        if by is not None:
+            given["by"] = _name(by)
+        if limit is not None:
+            given["limit"] = limit
+        if get:
+            given["get"] = [*map(_name, get)]
+        if order != "ASC":
+            given["order"] = order
+        if alpha:
+            given["alpha"] = True
+        return self._add("SORTSTORE", (_name(target), _name(key)), given or None, WRITE, _same, fence)
+
+    def dump(self, key: str) -> Pending[bytes | None]:
+        """Return what is at *key*, of whatever type, in octets that `RESTORE` takes; nothing if there is none."""
+        return self._add("DUMP", (_name(key),), None, READ, _same)
+
+    def restore(
+        self,
+        key: str,
+        dumped: bytes,
+        *,
+        ttl: float | timedelta | None = None,
+        expires_at: datetime | float | None = None,
+        replace: bool = False,
+        fence: Fencing | None = None,
+    ) -> Pending[int]:
+        """Set *key* to what was *dumped*, and return its version. Unless it is to *replace*, there must be none."""
+        given: dict[str, object] = {}
+        if ttl is not None:
+            given["ttl"] = _duration_ms(ttl)
+        if expires_at is not None:
+            given["expires_at"] = _time_ms(expires_at)
+        if replace:
+            given["replace"] = True
+        return self._add("RESTORE", (_name(key), dumped), given or None, WRITE, _same, fence)
+
+    def hset(
+        self, key: str, *items: tuple[str, Value] | Mapping[str, Value], fence: Fencing | None = None
+    ) -> Pending[int]:
+        """Set fields to values and return how many of the fields are new. One given twice takes its last value."""
+        return self._add(
+            "HSET", (_name(key), *[(_name(x[0]), _encode(x[1])) for x in _by_name(items)]), None, WRITE, _same, fence
+        )
+
+    def hsetnx(self, key: str, field: str, value: Value, *, fence: Fencing | None = None) -> Pending[bool]:
+        """Set *field* to *value* if there is no such field; False, and nothing is set, if there is."""
+        return self._add("HSETNX", (_name(key), _name(field), _encode(value)), None, WRITE, _same, fence)
+
+    def hget(self, key: str, field: str, *, default: D = NOTHING) -> Pending[Value | D]:
+        """Return the value of *field*; nothing if there is none."""
+        return self._add(
+            "HGET", (_name(key), _name(field)), None, READ, lambda reply: default if reply is None else _decode(reply)
+        )
+
+    def hmget(self, key: str, *fields: str) -> Pending[list[Value | None]]:
+        """Return the values of *fields* in their order, nothing for those that are absent."""
+        return self._add(
+            "HMGET",
+            (_name(key), *map(_name, fields)),
+            None,
+            READ,
+            lambda reply: [None if x0 is None else _decode(x0) for x0 in reply],
+        )
+
+    def hgetall(self, key: str) -> Pending[dict[str, Value]]:
+        """Return all fields with their values, in the order in which the fields came."""
+        return self._add(
+            "HGETALL", (_name(key),), None, READ, lambda reply: {_text(k0): _decode(x0) for k0, x0 in reply.items()}
+        )
+
+    def hdel(self, key: str, *fields: str, fence: Fencing | None = None) -> Pending[int]:
+        """Delete *fields* and return how many there were; with the last field goes the key."""
+        return self._add("HDEL", (_name(key), *map(_name, fields)), None, WRITE, _same, fence)
+
+    def hexists(self, key: str, field: str) -> Pending[bool]:
+        """Return whether there is such a *field*."""
+        return self._add("HEXISTS", (_name(key), _name(field)), None, READ, _same)
+
+    def hlen(self, key: str) -> Pending[int]:
+        """Return how many fields the hash at *key* has; 0 if there is none."""
+        return self._add("HLEN", (_name(key),), None, READ, _same)
+
+    def hkeys(self, key: str) -> Pending[list[str]]:
+        """Return the fields of the hash at *key*, in the order in which they came."""
+        return self._add("HKEYS", (_name(key),), None, READ, lambda reply: [_text(x0) for x0 in reply])
+
+    def hvals(self, key: str) -> Pending[list[Value]]:
+        """Return the values of the hash at *key*, in the order in which their fields came."""
+        return self._add("HVALS", (_name(key),), None, READ, lambda reply: [_decode(x0) for x0 in reply])
+
+    def hstrlen(self, key: str, field: str) -> Pending[int]:
+        """Return how many octets the value of *field* takes as it reads; 0 if there is none."""
+        return self._add("HSTRLEN", (_name(key), _name(field)), None, READ, _same)
+
+    @overload
+    def hincrby(self, key: str, field: str, *, fence: Fencing | None = None) -> Pending[int]: ...
+
+    @overload
+    def hincrby(self, key: str, field: str, by: N, *, fence: Fencing | None = None) -> Pending[N]: ...
+
+    def hincrby(self, key: str, field: str, by: Any = None, *, fence: Fencing | None = None) -> Pending[Any]:
+        """Add *by* (1 unless given) to the number in *field* and return the sum."""
+        return self._add(
+            "HINCRBY", (_name(key), _name(field), None if by is None else _encode(by)), None, WRITE, _number, fence
+        )
+
+    @overload
+    def hrandfield(self, key: str) -> Pending[FieldValue | None]: ...
+
+    @overload
+    def hrandfield(self, key: str, count: int) -> Pending[list[FieldValue]]: ...
+
+    def hrandfield(self, key: str, count: int | None = None) -> Pending[Any]:
+        """Return *count* fields (1 unless given), picked by chance, with their values; each at most once."""
+
+        def decode(reply: Any) -> Any:
+            if count is None:
+                return _field_value(reply[0]) if reply else None
+            return [_field_value(x0) for x0 in reply]
+
+        return self._add("HRANDFIELD", (_name(key), count), None, READ, decode)
+
+    def hscan(self, key: str, cursor: int, *, match: str | None = None, count: int = 10) -> Pending[FieldPage]:
+        """Return a page of fields with their values, and the cursor of the next page; begin with 0, end when it is
+        0.
+        """
+        given: dict[str, object] = {}
+        if match is not None:
+            given["match"] = _name(match)
+        if count != 10:
+            given["count"] = count
+        return self._add("HSCAN", (_name(key), cursor), given or None, READ, _field_page)
+
+    def lpush(self, key: str, *values: Value, fence: Fencing | None = None) -> Pending[int]:
+        """Add *values* at the left end, one after the other, and return the new length."""
+        return self._add("LPUSH", (_name(key), *map(_encode, values)), None, WRITE, _same, fence)
+
+    def rpush(self, key: str, *values: Value, fence: Fencing | None = None) -> Pending[int]:
+        """Add *values* at the right end and return the new length."""
+        return self._add("RPUSH", (_name(key), *map(_encode, values)), None, WRITE, _same, fence)
+
+    def lpushx(self, key: str, *values: Value, fence: Fencing | None = None) -> Pending[int]:
+        """Add *values* as `LPUSH`, but only to a list that exists; return the new length, 0 if there is none."""
+        return self._add("LPUSHX", (_name(key), *map(_encode, values)), None, WRITE, _same, fence)
+
+    def rpushx(self, key: str, *values: Value, fence: Fencing | None = None) -> Pending[int]:
+        """Add *values* as `RPUSH`, but only to a list that exists; return the new length, 0 if there is none."""
+        return self._add("RPUSHX", (_name(key), *map(_encode, values)), None, WRITE, _same, fence)
+
+    @overload
+    def lpop(self, key: str, *, default: D = NOTHING, fence: Fencing | None = None) -> Pending[Value | D]: ...
+
+    @overload
+    def lpop(self, key: str, count: int, *, fence: Fencing | None = None) -> Pending[list[Value]]: ...
+
+    def lpop(
+        self, key: str, count: int | None = None, *, default: Any = None, fence: Fencing | None = None
+    ) -> Pending[Any]:
+        """Take *count* values (1 unless given) off the left end and return them; fewer if there are fewer."""
+
+        def decode(reply: Any) -> Any:
+            if count is None:
+                return _decode(reply[0]) if reply else default
+            return [_decode(x0) for x0 in reply]
+
+        return self._add("LPOP", (_name(key), count), None, TAKES, decode, fence)
+
+    @overload
+    def rpop(self, key: str, *, default: D = NOTHING, fence: Fencing | None = None) -> Pending[Value | D]: ...
+
+    @overload
+    def rpop(self, key: str, count: int, *, fence: Fencing | None = None) -> Pending[list[Value]]: ...
+
+    def rpop(
+        self, key: str, count: int | None = None, *, default: Any = None, fence: Fencing | None = None
+    ) -> Pending[Any]:
+        """Take *count* values (1 unless given) off the right end and return them, the last one first; as `LPOP`."""
+
+        def decode(reply: Any) -> Any:
+            if count is None:
+                return _decode(reply[0]) if reply else default
+            return [_decode(x0) for x0 in reply]
+
+        return self._add("RPOP", (_name(key), count), None, TAKES, decode, fence)
+
+    def llen(self, key: str) -> Pending[int]:
+        """Return how many values the list at *key* has; 0 if there is none."""
+        return self._add("LLEN", (_name(key),), None, READ, _same)
+
+    def lrange(self, key: str, start: int, stop: int) -> Pending[list[Value]]:
+        """Return the values from *start* to *stop*, both included. Negative places count from the end."""
+        return self._add("LRANGE", (_name(key), start, stop), None, READ, lambda reply: [_decode(x0) for x0 in reply])
+
+    def lindex(self, key: str, index: int, *, default: D = NOTHING) -> Pending[Value | D]:
+        """Return the value at *index*, from the end if that is negative; nothing beyond either end."""
+        return self._add(
+            "LINDEX", (_name(key), index), None, READ, lambda reply: default if reply is None else _decode(reply)
+        )
+
+    def lset(self, key: str, index: int, value: Value, *, fence: Fencing | None = None) -> Pending[None]:
+        """Put *value* in the place of the one at *index*; fails beyond either end, or if there is no list."""
+        return self._add("LSET", (_name(key), index, _encode(value)), None, WRITE, _nothing, fence)
+
+    def linsert(
+        self, key: str, where: Literal["BEFORE", "AFTER"], pivot: Value, value: Value, *, fence: Fencing | None = None
+    ) -> Pending[int]:
+        """Add *value* before or after the first *pivot*, and return the new length."""
+        return self._add("LINSERT", (_name(key), where, _encode(pivot), _encode(value)), None, WRITE, _same, fence)
+
+    def lrem(self, key: str, count: int, value: Value, *, fence: Fencing | None = None) -> Pending[int]:
+        """Take out the first *count* values that equal *value*, the last ones if negative, all if 0; return how
+        many.
+        """
+        return self._add("LREM", (_name(key), count, _encode(value)), None, WRITE, _same, fence)
+
+    def ltrim(self, key: str, start: int, stop: int, *, fence: Fencing | None = None) -> Pending[None]:
+        """Keep the values from *start* to *stop* alone, as `LRANGE` counts; if that is none, the key goes."""
+        return self._add("LTRIM", (_name(key), start, stop), None, WRITE, _nothing, fence)
+
+    @overload
+    def lpos(self, key: str, value: Value, *, rank: int = 1, max_length: int = 0) -> Pending[int | None]: ...
+
+    @overload
+    def lpos(self, key: str, value: Value, *, rank: int = 1, count: int, max_length: int = 0) -> Pending[list[int]]: ...
+
+    def lpos(
+        self, key: str, value: Value, *, rank: int = 1, count: int | None = None, max_length: int = 0
+    ) -> Pending[Any]:
+        """Return the places of the values that equal *value*: *count* of them (1 unless given, 0: all)."""
+        given: dict[str, object] = {}
+        if rank != 1:
+            given["rank"] = rank
+        if count is not None:
+            given["count"] = count
+        if max_length != 0:
+            given["max_length"] = max_length
+
+        def decode(reply: Any) -> Any:
+            if count is None:
+                return reply[0] if reply else None
+            return reply
+
+        return self._add("LPOS", (_name(key), _encode(value)), given or None, READ, decode)
+
+    def lmove(
+        self,
+        source: str,
+        target: str,
+        take: Literal["LEFT", "RIGHT"],
+        give: Literal["LEFT", "RIGHT"],
+        *,
+        default: D = NOTHING,
+        fence: Fencing | None = None,
+    ) -> Pending[Value | D]:
+        """Take a value off the *take* end of *source*, add it at the *give* end of *target*, and return it."""
+        return self._add(
+            "LMOVE",
+            (_name(source), _name(target), take, give),
+            None,
+            TAKES,
+            lambda reply: default if reply is None else _decode(reply),
+            fence,
+        )
+
+    def lmpop(
+        self, keys: Iterable[str], take: Literal["LEFT", "RIGHT"], *, count: int = 1, fence: Fencing | None = None
+    ) -> Pending[Taken | None]:
+        """Take *count* values, or as many as there are, off one end of the first of *keys* that holds a list."""
+        given: dict[str, object] = {}
+        if count != 1:
+            given["count"] = count
+        return self._add(
+            "LMPOP",
+            ([*map(_name, keys)], take),
+            given or None,
+            TAKES,
+            lambda reply: None if reply is None else _taken(reply),
+            fence,
+        )
+
+    def blpop(
+        self, *keys: str, wait: float | timedelta | None = None, fence: Fencing | None = None
+    ) -> Pending[Popped | None]:
+        """Take a value off the left end of the first of *keys* that holds a list; if none does, wait for one."""
+        given: dict[str, object] = {}
+        if wait is not None:
+            given["wait"] = _duration_ms(wait)
+        return self._add(
+            "BLPOP",
+            (*map(_name, keys),),
+            given or None,
+            TAKES | WAITS,
+            lambda reply: None if reply is None else _popped(reply),
+            fence,
+        )
+
+    def brpop(
+        self, *keys: str, wait: float | timedelta | None = None, fence: Fencing | None = None
+    ) -> Pending[Popped | None]:
+        """Take a value off the right end of the first of *keys* that holds a list; otherwise as `BLPOP`."""
+        given: dict[str, object] = {}
+        if wait is not None:
+            given["wait"] = _duration_ms(wait)
+        return self._add(
+            "BRPOP",
+            (*map(_name, keys),),
+            given or None,
+            TAKES | WAITS,
+            lambda reply: None if reply is None else _popped(reply),
+            fence,
+        )
+
+    def blmpop(
+        self,
+        keys: Iterable[str],
+        take: Literal["LEFT", "RIGHT"],
+        *,
+        count: int = 1,
+        wait: float | timedelta | None = None,
+        fence: Fencing | None = None,
+    ) -> Pending[Taken | None]:
+        """Take *count* values as `LMPOP`; if none of *keys* holds a list, wait for one, at most *wait* (as `BLPOP`)."""
+        given: dict[str, object] = {}
+        if count != 1:
+            given["count"] = count
+        if wait is not None:
+            given["wait"] = _duration_ms(wait)
+        return self._add(
+            "BLMPOP",
+            ([*map(_name, keys)], take),
+            given or None,
+            TAKES | WAITS,
+            lambda reply: None if reply is None else _taken(reply),
+            fence,
+        )
+
+    def blmove(
+        self,
+        source: str,
+        target: str,
+        take: Literal["LEFT", "RIGHT"],
+        give: Literal["LEFT", "RIGHT"],
+        *,
+        wait: float | timedelta | None = None,
+        default: D = NOTHING,
+        fence: Fencing | None = None,
+    ) -> Pending[Value | D]:
+        """Move a value as `LMOVE`; if there is no *source*, wait for one, at most *wait* (as `BLPOP`)."""
+        given: dict[str, object] = {}
+        if wait is not None:
+            given["wait"] = _duration_ms(wait)
+        return self._add(
+            "BLMOVE",
+            (_name(source), _name(target), take, give),
+            given or None,
+            TAKES | WAITS,
+            lambda reply: default if reply is None else _decode(reply),
+            fence,
+        )
+
+    def sadd(self, key: str, *members: str, fence: Fencing | None = None) -> Pending[int]:
+        """Add *members* to the set at *key* and return how many were not there yet."""
+        return self._add("SADD", (_name(key), *map(_name, members)), None, WRITE, _same, fence)
+
+    def srem(self, key: str, *members: str, fence: Fencing | None = None) -> Pending[int]:
+        """Remove *members* from the set at *key* and return how many were there."""
+        return self._add("SREM", (_name(key), *map(_name, members)), None, WRITE, _same, fence)
+
+    def sismember(self, key: str, member: str) -> Pending[bool]:
+        """Tell whether *member* is in the set at *key*."""
+        return self._add("SISMEMBER", (_name(key), _name(member)), None, READ, _same)
+
+    def smismember(self, key: str, *members: str) -> Pending[list[bool]]:
+        """Tell of each of *members* whether it is in the set at *key*."""
+        return self._add("SMISMEMBER", (_name(key), *map(_name, members)), None, READ, _same)
+
+    def smembers(self, key: str) -> Pending[builtins.set[str]]:
+        """Return the members of the set at *key*, in no order that means anything."""
+        return self._add("SMEMBERS", (_name(key),), None, READ, lambda reply: {_text(x0) for x0 in reply})
+
+    def scard(self, key: str) -> Pending[int]:
+        """Return how many members the set at *key* has."""
+        return self._add("SCARD", (_name(key),), None, READ, _same)
+
+    @overload
+    def spop(self, key: str, *, fence: Fencing | None = None) -> Pending[str | None]: ...
+
+    @overload
+    def spop(self, key: str, count: int, *, fence: Fencing | None = None) -> Pending[builtins.set[str]]: ...
+
+    def spop(self, key: str, count: int | None = None, *, fence: Fencing | None = None) -> Pending[Any]:
+        """Take up to *count* random members out of the set at *key* and return them."""
+
+        def decode(reply: Any) -> Any:
+            if count is None:
+                return _text(reply[0]) if reply else None
+            return {_text(x0) for x0 in reply}
+
+        return self._add("SPOP", (_name(key), 1 if count is None else count), None, TAKES, decode, fence)
+
+    @overload
+    def srandmember(self, key: str) -> Pending[str | None]: ...
+
+    @overload
+    def srandmember(self, key: str, count: int) -> Pending[list[str]]: ...
+
+    def srandmember(self, key: str, count: int | None = None) -> Pending[Any]:
+        """Return up to *count* random members of the set at *key*, all different."""
+
+        def decode(reply: Any) -> Any:
+            if count is None:
+                return _text(reply[0]) if reply else None
+            return [_text(x0) for x0 in reply]
+
+        return self._add("SRANDMEMBER", (_name(key), 1 if count is None else count), None, READ, decode)
+
+    def smove(self, source: str, target: str, member: str, *, fence: Fencing | None = None) -> Pending[bool]:
+        """Move *member* from the set at *source* to the one at *target*; False if it is not in *source*."""
+        return self._add("SMOVE", (_name(source), _name(target), _name(member)), None, WRITE, _same, fence)
+
+    def sinter(self, *keys: str) -> Pending[builtins.set[str]]:
+        """Return the members that the sets at all of *keys* have in common."""
+        return self._add("SINTER", (*map(_name, keys),), None, READ, lambda reply: {_text(x0) for x0 in reply})
+
+    def sunion(self, *keys: str) -> Pending[builtins.set[str]]:
+        """Return every member of the sets at *keys*."""
+        return self._add("SUNION", (*map(_name, keys),), None, READ, lambda reply: {_text(x0) for x0 in reply})
+
+    def sdiff(self, key: str, *others: str) -> Pending[builtins.set[str]]:
+        """Return the members of the set at *key* that none of the sets at *others* has."""
+        return self._add(
+            "SDIFF", (_name(key), *map(_name, others)), None, READ, lambda reply: {_text(x0) for x0 in reply}
+        )
+
+    def sinterstore(self, target: str, *keys: str, fence: Fencing | None = None) -> Pending[int]:
+        """Store at *target* what `SINTER` would return, in the place of whatever is there, and return how many that
+        are.
+        """
+        return self._add("SINTERSTORE", (_name(target), *map(_name, keys)), None, WRITE, _same, fence)
+
+    def sunionstore(self, target: str, *keys: str, fence: Fencing | None = None) -> Pending[int]:
+        """Store at *target* what `SUNION` would return, as `SINTERSTORE`."""
+        return self._add("SUNIONSTORE", (_name(target), *map(_name, keys)), None, WRITE, _same, fence)
+
+    def sdiffstore(self, target: str, key: str, *others: str, fence: Fencing | None = None) -> Pending[int]:
+        """Store at *target* what `SDIFF` would return, as `SINTERSTORE`."""
+        return self._add("SDIFFSTORE", (_name(target), _name(key), *map(_name, others)), None, WRITE, _same, fence)
+
+    def sintercard(self, keys: Iterable[str], *, limit: int = 0) -> Pending[int]:
+        """Return how many members the sets at all of *keys* have in common; with a *limit*, counting stops there."""
+        given: dict[str, object] = {}
+        if limit != 0:
+            given["limit"] = limit
+        return self._add("SINTERCARD", ([*map(_name, keys)],), given or None, READ, _same)
+
+    def sscan(self, key: str, cursor: int, *, match: str | None = None, count: int = 10) -> Pending[MemberPage]:
+        """Return a page of members and the cursor of the next page; begin with cursor 0, end when it comes back as
+        0.
+        """
+        given: dict[str, object] = {}
+        if match is not None:
+            given["match"] = _name(match)
+        if count != 10:
+            given["count"] = count
+        return self._add("SSCAN", (_name(key), cursor), given or None, READ, _member_page)
+
+    def zadd(
+        self,
+        key: str,
+        *items: tuple[float, str] | Mapping[str, float],
+        if_absent: bool = False,
+        if_present: bool = False,
+        if_greater: bool = False,
+        if_less: bool = False,
+        changed: bool = False,
+        fence: Fencing | None = None,
+    ) -> Pending[int]:
+        """Give members of the sorted set at *key* the scores in *items*; return how many were added."""
+        given: dict[str, object] = {}
+        if if_absent:
+            given["if_absent"] = True
+        if if_present:
+            given["if_present"] = True
+        if if_greater:
+            given["if_greater"] = True
+        if if_less:
+            given["if_less"] = True
+        if changed:
+            given["changed"] = True
+        return self._add(
+            "ZADD",
+            (_name(key), *[(x[0], _name(x[1])) for x in _by_name_last(items)]),
+            given or None,
+            WRITE,
+            _same,
+            fence,
+        )
+
+    @overload
+    def zincrby(self, key: str, increment: float, member: str, *, fence: Fencing | None = None) -> Pending[float]: ...
+
+    @overload
+    def zincrby(
+        self,
+        key: str,
+        increment: float,
+        member: str,
+        *,
+        if_absent: bool = False,
+        if_present: bool = False,
+        if_greater: bool = False,
+        if_less: bool = False,
+        fence: Fencing | None = None,
+    ) -> Pending[float | None]: ...
+
+    def zincrby(
+        self,
+        key: str,
+        increment: float,
+        member: str,
+        *,
+        if_absent: bool = False,
+        if_present: bool = False,
+        if_greater: bool = False,
+        if_less: bool = False,
+        fence: Fencing | None = None,
+    ) -> Pending[float | None]:
+        """Add *increment* to the score of *member* of the sorted set at *key*, and return the sum."""
+        given: dict[str, object] = {}
+        if if_absent:
+            given["if_absent"] = True
+        if if_present:
+            given["if_present"] = True
+        if if_greater:
+            given["if_greater"] = True
+        if if_less:
+            given["if_less"] = True
+        return self._add("ZINCRBY", (_name(key), increment, _name(member)), given or None, WRITE, _same, fence)
+
+    def zrem(self, key: str, *members: str, fence: Fencing | None = None) -> Pending[int]:
+        """Remove *members* from the sorted set at *key* and return how many were there."""
+        return self._add("ZREM", (_name(key), *map(_name, members)), None, WRITE, _same, fence)
+
+    def zcard(self, key: str) -> Pending[int]:
+        """Return how many members the sorted set at *key* has."""
+        return self._add("ZCARD", (_name(key),), None, READ, _same)
+
+    def zscore(self, key: str, member: str) -> Pending[float | None]:
+        """Return the score of *member* of the sorted set at *key*; nothing if it is not there."""
+        return self._add("ZSCORE", (_name(key), _name(member)), None, READ, _same)
+
+    def zmscore(self, key: str, *members: str) -> Pending[list[float | None]]:
+        """Return the scores of *members* of the sorted set at *key*, nothing for those that are not there."""
+        return self._add("ZMSCORE", (_name(key), *map(_name, members)), None, READ, _same)
+
+    def zrank(self, key: str, member: str) -> Pending[Ranked | None]:
+        """Return how many members of the sorted set at *key* stand before *member*, and its score."""
+        return self._add(
+            "ZRANK", (_name(key), _name(member)), None, READ, lambda reply: None if reply is None else Ranked(*reply)
+        )
+
+    def zrevrank(self, key: str, member: str) -> Pending[Ranked | None]:
+        """Return how many members of the sorted set at *key* stand behind *member*, and its score, as `ZRANK`."""
+        return self._add(
+            "ZREVRANK", (_name(key), _name(member)), None, READ, lambda reply: None if reply is None else Ranked(*reply)
+        )
+
+    @overload
+    def zrandmember(self, key: str) -> Pending[Scored | None]: ...
+
+    @overload
+    def zrandmember(self, key: str, count: int) -> Pending[list[Scored]]: ...
+
+    def zrandmember(self, key: str, count: int | None = None) -> Pending[Any]:
+        """Return up to *count* random members of the sorted set at *key*, all different, with their scores."""
+
+        def decode(reply: Any) -> Any:
+            if count is None:
+                return _scored(reply[0]) if reply else None
+            return [_scored(x0) for x0 in reply]
+
+        return self._add("ZRANDMEMBER", (_name(key), 1 if count is None else count), None, READ, decode)
+
+    def zscan(self, key: str, cursor: int, *, match: str | None = None, count: int = 10) -> Pending[ScorePage]:
+        """Return a page of members with their scores and the cursor of the next page, as `SSCAN`."""
+        given: dict[str, object] = {}
+        if match is not None:
+            given["match"] = _name(match)
+        if count != 10:
+            given["count"] = count
+        return self._add("ZSCAN", (_name(key), cursor), given or None, READ, _score_page)
+
+    def zrange(
+        self,
+        key: str,
+        start: float | str,
+        stop: float | str,
+        *,
+        by: Literal["BYSCORE", "BYLEX"] | None = None,
+        rev: bool = False,
+        limit: tuple[int, int] | None = None,
+    ) -> Pending[list[Scored]]:
+        """Return a range of the sorted set at *key*, its ends included, each member with its score."""
+        given: dict[str, object] = {}
+        if by is not None:
+            given["by"] = by
+        if rev:
+            given["rev"] = True
+        if limit is not None:
+            given["limit"] = limit
+        return self._add(
+            "ZRANGE",
+            (_name(key), _bound(start), _bound(stop)),
+            given or None,
+            READ,
+            lambda reply: [_scored(x0) for x0 in reply],
+        )
+
+    def zrangestore(
+        self,
+        target: str,
+        source: str,
+        start: float | str,
+        stop: float | str,
+        *,
+        by: Literal["BYSCORE", "BYLEX"] | None = None,
+        rev: bool = False,
+        limit: tuple[int, int] | None = None,
+        fence: Fencing | None = None,
+    ) -> Pending[int]:
+        """Store at *target* what `ZRANGE` returns of *source*, in the place of whatever is there; return how many
+        that are.
+        """
+        given: dict[str, object] = {}
+        if by is not None:
+            given["by"] = by
+        if rev:
+            given["rev"] = True
+        if limit is not None:
+            given["limit"] = limit
+        return self._add(
+            "ZRANGESTORE",
+            (_name(target), _name(source), _bound(start), _bound(stop)),
+            given or None,
+            WRITE,
+            _same,
+            fence,
+        )
+
+    def zcount(self, key: str, low: float | str, high: float | str) -> Pending[int]:
+        """Return how many members of the sorted set at *key* score from *low* to *high*, as `ZRANGE` reads them."""
+        return self._add("ZCOUNT", (_name(key), _bound(low), _bound(high)), None, READ, _same)
+
+    def zlexcount(self, key: str, low: float | str, high: float | str) -> Pending[int]:
+        """Return how many members of the sorted set at *key*, all of one score, are from *low* to *high* by name."""
+        return self._add("ZLEXCOUNT", (_name(key), _bound(low), _bound(high)), None, READ, _same)
+
+    def zremrangebyrank(self, key: str, start: int, stop: int, *, fence: Fencing | None = None) -> Pending[int]:
+        """Remove the members of the ranks from *start* to *stop*, both included, and return how many there were."""
+        return self._add("ZREMRANGEBYRANK", (_name(key), start, stop), None, WRITE, _same, fence)
+
+    def zremrangebyscore(
+        self, key: str, low: float | str, high: float | str, *, fence: Fencing | None = None
+    ) -> Pending[int]:
+        """Remove the members that score from *low* to *high*, and return how many there were."""
+        return self._add("ZREMRANGEBYSCORE", (_name(key), _bound(low), _bound(high)), None, WRITE, _same, fence)
+
+    def zremrangebylex(
+        self, key: str, low: float | str, high: float | str, *, fence: Fencing | None = None
+    ) -> Pending[int]:
+        """Remove the members, all of one score, from *low* to *high* by name, and return how many there were."""
+        return self._add("ZREMRANGEBYLEX", (_name(key), _bound(low), _bound(high)), None, WRITE, _same, fence)
+
+    @overload
+    def zpopmin(self, key: str, *, fence: Fencing | None = None) -> Pending[Scored | None]: ...
+
+    @overload
+    def zpopmin(self, key: str, count: int, *, fence: Fencing | None = None) -> Pending[list[Scored]]: ...
+
+    def zpopmin(self, key: str, count: int | None = None, *, fence: Fencing | None = None) -> Pending[Any]:
+        """Take up to *count* members of the lowest scores out of the sorted set at *key* and return them, lowest
+        first.
+        """
+
+        def decode(reply: Any) -> Any:
+            if count is None:
+                return _scored(reply[0]) if reply else None
+            return [_scored(x0) for x0 in reply]
+
+        return self._add("ZPOPMIN", (_name(key), 1 if count is None else count), None, TAKES, decode, fence)
+
+    @overload
+    def zpopmax(self, key: str, *, fence: Fencing | None = None) -> Pending[Scored | None]: ...
+
+    @overload
+    def zpopmax(self, key: str, count: int, *, fence: Fencing | None = None) -> Pending[list[Scored]]: ...
+
+    def zpopmax(self, key: str, count: int | None = None, *, fence: Fencing | None = None) -> Pending[Any]:
+        """Take up to *count* members of the highest scores out of the sorted set at *key*; return them, highest
+        first.
+        """
+
+        def decode(reply: Any) -> Any:
+            if count is None:
+                return _scored(reply[0]) if reply else None
+            return [_scored(x0) for x0 in reply]
+
+        return self._add("ZPOPMAX", (_name(key), 1 if count is None else count), None, TAKES, decode, fence)
+
+    def zmpop(
+        self, keys: Iterable[str], end: Literal["MIN", "MAX"], *, count: int = 1, fence: Fencing | None = None
+    ) -> Pending[PoppedMembers | None]:
+        """Take up to *count* members out of the first of *keys* that has some, from its *end*; return key and
+        members.
+        """
+        given: dict[str, object] = {}
+        if count != 1:
+            given["count"] = count
+        return self._add(
+            "ZMPOP",
+            ([*map(_name, keys)], end),
+            given or None,
+            TAKES,
+            lambda reply: None if reply is None else _popped_members(reply),
+            fence,
+        )
+
+    def bzpopmin(
+        self, *keys: str, wait: float | timedelta | None = None, fence: Fencing | None = None
+    ) -> Pending[PoppedMember | None]:
+        """Take the lowest member out of the first of *keys* that has one; if none has, wait for one."""
+        given: dict[str, object] = {}
+        if wait is not None:
+            given["wait"] = _duration_ms(wait)
+        return self._add(
+            "BZPOPMIN",
+            (*map(_name, keys),),
+            given or None,
+            TAKES | WAITS,
+            lambda reply: None if reply is None else _popped_member(reply),
+            fence,
+        )
+
+    def bzpopmax(
+        self, *keys: str, wait: float | timedelta | None = None, fence: Fencing | None = None
+    ) -> Pending[PoppedMember | None]:
+        """Take the highest member out of the first of *keys* that has one; otherwise as `BZPOPMIN`."""
+        given: dict[str, object] = {}
+        if wait is not None:
+            given["wait"] = _duration_ms(wait)
+        return self._add(
+            "BZPOPMAX",
+            (*map(_name, keys),),
+            given or None,
+            TAKES | WAITS,
+            lambda reply: None if reply is None else _popped_member(reply),
+            fence,
+        )
+
+    def bzmpop(
+        self,
+        keys: Iterable[str],
+        end: Literal["MIN", "MAX"],
+        *,
+        count: int = 1,
+        wait: float | timedelta | None = None,
+        fence: Fencing | None = None,
+    ) -> Pending[PoppedMembers | None]:
+        """Take up to *count* members as `ZMPOP`; if none of *keys* has one, wait as `BZPOPMIN`, at most *wait*."""
+        given: dict[str, object] = {}
+        if count != 1:
+            given["count"] = count
+        if wait is not None:
+            given["wait"] = _duration_ms(wait)
+        return self._add(
+            "BZMPOP",
+            ([*map(_name, keys)], end),
+            given or None,
+            TAKES | WAITS,
+            lambda reply: None if reply is None else _popped_members(reply),
+            fence,
+        )
+
+    def zunion(
+        self,
+        keys: Iterable[str],
+        *,
+        weights: Iterable[float] | None = None,
+        aggregate: Literal["SUM", "MIN", "MAX"] = "SUM",
+    ) -> Pending[list[Scored]]:
+        """Return every member of the sorted sets at *keys*, in the order of their combined scores."""
+        given: dict[str, object] = {}
+        if weights is not None:
+            given["weights"] = [*weights]
+        if aggregate != "SUM":
+            given["aggregate"] = aggregate
+        return self._add(
+            "ZUNION", ([*map(_name, keys)],), given or None, READ, lambda reply: [_scored(x0) for x0 in reply]
+        )
+
+    def zinter(
+        self,
+        keys: Iterable[str],
+        *,
+        weights: Iterable[float] | None = None,
+        aggregate: Literal["SUM", "MIN", "MAX"] = "SUM",
+    ) -> Pending[list[Scored]]:
+        """Return the members that the sorted sets at all of *keys* have in common, with scores combined as by
+        `ZUNION`.
+        """
+        given: dict[str, object] = {}
+        if weights is not None:
+            given["weights"] = [*weights]
+        if aggregate != "SUM":
+            given["aggregate"] = aggregate
+        return self._add(
+            "ZINTER", ([*map(_name, keys)],), given or None, READ, lambda reply: [_scored(x0) for x0 in reply]
+        )
+
+    def zdiff(self, keys: Iterable[str]) -> Pending[list[Scored]]:
+        """Return the members of the first sorted set that no other of *keys* has, with their scores."""
+        return self._add("ZDIFF", ([*map(_name, keys)],), None, READ, lambda reply: [_scored(x0) for x0 in reply])
+
+    def zunionstore(
+        self,
+        target: str,
+        keys: Iterable[str],
+        *,
+        weights: Iterable[float] | None = None,
+        aggregate: Literal["SUM", "MIN", "MAX"] = "SUM",
+        fence: Fencing | None = None,
+    ) -> Pending[int]:
+        """Store at *target* what `ZUNION` would return, in the place of whatever is there, and return how many that
+        are.
+        """
+        given: dict[str, object] = {}
+        if weights is not None:
+            given["weights"] = [*weights]
+        if aggregate != "SUM":
+            given["aggregate"] = aggregate
+        return self._add("ZUNIONSTORE", (_name(target), [*map(_name, keys)]), given or None, WRITE, _same, fence)
+
+    def zinterstore(
+        self,
+        target: str,
+        keys: Iterable[str],
+        *,
+        weights: Iterable[float] | None = None,
+        aggregate: Literal["SUM", "MIN", "MAX"] = "SUM",
+        fence: Fencing | None = None,
+    ) -> Pending[int]:
+        """Store at *target* what `ZINTER` would return, as `ZUNIONSTORE`."""
+        given: dict[str, object] = {}
+        if weights is not None:
+            given["weights"] = [*weights]
+        if aggregate != "SUM":
+            given["aggregate"] = aggregate
+        return self._add("ZINTERSTORE", (_name(target), [*map(_name, keys)]), given or None, WRITE, _same, fence)
+
+    def zdiffstore(self, target: str, keys: Iterable[str], *, fence: Fencing | None = None) -> Pending[int]:
+        """Store at *target* what `ZDIFF` would return, as `ZUNIONSTORE`."""
+        return self._add("ZDIFFSTORE", (_name(target), [*map(_name, keys)]), None, WRITE, _same, fence)
+
+    def zintercard(self, keys: Iterable[str], *, limit: int = 0) -> Pending[int]:
+        """Return how many members the sorted sets at all of *keys* have in common; with a *limit*, counting stops
+        there.
+        """
+        given: dict[str, object] = {}
+        if limit != 0:
+            given["limit"] = limit
+        return self._add("ZINTERCARD", ([*map(_name, keys)],), given or None, READ, _same)
+
+    def geoadd(
+        self,
+        key: str,
+        *places: tuple[float, float, str] | Mapping[str, tuple[float, float]],
+        if_absent: bool = False,
+        if_present: bool = False,
+        changed: bool = False,
+        fence: Fencing | None = None,
+    ) -> Pending[int]:
+        """Add *places* to those at *key*, or move those that are there; return how many were added."""
+        given: dict[str, object] = {}
+        if if_absent:
+            given["if_absent"] = True
+        if if_present:
+            given["if_present"] = True
+        if changed:
+            given["changed"] = True
+        return self._add(
+            "GEOADD",
+            (_name(key), *[(x[0], x[1], _name(x[2])) for x in _by_name_last(places)]),
+            given or None,
+            WRITE,
+            _same,
+            fence,
+        )
+
+    def geodist(
+        self, key: str, one: str, other: str, unit: Literal["M", "KM", "FT", "MI"] = "M"
+    ) -> Pending[float | None]:
+        """Return how far two members at *key* are from each other; nothing if one is not there."""
+        return self._add("GEODIST", (_name(key), _name(one), _name(other), unit), None, READ, _same)
+
+    def geopos(self, key: str, *members: str) -> Pending[list[Position | None]]:
+        """Return where *members* at *key* are, nothing for those that are not there."""
+        return self._add(
+            "GEOPOS",
+            (_name(key), *map(_name, members)),
+            None,
+            READ,
+            lambda reply: [None if x0 is None else Position(*x0) for x0 in reply],
+        )
+
+    def geohash(self, key: str, *members: str) -> Pending[list[str | None]]:
+        """Return the geohashes of *members* at *key*, 11 characters each, nothing for those that are not there."""
+        return self._add(
+            "GEOHASH",
+            (_name(key), *map(_name, members)),
+            None,
+            READ,
+            lambda reply: [None if x0 is None else _text(x0) for x0 in reply],
+        )
+
+    def geosearch(
+        self,
+        key: str,
+        *,
+        from_member: str | None = None,
+        from_position: tuple[float, float] | None = None,
+        radius: tuple[float, Literal["M", "KM", "FT", "MI"]] | None = None,
+        box: tuple[float, float, Literal["M", "KM", "FT", "MI"]] | None = None,
+        order: Literal["ASC", "DESC"] | None = None,
+        count: int | None = None,
+        first_found: bool = False,
+    ) -> Pending[list[Found]]:
+        """Return the members at *key* within *radius* or *box* around *from_member* or *from_position*."""
+        given: dict[str, object] = {}
+        if from_member is not None:
+            given["from_member"] = _name(from_member)
+        if from_position is not None:
+            given["from_position"] = from_position
+        if radius is not None:
+            given["radius"] = radius
+        if box is not None:
+            given["box"] = box
+        if order is not None:
+            given["order"] = order
+        if count is not None:
+            given["count"] = count
+        if first_found:
+            given["first_found"] = True
+        return self._add("GEOSEARCH", (_name(key),), given or None, READ, lambda reply: [_found(x0) for x0 in reply])
+
+    def geosearchstore(
+        self,
+        target: str,
+        source: str,
+        *,
+        from_member: str | None = None,
+        from_position: tuple[float, float] | None = None,
+        radius: tuple[float, Literal["M", "KM", "FT", "MI"]] | None = None,
+        box: tuple[float, float, Literal["M", "KM", "FT", "MI"]] | None = None,
+        order: Literal["ASC", "DESC"] | None = None,
+        count: int | None = None,
+        first_found: bool = False,
+        store_distance: bool = False,
+        fence: Fencing | None = None,
+    ) -> Pending[int]:
+        """Store at *target* what `GEOSEARCH` returns of *source*, in the place of whatever is there; return how
+        many.
+        """
+        given: dict[str, object] = {}
+        if from_member is not None:
+            given["from_member"] = _name(from_member)
+        if from_position is not None:
+            given["from_position"] = from_position
+        if radius is not None:
+            given["radius"] = radius
+        if box is not None:
+            given["box"] = box
+        if order is not None:
+            given["order"] = order
+        if count is not None:
+            given["count"] = count
+        if first_found:
+            given["first_found"] = True
+        if store_distance:
+            given["store_distance"] = True
+        return self._add("GEOSEARCHSTORE", (_name(target), _name(source)), given or None, WRITE, _same, fence)
+
+    @overload
+    def xadd(
+        self,
+        key: str,
+        *fields: tuple[str, Value] | Mapping[str, Value],
+        id: str | None = None,
+        max_length: int | None = None,
+        min_id: str | None = None,
+        nearly: bool = False,
+        limit: int | None = None,
+        fence: Fencing | None = None,
+    ) -> Pending[str]: ...
+
+    @overload
+    def xadd(
+        self,
+        key: str,
+        *fields: tuple[str, Value] | Mapping[str, Value],
+        id: str | None = None,
+        create: bool = True,
+        max_length: int | None = None,
+        min_id: str | None = None,
+        nearly: bool = False,
+        limit: int | None = None,
+        fence: Fencing | None = None,
+    ) -> Pending[str | None]: ...
+
+    def xadd(
+        self,
+        key: str,
+        *fields: tuple[str, Value] | Mapping[str, Value],
+        id: str | None = None,
+        create: bool = True,
+        max_length: int | None = None,
+        min_id: str | None = None,
+        nearly: bool = False,
+        limit: int | None = None,
+        fence: Fencing | None = None,
+    ) -> Pending[str | None]:
+        """Append an entry of *fields* to the stream at *key* and return its id; nothing if there is no stream to
+        *create*.
+        """
+        given: dict[str, object] = {}
+        if id is not None:
+            given["id"] = _name(id)
+        if create is not True:
+            given["create"] = create
+        if max_length is not None:
+            given["max_length"] = max_length
+        if min_id is not None:
+            given["min_id"] = _name(min_id)
+        if nearly:
+            given["nearly"] = True
+        if limit is not None:
+            given["limit"] = limit
+        return self._add(
+            "XADD",
+            (_name(key), *[(_name(x[0]), _encode(x[1])) for x in _by_name(fields)]),
+            given or None,
+            WRITE,
+            lambda reply: None if reply is None else _text(reply),
+            fence,
+        )
+
+    def xtrim(
+        self,
+        key: str,
+        *,
+        max_length: int | None = None,
+        min_id: str | None = None,
+        nearly: bool = False,
+        limit: int | None = None,
+        fence: Fencing | None = None,
+    ) -> Pending[int]:
+        """Take the oldest entries out until *max_length* are left, or none below *min_id*, and return how many went."""
+        given: dict[str, object] = {}
+        if max_length is not None:
+            given["max_length"] = max_length
+        if min_id is not None:
+            given["min_id"] = _name(min_id)
+        if nearly:
+            given["nearly"] = True
+        if limit is not None:
+            given["limit"] = limit
+        return self._add("XTRIM", (_name(key),), given or None, WRITE, _same, fence)
+
+    def xdel(self, key: str, *ids: str, fence: Fencing | None = None) -> Pending[int]:
+        """Delete the entries *ids* of the stream at *key* and return how many there were. The stream itself stays."""
+        return self._add("XDEL", (_name(key), *map(_name, ids)), None, WRITE, _same, fence)
+
+    def xsetid(
+        self,
+        key: str,
+        last_id: str,
+        *,
+        entries_added: int | None = None,
+        max_deleted_id: str | None = None,
+        fence: Fencing | None = None,
+    ) -> Pending[None]:
+        """Set what the stream at *key* remembers: the highest id ever, *entries_added*, the highest id ever deleted."""
+        given: dict[str, object] = {}
+        if entries_added is not None:
+            given["entries_added"] = entries_added
+        if max_deleted_id is not None:
+            given["max_deleted_id"] = _name(max_deleted_id)
+        return self._add("XSETID", (_name(key), _name(last_id)), given or None, WRITE, _nothing, fence)
+
+    def xlen(self, key: str) -> Pending[int]:
+        """Return how many entries the stream at *key* has."""
+        return self._add("XLEN", (_name(key),), None, READ, _same)
+
+    def xrange(self, key: str, start: str, end: str, *, count: int | None = None) -> Pending[list[StreamEntry]]:
+        """Return the entries of the stream at *key* from the id *start* to the id *end*, at most *count*."""
+        given: dict[str, object] = {}
+        if count is not None:
+            given["count"] = count
+        return self._add(
+            "XRANGE",
+            (_name(key), _name(start), _name(end)),
+            given or None,
+            READ,
+            lambda reply: [_stream_entry(x0) for x0 in reply],
+        )
+
+    def xrevrange(self, key: str, end: str, start: str, *, count: int | None = None) -> Pending[list[StreamEntry]]:
+        """Return the entries of the stream at *key* from the id *end* down to the id *start*; otherwise as `XRANGE`."""
+        given: dict[str, object] = {}
+        if count is not None:
+            given["count"] = count
+        return self._add(
+            "XREVRANGE",
+            (_name(key), _name(end), _name(start)),
+            given or None,
+            READ,
+            lambda reply: [_stream_entry(x0) for x0 in reply],
+        )
+
+    def xread(
+        self,
+        *streams: tuple[str, str] | Mapping[str, str],
+        count: int | None = None,
+        block: float | timedelta | None = None,
+    ) -> Pending[dict[str, list[StreamEntry]]]:
+        """Return the entries of *streams* after an id of each, at most *count* of each; nothing if there are none."""
+        given: dict[str, object] = {}
+        if count is not None:
+            given["count"] = count
+        if block is not None:
+            given["block"] = _duration_ms(block)
+        return self._add(
+            "XREAD",
+            (*[(_name(x[0]), _name(x[1])) for x in _by_name(streams)],),
+            given or None,
+            READ | WAITS,
+            lambda reply: {_text(k0): [_stream_entry(x1) for x1 in x0] for k0, x0 in (reply or {}).items()},
+        )
+
+    def xgroup_create(
+        self,
+        key: str,
+        group: str,
+        id: str,
+        *,
+        create_stream: bool = False,
+        entries_read: int | None = None,
+        fence: Fencing | None = None,
+    ) -> Pending[None]:
+        """Make a *group* that reads the stream at *key* from after *id* on (`$`: its last id); fails if there is
+        one.
+        """
+        given: dict[str, object] = {}
+        if create_stream:
+            given["create_stream"] = True
+        if entries_read is not None:
+            given["entries_read"] = entries_read
+        return self._add("XGROUP CREATE", (_name(key), _name(group), _name(id)), given or None, WRITE, _nothing, fence)
+
+    def xgroup_setid(
+        self, key: str, group: str, id: str, *, entries_read: int | None = None, fence: Fencing | None = None
+    ) -> Pending[None]:
+        """Let *group* read on from after *id* (`$`: the last id of the stream). What was given out stays so."""
+        given: dict[str, object] = {}
+        if entries_read is not None:
+            given["entries_read"] = entries_read
+        return self._add("XGROUP SETID", (_name(key), _name(group), _name(id)), given or None, WRITE, _nothing, fence)
+
+    def xgroup_destroy(self, key: str, group: str, *, fence: Fencing | None = None) -> Pending[bool]:
+        """Take *group* away with its consumers and what they hold; False if there is none. Who waits for it is told."""
+        return self._add("XGROUP DESTROY", (_name(key), _name(group)), None, WRITE, _same, fence)
+
+    def xgroup_createconsumer(
+        self, key: str, group: str, consumer: str, *, fence: Fencing | None = None
+    ) -> Pending[bool]:
+        """Add *consumer* to *group*; False if it has one of that name. Whoever reads is added without being asked."""
+        return self._add(
+            "XGROUP CREATECONSUMER", (_name(key), _name(group), _name(consumer)), None, WRITE, _same, fence
+        )
+
+    def xgroup_delconsumer(self, key: str, group: str, consumer: str, *, fence: Fencing | None = None) -> Pending[int]:
+        """Take *consumer* out of *group* and return how many entries it held. Claim those first: nobody holds them
+        then.
+        """
+        return self._add("XGROUP DELCONSUMER", (_name(key), _name(group), _name(consumer)), None, WRITE, _same, fence)
+
+    def xreadgroup(
+        self,
+        group: str,
+        consumer: str,
+        *streams: tuple[str, str] | Mapping[str, str],
+        count: int | None = None,
+        block: float | timedelta | None = None,
+        no_ack: bool = False,
+        fence: Fencing | None = None,
+    ) -> Pending[dict[str, list[StreamEntry]]]:
+        """Return entries of *streams* that no other of *group* was given, which *consumer* now holds; nothing if
+        none.
+        """
+        given: dict[str, object] = {}
+        if count is not None:
+            given["count"] = count
+        if block is not None:
+            given["block"] = _duration_ms(block)
+        if no_ack:
+            given["no_ack"] = True
+        return self._add(
+            "XREADGROUP",
+            (_name(group), _name(consumer), *[(_name(x[0]), _name(x[1])) for x in _by_name(streams)]),
+            given or None,
+            TAKES | WAITS,
+            lambda reply: {_text(k0): [_stream_entry(x1) for x1 in x0] for k0, x0 in (reply or {}).items()},
+            fence,
+        )
+
+    def xack(self, key: str, group: str, *ids: str, fence: Fencing | None = None) -> Pending[int]:
+        """Settle the entries *ids*: no consumer of *group* holds them any longer. Return how many were held."""
+        return self._add("XACK", (_name(key), _name(group), *map(_name, ids)), None, WRITE, _same, fence)
+
+    def xpending(self, key: str, group: str) -> Pending[PendingSummary]:
+        """Return how many entries of the stream at *key* the consumers of *group* hold, and between which ids."""
+        return self._add("XPENDING", (_name(key), _name(group)), None, READ, _pending_summary)
+
+    def xpending_range(
+        self,
+        key: str,
+        group: str,
+        start: str | None = None,
+        end: str | None = None,
+        *,
+        count: int = 100,
+        consumer: str | None = None,
+        min_idle: float | timedelta | None = None,
+    ) -> Pending[list[PendingEntry]]:
+        """Return at most *count* entries that the consumers of *group* hold, from the id *start* to the id *end*."""
+        given: dict[str, object] = {}
+        if count != 100:
+            given["count"] = count
+        if consumer is not None:
+            given["consumer"] = _name(consumer)
+        if min_idle is not None:
+            given["min_idle"] = _duration_ms(min_idle)
+        return self._add(
+            "XPENDINGRANGE",
+            (_name(key), _name(group), None if start is None else _name(start), None if end is None else _name(end)),
+            given or None,
+            READ,
+            lambda reply: [_pending_entry(x0) for x0 in reply],
+        )
+
+    def xclaim(
+        self,
+        key: str,
+        group: str,
+        consumer: str,
+        min_idle: float | timedelta,
+        *ids: str,
+        idle: float | timedelta | None = None,
+        delivered_at: datetime | float | None = None,
+        deliveries: int | None = None,
+        force: bool = False,
+        ids_only: bool = False,
+        last_id: str | None = None,
+        fence: Fencing | None = None,
+    ) -> Pending[list[StreamEntry]]:
+        """Let *consumer* hold the entries *ids*, as far as they are held for *min_idle* or longer, and return them."""
+        given: dict[str, object] = {}
+        if idle is not None:
+            given["idle"] = _duration_ms(idle)
+        if delivered_at is not None:
+            given["delivered_at"] = _time_ms(delivered_at)
+        if deliveries is not None:
+            given["deliveries"] = deliveries
+        if force:
+            given["force"] = True
+        if ids_only:
+            given["ids_only"] = True
+        if last_id is not None:
+            given["last_id"] = _name(last_id)
+        return self._add(
+            "XCLAIM",
+            (_name(key), _name(group), _name(consumer), _duration_ms(min_idle), *map(_name, ids)),
+            given or None,
+            TAKES,
+            lambda reply: [_stream_entry(x0) for x0 in reply],
+            fence,
+        )
+
+    def xautoclaim(
+        self,
+        key: str,
+        group: str,
+        consumer: str,
+        min_idle: float | timedelta,
+        start: str,
+        *,
+        count: int = 100,
+        ids_only: bool = False,
+        fence: Fencing | None = None,
+    ) -> Pending[Claimed]:
+        """Let *consumer* hold up to *count* entries from the id *start* on that are held for *min_idle* or longer."""
+        given: dict[str, object] = {}
+        if count != 100:
+            given["count"] = count
+        if ids_only:
+            given["ids_only"] = True
+        return self._add(
+            "XAUTOCLAIM",
+            (_name(key), _name(group), _name(consumer), _duration_ms(min_idle), _name(start)),
+            given or None,
+            TAKES,
+            _claimed,
+            fence,
+        )
+
+    def xinfo_stream(self, key: str) -> Pending[StreamInfo]:
+        """Return what there is to know about the stream at *key*; fails if there is none."""
+        return self._add("XINFO STREAM", (_name(key),), None, READ, _stream_info)
+
+    def xinfo_groups(self, key: str) -> Pending[list[GroupInfo]]:
+        """Return the groups that read the stream at *key*, and how far each is; fails if there is no stream."""
+        return self._add("XINFO GROUPS", (_name(key),), None, READ, lambda reply: [_group_info(x0) for x0 in reply])
+
+    def xinfo_consumers(self, key: str, group: str) -> Pending[list[ConsumerInfo]]:
+        """Return the consumers of *group*, and what each holds; fails if there is no stream or no group."""
+        return self._add(
+            "XINFO CONSUMERS",
+            (_name(key), _name(group)),
+            None,
+            READ,
+            lambda reply: [_consumer_info(x0) for x0 in reply],
+        )
+
+    def rate_limit(
+        self,
+        key: str,
+        limit: int,
+        per: float | timedelta,
+        *,
+        burst: int | None = None,
+        cost: int = 1,
+        fence: Fencing | None = None,
+    ) -> Pending[Decision]:
+        """Take *cost* from the rate limit *key*, *limit* in every *per*, if that much is left, and say whether it
+        was.
+        """
+        given: dict[str, object] = {}
+        if burst is not None:
+            given["burst"] = burst
+        if cost != 1:
+            given["cost"] = cost
+        return self._add("RATELIMIT", (_name(key), limit, _duration_ms(per)), given or None, WRITE, _decision, fence)
+
+    def wait_rate_limit(
+        self,
+        key: str,
+        limit: int,
+        per: float | timedelta,
+        *,
+        burst: int | None = None,
+        cost: int = 1,
+        wait: float | timedelta | None = None,
+        fence: Fencing | None = None,
+    ) -> Pending[Decision]:
+        """Take *cost* from the rate limit *key* as `RATELIMIT`, and wait for it if there is not enough left."""
+        given: dict[str, object] = {}
+        if burst is not None:
+            given["burst"] = burst
+        if cost != 1:
+            given["cost"] = cost
+        if wait is not None:
+            given["wait"] = _duration_ms(wait)
+        return self._add(
+            "BRATELIMIT", (_name(key), limit, _duration_ms(per)), given or None, TAKES | WAITS, _decision, fence
+        )
 
     def namespaces(self) -> Pending[list[str]]:
         """Return the names of all namespaces that were ever written to and not dropped."""
@@ -997,36 +5489,35 @@ class BatchCommands:
         *,
         ttl: float | timedelta | None = None,
         wait: float | timedelta | None = None,
+        shared: bool = False,
+        limit: int = 1,
         fence: Fencing | None = None,
     ) -> Pending[Grant]:
-        """Take the lock *name* for *ttl* from now, and return its token and lease.
-
-        If somebody holds it the call waits its turn, at most *wait*; 0 tries once, without *wait* there is no bound but
-        the call's own end.
-
-        Without *ttl* it is 15 s.
-        """
+        """Take the lock *name* for *ttl* from now, and return its token and lease."""
         given: dict[str, object] = {}
         if ttl is not None:
             given["ttl"] = _duration_ms(ttl)
         if wait is not None:
             given["wait"] = _duration_ms(wait)
+        if shared:
+            given["shared"] = True
+        if limit != 1:
+            given["limit"] = limit
         return self._add("LOCK", (_name(name),), given or None, TAKES | WAITS, lambda reply: Grant(*reply), fence)
 
     def release_lock(self, name: str, token: int, *, fence: Fencing | None = None) -> Pending[None]:
-        """Give the lock *name* back; fails if it is not held under *token*."""
+        """Give the lock *name* back; fails if it is not held under *token*. The keys that are bound to it are
+        deleted.
+        """
         return self._add("UNLOCK", (_name(name), token), None, WRITE, _nothing, fence)
 
     def extend_locks(
-        self, ttl: float | timedelta, *leases: tuple[str, int], fence: Fencing | None = None
+        self, ttl: float | timedelta, *leases: tuple[str, int] | Mapping[str, int], fence: Fencing | None = None
     ) -> Pending[list[float | None]]:
-        """Let the leases of locks end *ttl* from now; return for each the lease it has then.
-
-        It is nothing where the lock is not held under its token. A lease is never made shorter.
-        """
+        """Let the leases of locks end *ttl* from now; return for each the lease it has then."""
         return self._add(
             "EXTEND",
-            (_duration_ms(ttl), *[(_name(x[0]), x[1]) for x in leases]),
+            (_duration_ms(ttl), *[(_name(x[0]), x[1]) for x in _by_name(leases)]),
             None,
             WRITE,
             lambda reply: [None if x0 is None else _seconds(x0) for x0 in reply],
@@ -1034,14 +5525,39 @@ class BatchCommands:
         )
 
     def locks(self) -> Pending[list[LockInfo]]:
-        """Return every lock that is held in the namespace, with its holder, its lease and the calls that wait for
+        """Return every hold of every lock in the namespace, with its holder, its lease and the calls that wait for
         it.
         """
         return self._add("LOCKS", (), None, READ, lambda reply: [_lock_info(x0) for x0 in reply])
 
-    def break_lock(self, name: str, *, fence: Fencing | None = None) -> Pending[bool]:
-        """Take the lock *name* from whoever holds it, who is told; False if nobody does."""
-        return self._add("BREAK", (_name(name),), None, WRITE, _same, fence)
+    def leases(self) -> Pending[list[LeaseInfo]]:
+        """Return every hold of a lock that keys are bound to, with these keys."""
+        return self._add("LEASES", (), None, READ, lambda reply: [_lease_info(x0) for x0 in reply])
+
+    def break_lock(self, name: str, *, token: int | None = None, fence: Fencing | None = None) -> Pending[bool]:
+        """Take the lock *name* from whoever holds it, or from the holder under *token* alone, who is told."""
+        given: dict[str, object] = {}
+        if token is not None:
+            given["token"] = token
+        return self._add("BREAK", (_name(name),), given or None, WRITE, _same, fence)
+
+    def publish(self, channel: str, message: Value, *, fence: Fencing | None = None) -> Pending[int]:
+        """Send *message* to all who listen to *channel* now, at most once, and return how many those are."""
+        return self._add("PUBLISH", (_name(channel), _encode(message)), None, WRITE, _same, fence)
+
+    def channels(self, pattern: str | None = None) -> Pending[list[str]]:
+        """Return the channels of the namespace that anybody listens to by name, or those that fit *pattern*."""
+        return self._add(
+            "PUBSUB CHANNELS",
+            (None if pattern is None else _name(pattern),),
+            None,
+            READ,
+            lambda reply: [_text(x0) for x0 in reply],
+        )
+
+    def listeners(self, *channels: str) -> Pending[list[int]]:
+        """Return how many listen to each of *channels* by its name."""
+        return self._add("PUBSUB NUMSUB", (*map(_name, channels),), None, READ, _same)
 
     def ping(self) -> Pending[str]:
         """Answer PONG."""
@@ -1092,3 +5608,7 @@ class BatchCommands:
             READ,
             lambda reply: {_text(k0): {_text(k1): x1 for k1, x1 in x0.items()} for k0, x0 in reply.items()},
         )
+
+    def snapshot(self) -> Pending[int]:
+        """Write the whole store to the data folder and return the revision of the snapshot, once it is on disk."""
+        return self._add("SNAPSHOT", (), None, READ | WAITS, _same)

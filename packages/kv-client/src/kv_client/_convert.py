@@ -2,7 +2,7 @@
 made of.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from math import ceil, isfinite
@@ -13,7 +13,10 @@ from kv_protocol.names import text
 from kv_protocol.names import wire as name
 from kv_protocol.values import Value, decode, encode
 
-__all__ = ["Entry", "decode", "decode_number", "duration_ms", "encode", "entry", "name", "text", "time_ms"]
+__all__ = [
+    "Entry", "bound", "by_name", "by_name_last", "decode", "decode_number", "duration_ms", "encode", "entry", "name",
+    "text", "time_ms",
+]  # fmt: skip
 
 V = TypeVar("V")
 
@@ -25,6 +28,30 @@ class Entry(NamedTuple, Generic[V]):
     version: int
     ttl: float | None
     """Seconds until the entry expires; None if it does not."""
+
+
+def bound(edge: float | str) -> float | str | bytes:
+    """Return an end of a range as it travels."""
+    return name(edge) if isinstance(edge, str) else edge
+
+
+def by_name(items: Iterable[tuple[Any, ...] | Mapping[str, Any]]) -> Iterator[tuple[Any, ...]]:
+    """Yield records of a name and what belongs to it; a mapping stands for as many as it has names."""
+    for item in items:
+        if isinstance(item, Mapping):
+            yield from item.items()
+        else:
+            yield item
+
+
+def by_name_last(items: Iterable[tuple[Any, ...] | Mapping[str, Any]]) -> Iterator[tuple[Any, ...]]:
+    """Yield the same of records that end with the name."""
+    for item in items:
+        if isinstance(item, Mapping):
+            for name, rest in item.items():
+                yield (*rest, name) if isinstance(rest, tuple) else (rest, name)
+        else:
+            yield item
 
 
 def duration_ms(span: float | timedelta) -> int:

@@ -27,7 +27,9 @@ RELEASE_S = 1.0
 
 
 class Held:
-    """A lock as its holder sees it. Pass it as `fence=` to writes that must not happen once it is lost."""
+    """A lock as its holder sees it. Pass it as `fence=` to writes that must not happen once it is lost, and as `lease=`
+    to those whose keys are to be gone then.
+    """
 
     def __init__(self, link: Link, lease: "ScopedLease") -> None:
         self._link = link
@@ -95,6 +97,8 @@ class Lock:
         name: str,
         ttl: float | timedelta,
         *,
+        most: int,
+        reentrant: bool = False,
         wait: float | timedelta | None,
         on_lost: OnLost,
         max_hold: float | timedelta | None,
@@ -106,9 +110,13 @@ class Lock:
         self._name = name
         self._wire_name = wire(name)
         self._ttl_ms = duration_ms(ttl)
+        self._asked: dict[str, object] = {"ttl": self._ttl_ms}
+        if most != 1:
+            self._asked |= {"limit": most} if most else {"shared": True}
         self._wait_ms = None if wait is None else duration_ms(wait)
         self._max_hold = inf if max_hold is None else duration_ms(max_hold) / 1000
         self._renew = renew
+        self._reentrant = reentrant
         self._on_lost = on_lost
         self._scope = trio.CancelScope()
         self._lease: ScopedLease | None = None
@@ -126,7 +134,7 @@ class Lock:
             raise RuntimeError("a lock object is used once: call client.lock(...) again")
         task = current_task()
         holder = task, self._namespace, self._name
-        if holder in link.lock_holders:
+        if holder in link.lock_holders and not self._reentrant:
             raise RuntimeError(f"this task holds the lock {self._name!r} already; locks are not reentrant")
         self._task = task
         grant, since = await self._acquire()
@@ -189,7 +197,7 @@ class Lock:
                 return grant, since
 
     async def _ask(self, wait: float, now: float) -> Grant:
-        options: dict[str, object] = {"ttl": self._ttl_ms}
+        options = self._asked.copy()
         kind, limit = TAKES | WAITS, inf
         if wait != inf:
             options["wait"] = duration_ms(wait)

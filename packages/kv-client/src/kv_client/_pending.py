@@ -7,15 +7,15 @@ from kv_client._core.call import DONE, Call
 
 __all__ = ["Pending"]
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
-class Pending(Generic[T]):
+class Pending(Generic[T_co]):
     """The result of one call of a batch, to be had once the batch was sent and answered."""
 
     __slots__ = ("_call", "_decode")
 
-    def __init__(self, call: Call, decode: Callable[[Any], T]) -> None:
+    def __init__(self, call: Call, decode: Callable[[Any], T_co]) -> None:
         self._call = call
         self._decode = decode
 
@@ -24,11 +24,11 @@ class Pending(Generic[T]):
         """Whether `result` has something to tell."""
         return self._call.state == DONE
 
-    def result(self) -> T:
+    def result(self) -> T_co:
         """Return the result, or raise the error of this call."""
         call = self._call
         if call.state != DONE:
-            raise RuntimeError(f"{call.word} has no result yet: a batch is sent at the end of its `async with` block")
+            raise RuntimeError(f"{call.word} has no result yet: it is sent at the end of its `async with` block")
         if call.error is not None:
             raise call.error
         return self._decode(call.body)

@@ -1,49 +1,57 @@
-"""Watches: the changes of some keys, in order, as an async iterator; over reconnections with a gap rather than in
-silence.
-"""
+"""Watches and listening: events in order, as an async iterator; a reconnection shows as a gap, not as silence."""
 
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 import trio
 from trio.lowlevel import Abort, RaiseCancelT, Task, checkpoint, current_task, reschedule, wait_task_rescheduled
 
 from kv_client._core.call import DONE, Wire
-from kv_client._core.subscription import Subscription
+from kv_client._core.subscription import Feed, Gap, Listening, Message, Subscription
 from kv_client._link import Link
 from kv_protocol.types import Change
 
-__all__ = ["Watch"]
+__all__ = ["Listener", "Watch"]
+
+E = TypeVar("E")
 
 
 class WatchCall(Subscription):
-    """A subscription that one task iterates over."""
+    """A watch that one task iterates over."""
 
     __slots__ = ("task",)
 
     task: Task | None
 
     def arrived(self) -> None:
-        if self.task is not None:
-            task, self.task = self.task, None
-            reschedule(task)
+        _go_on(self)
 
 
-class Watch:
-    """The changes of *keys*, and of all keys that begin with *prefix*, from the moment the `async with` block begins.
+class ListenCall(Listening):
+    """A subscription to channels that one task iterates over."""
 
-    After a lost connection the watch goes on; where changes may have been missed it tells a change of kind `gap`,
-    whose value is the revision up to which nothing was. `revision` is the newest one everything is known up to.
-    """
+    __slots__ = ("task",)
 
-    def __init__(self, link: Link, keys: tuple[str, ...], prefix: str | None, namespace: Wire | None) -> None:
+    task: Task | None
+
+    def arrived(self) -> None:
+        _go_on(self)
+
+
+def _go_on(call: WatchCall | ListenCall) -> None:
+    """Wake the task that waits for *call*."""
+    if call.task is not None:
+        task, call.task = call.task, None
+        reschedule(task)
+
+
+class Stream(Generic[E]):
+    """The events of one call, from the moment the `async with` block begins."""
+
+    def __init__(self, link: Link, call: Any) -> None:
         self._link = link
-        self._call = WatchCall(keys, prefix, namespace=namespace)
+        self._call: Any = call
         self._call.task = None
-
-    @property
-    def revision(self) -> int:
-        return self._call.revision
 
     async def __aenter__(self) -> Self:
         link, call = self._link, self._call
@@ -71,8 +79,8 @@ class Watch:
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> Change[Any]:
-        call = self._call
+    async def __anext__(self) -> E:
+        call: Feed[E] = self._call
         if len(call):
             await checkpoint()
         while not len(call):
@@ -81,11 +89,11 @@ class Watch:
             if call.state == DONE or not call.opened:
                 raise RuntimeError("use a watch inside its `async with` block")
             await self._next_arrival()
-        change = call.take()
+        event = call.take()
         credit = call.due_credit()
         if credit:
             self._link.grant(call, credit)
-        return change
+        return event
 
     async def _next_arrival(self) -> None:
         if self._call.task is not None:
@@ -96,3 +104,30 @@ class Watch:
     def _forget(self, _: RaiseCancelT) -> Abort:
         self._call.task = None
         return Abort.SUCCEEDED
+
+
+class Watch(Stream[Change[Any]]):
+    """The changes of *keys*, and of all keys that begin with *prefix*, from the moment the `async with` block begins.
+
+    After a lost connection the watch goes on; where changes may have been missed it tells a change of kind `gap`,
+    whose value is the revision up to which nothing was. `revision` is the newest one everything is known up to.
+    """
+
+    def __init__(self, link: Link, keys: tuple[str, ...], prefix: str | None, namespace: Wire | None) -> None:
+        super().__init__(link, WatchCall(keys, prefix, namespace=namespace))
+
+    @property
+    def revision(self) -> int:
+        revision: int = self._call.revision
+        return revision
+
+
+class Listener(Stream[Message | Gap]):
+    """The messages to *channels*, and to all channels that fit *pattern*, while the `async with` block lasts.
+
+    A `Gap` among them tells that others were missed: so many, where the reader was too slow; or, after a lost
+    connection, nobody knows how many.
+    """
+
+    def __init__(self, link: Link, channels: tuple[str, ...], pattern: str | None, namespace: Wire | None) -> None:
+        super().__init__(link, ListenCall(channels, pattern, namespace=namespace))

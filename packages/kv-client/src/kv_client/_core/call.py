@@ -72,6 +72,7 @@ class Call:
         "namespace",
         "options",
         "order",
+        "repeated",
         "seq",
         "size",
         "state",
@@ -102,6 +103,7 @@ class Call:
         self.seq = 0
         self.strikes = 0
         self.ending = 0
+        self.repeated = False  # it was sent on an earlier connection too: QUEUED says nothing then
         self.error: KvError | None = None
         self.body: Any = None
 

@@ -129,6 +129,7 @@ class Calls:
             call.seq = self.writes.next_seq
             self.writes.enter(call)
         self.size -= call.size
+        call.repeated = call.repeated or call.state == SENT
         call.state = QUEUED
         call.repeat()
         self._pack(call, tell_seen=tell_seen)

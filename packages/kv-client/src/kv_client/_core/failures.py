@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from kv_client._convert import entry
-from kv_protocol.errors import ConditionFailed, Failure, KvError, ProtocolError, error_from_wire
+from kv_protocol.errors import ConditionFailed, Failure, KvError, ProtocolError, TransactionConflict, error_from_wire
+from kv_protocol.names import text
 
 __all__ = ["failure"]
 
@@ -20,4 +21,10 @@ def failure(body: Any) -> KvError:
     error = error_from_wire(Failure(code, message, details or {}))
     if isinstance(error, ConditionFailed):
         error.details = {**error.details, "current": entry(error.details.get("current"))}
+    elif isinstance(error, TransactionConflict):
+        try:
+            keys = [(text(key), int(version)) for key, version in error.details.get("keys", ())]
+        except (TypeError, ValueError):
+            raise ProtocolError("a conflict that lists no keys") from None
+        error.details = {**error.details, "keys": keys}
     return error

@@ -24,6 +24,7 @@ from kv_protocol.errors import (
     CallTimeout,
     ClientClosed,
     ConnectionLost,
+    DeadlineExceeded,
     KvError,
     ProtocolError,
     ShuttingDown,
@@ -38,6 +39,7 @@ __all__ = ["Session"]
 CANCEL_S: Final = 1.0  # for the answer to a CANCEL
 DRAIN_S: Final = 5.0  # for the open calls of a server that goes away
 MAX_STRIKES: Final = 3  # connections that may break over the same call
+LONG_AGO: Final = -1e9
 
 MEASURE_S: Final = 60.0  # between two looks at the server's clock
 
@@ -78,14 +80,15 @@ class Session:
         calls = self.calls
         if call.state == DONE or call.ending:
             return False
+        if call.kind & TAKES and (call.state == SENT or call.repeated):
+            call.ending = by
+            call.deadline = now + CANCEL_S
+            if self.ready:
+                self.note("CANCEL", call.id)
+            return False
         if call.state == QUEUED or not self.ready:
             calls.drop(call)
             return True
-        if call.kind & TAKES:
-            call.ending = by
-            call.deadline = now + CANCEL_S
-            self.note("CANCEL", call.id)
-            return False
         if call.kind & WAITS:
             self.note("CANCEL", call.id)
         calls.leave(call)
@@ -113,7 +116,7 @@ class Session:
         self.closed = error or ClientClosed("the client is closed: use it inside `async with connect(...)`")
         self.ready = False
         for call in self.calls.stop():
-            if call.state == SENT and call.kind & CHANGES:
+            if call.kind & CHANGES and (call.state == SENT or call.repeated):
                 self.calls.fail(call, ConnectionLost(f"{call.word}: {self.closed}", maybe_applied=True))
             else:
                 self.calls.fail(call, self._closed())
@@ -138,9 +141,7 @@ class Session:
         self._drain_until = self._measure_at = inf
         self.liveness.stop()
         for call in self.calls.stop():
-            if call.ending:
-                self._give_up(call)
-            elif broken and call.state == SENT:
+            if broken and call.state == SENT:
                 call.strikes += 1
                 if call.strikes >= MAX_STRIKES:
                     self.calls.fail(call, ProtocolError(f"{call.word}: {error}"))
@@ -201,7 +202,7 @@ class Session:
             if isinstance(error, Busy) and call.seq and error.details.get("limit") in (MAX_ANSWERS, MAX_ANSWER_BYTES):
                 self.calls.again(call, tell_seen=True)
                 return 0
-        if call.ending == BY_TIME and isinstance(error, CallCancelled):
+        if call.ending == BY_TIME and isinstance(error, CallCancelled | DeadlineExceeded):
             error = CallTimeout(f"{call.word} had no answer in time; it was not applied")
         self.calls.fail(call, error)
         return 1
@@ -245,13 +246,21 @@ class Session:
         self.leases.reconnected(now)
 
     def _repeat(self, *, resumed: bool) -> None:
-        """Send what is open on the new connection, as far as that is safe."""
+        """Send what is open on the new connection, as far as that is safe.
+
+        What is to end is sent too late on purpose: its answer is the one it had before, or that it was not applied.
+        """
         calls = self.calls
         if not resumed:
             calls.writes.restart()
         for call in sorted(calls.open.values(), key=lambda call: call.order):
+            if call.ending:
+                if not resumed:
+                    self._give_up(call)
+                    continue
+                call.latest = LONG_AGO
             if not resumed:
-                if call.state == SENT and call.kind & CHANGES:
+                if call.kind & CHANGES and (call.state == SENT or call.repeated):
                     what = f"{call.word}: the connection was lost before the answer came, and the session with it"
                     calls.fail(call, ConnectionLost(what, maybe_applied=True))
                     continue
@@ -285,7 +294,7 @@ class Session:
                 self._give_up(call)
             else:
                 self._time_out(call, now)
-        if in_doubt:
+        if in_doubt and self.ready:
             return "a CANCEL had no answer for a second"
         if self.drained or now >= self._drain_until:
             return "the server is going away"
@@ -306,7 +315,7 @@ class Session:
         return self.draining and all(call.state != SENT or call.kind & NOTE for call in self.calls.open.values())
 
     def _time_out(self, call: Call, now: float) -> None:
-        sent = call.state == SENT
+        sent = call.state == SENT or call.repeated
         maybe_applied = sent and bool(call.kind & CHANGES)
         if self.end(call, now, BY_TIME):
             error: KvError
