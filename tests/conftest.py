@@ -21,8 +21,15 @@ hypothesis.settings.register_profile(
     deadline=None,  # shared machines stall: a slow example is no failure
     derandomize="CI" in os.environ,  # a red run is red again for whoever looks into it
     suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],  # the clock is made anew for each example
+    phases=[phase for phase in hypothesis.Phase if phase is not hypothesis.Phase.explain],  # it traces every line
 )
 hypothesis.settings.load_profile("kv")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("contest with Redis")
+    group.addoption("--contest-seconds", type=float, default=2.0, help="how long each family of calls is compared")
+    group.addoption("--contest-seed", type=int, default=None, help="which sequences of calls are drawn")
 
 
 @pytest.fixture

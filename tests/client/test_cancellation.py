@@ -5,6 +5,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 import kv_client
+from kv_protocol.messages import DEADLINE, SEQ
 from kv_protocol.values import encode
 
 
@@ -147,9 +148,54 @@ async def test_a_lost_connection_ends_the_wait_for_a_cancel(peer, starting, auto
         assert call.scope.cancelled_caught
         wire = await peer.wire(1)
         after = starting(nursery, client.get, "b")
-        assert (await wire.request())[1] == "GET"  # what was cancelled is not sent again
+        assert (await wire.request())[1] == "GET"  # the session is another: what was cancelled is not sent again
         nursery.cancel_scope.cancel()
         del after
+
+
+@pytest.mark.parametrize("cancelled_first", [True, False])
+@pytest.mark.parametrize("taken", [True, False])
+async def test_the_next_connection_says_what_became_of_a_take_that_was_cancelled(
+    peer, starting, autojump_clock, cancelled_first, taken
+):
+    """It is sent once more, too late on purpose: that applies nothing, and what was taken before is in the answer."""
+    peer.welcome["resumed"] = True
+    async with peer.opened() as (client, wire), trio.open_nursery() as nursery:
+        call = starting(nursery, client.getdel, "a")
+        seq = (await wire.expect("GETDEL"))[4][SEQ]
+        if cancelled_first:
+            call.scope.cancel()
+            await wire.expect("CANCEL")
+        wire.close()
+        await wait_all_tasks_blocked()
+        call.scope.cancel()
+        await wait_all_tasks_blocked()
+        assert not call.done.is_set()
+        wire = await peer.wire(1)
+        again = await wire.expect("GETDEL")
+        assert again[4][SEQ] == seq
+        assert again[4][DEADLINE] < 0
+        if taken:
+            wire.reply(again, encode("taken"))
+        else:
+            wire.fail(again, "DEADLINE")
+        assert await call.result() == ("taken" if taken else None)
+        assert call.scope.cancelled_caught is not taken
+
+
+async def test_without_a_connection_a_cancelled_take_is_given_up_after_a_second(peer, starting, autojump_clock):
+    async with peer.opened() as (client, wire), trio.open_nursery() as nursery:
+        call = starting(nursery, client.getdel, "a")
+        await wire.expect("GETDEL")
+        peer.refusals = 100
+        wire.close()
+        await wait_all_tasks_blocked()
+        began = trio.current_time()
+        call.scope.cancel()
+        await call.done.wait()
+        assert call.scope.cancelled_caught
+        assert trio.current_time() - began == pytest.approx(1, abs=0.05)
+        nursery.cancel_scope.cancel()
 
 
 async def test_random_cancellations_never_mix_up_answers(peer, starting):

@@ -213,3 +213,52 @@ async def test_a_server_that_is_full_is_tried_again(peer, autojump_clock):
         nursery.start_soon(refuse)
         async with peer.client():
             assert peer.dials == 2
+
+
+async def test_a_client_waits_while_the_server_reads_its_data(peer, starting, autojump_clock):
+    async with peer.opened(timeout=60) as (client, wire), trio.open_nursery() as nursery:
+        write = starting(nursery, client.set, "a", 1)
+        seq = (await wire.expect("SET"))[4][2]
+        peer.silent = True
+        wire.close()
+        for number in range(1, 9):
+            wire = await peer.arrival(number)
+            hello = await wire.expect("HELLO")
+            assert hello[3]["session"] == b"s" * 16
+            if number < 8:
+                wire.fail(hello, "LOADING", "the server is reading its data, 50 % so far")
+                wire.close()
+        peer.welcome["resumed"] = True
+        wire.reply(hello, peer.welcome)
+        request = await wire.expect("SET")
+        assert request[4][2] == seq
+        wire.reply(request, 7)
+        assert await write.result() == 7
+
+
+async def test_a_client_is_opened_once_the_server_has_read_its_data_or_fails_and_says_why(
+    peer, starting, autojump_clock
+):
+    async def answer(loading: int) -> None:
+        for number in range(len(peer.wires), 10**6):
+            wire = await peer.arrival(number)
+            hello = await wire.expect("HELLO")
+            if loading:
+                loading -= 1
+                wire.fail(hello, "LOADING", "the server is reading its data, 50 % so far")
+                wire.close()
+            else:
+                wire.reply(hello, peer.welcome)
+
+    peer.silent = True
+    for loading in (3, 10**6):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(answer, loading)
+            if loading == 3:
+                async with peer.client():
+                    assert len(peer.wires) == 4
+            else:
+                with pytest.raises(kv_client.ConnectionLost, match="reading its data, 50 %"):
+                    async with peer.client():
+                        pass
+            nursery.cancel_scope.cancel()

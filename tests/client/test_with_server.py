@@ -211,3 +211,51 @@ async def test_eight_thousand_calls_and_more_at_once():
             for _ in range(10_000):
                 nursery.start_soon(client.incr, "n")
         assert await client.get("n") == 10_000
+
+
+async def test_a_transaction_is_all_or_nothing():
+    async with served() as url, opened(f"{url}/shop") as client:
+        version = await client.set("a", 1)
+        async with client.lock("l") as held, client.transaction() as tx:
+            total = tx.incr("a", by=4)
+            tx.require("a", version=version)
+            tx.require_lock(held)
+            pages = [tx.set(f"k{n}", n) for n in range(200)]
+            tx.mset(*[(f"m{n}", n) for n in range(200)])
+        assert total.result() == 5
+        assert len({page.result() for page in pages}) == 1
+        with pytest.raises(kv_client.TransactionConflict) as caught:
+            async with client.transaction() as tx:
+                tx.set("a", 9)
+                for number in range(300):
+                    tx.require(f"k{number}", version=0)
+        assert len(caught.value.keys) == 200
+        with pytest.raises(kv_client.NotANumber):
+            async with client.transaction() as tx:
+                tx.set("a", "text")
+                tx.incr("a")
+        assert await client.get("a") == 5
+
+
+async def test_messages_reach_listeners_of_both_doors():
+    async with served() as url, opened(url) as client, trio.open_nursery() as nursery:
+        heard = []
+
+        async def listen(task_status):
+            async with client.subscribe("news", pattern="n*s") as messages:
+                task_status.started()
+                async for message in messages:
+                    heard.append((message.channel, message.value, message.pattern))
+                    if len(heard) == 3:
+                        return
+
+        await nursery.start(listen)
+        host, port = url.removeprefix("kv://").split(":")
+        text = await trio.open_tcp_stream(host, int(port))
+        await text.send_all(b"PUBLISH news hello\r\nPUBLISH noes x\r\n")
+        assert await client.publish("news", {"n": 1}) == 1
+        assert await client.ns("other").publish("news", 0) == 0
+    assert sorted(heard, key=repr) == sorted(
+        [("news", "hello", None), ("noes", "x", "n*s"), ("news", {"n": 1}, None)], key=repr
+    )
+    await text.aclose()

@@ -48,8 +48,8 @@ class Call:
         if given.kind == "now":
             return self.world.now + given.offset
         if given.kind == "token":
-            held = self.world.held.get((self.space, key))
-            return held.token - given.offset if held else 77
+            holds = self.world.held.get((self.space, key))
+            return holds[-1].token - given.offset if holds else 77
         record = self.world.space(self.space).live(key)
         if given.kind == "version":
             return record.version - given.offset if record else given.offset
@@ -59,6 +59,11 @@ class Call:
     def do_randomkey(self) -> Any:
         keys = self.world.space(self.space).names()
         return Fits(lambda reply: reply in keys if keys else reply is None)
+
+    def do_keys(self, match: str) -> Any:
+        names = self.world.space(self.space).names()
+        chosen = sorted(key for key in names if re.fullmatch(PATTERNS[match], key, re.DOTALL))
+        return Fits(lambda reply: sorted(reply) == chosen)
 
     def do_scan(self, cursor: int, count: int = 100, match: str = "*", type: str | None = None) -> Any:
         space = self.world.space(self.space)
@@ -76,9 +81,6 @@ class Call:
 
         return Fits(holds)
 
-    def do_time(self) -> Any:
-        return self.world.now, self.world.elapsed
-
     # ---- namespaces
     def do_namespace_list(self) -> Any:
         return sorted(name.decode("utf-8", "surrogateescape") for name in self.world.spaces)
@@ -89,7 +91,7 @@ class Call:
             return None
         keys = [key for key in space.records if space.live(key)]
         expiring = [key for key in keys if space.records[key].expires is not None]
-        locks = len(self.world.locks(name))
+        locks = sum(place[0] == name for place in self.world.held)
         expected = (name.decode("utf-8", "surrogateescape"), len(keys), len(expiring), locks)
         return Fits(lambda reply: reply[:4] == expected and (reply[4] > 0) == bool(keys))
 
@@ -106,12 +108,23 @@ class Call:
     def do_extend(self, ttl: int, *leases: tuple[bytes, int]) -> Any:
         return self.world.extend(self.space, ttl, leases)
 
-    def do_break(self, name: bytes) -> Any:
-        return self.world.break_((self.space, name))
+    def do_break(self, name: bytes, token: int | None = None) -> Any:
+        return self.world.break_((self.space, name), token)
+
+    def do_leases(self) -> Any:
+        expected = {
+            (name.decode("utf-8", "surrogateescape"), *rest, frozenset(map(surrogates, keys)))
+            for name, *rest, keys in self.world.leases(self.space)
+        }
+        return Fits(lambda reply: {(*lease[:4], frozenset(lease[4])) for lease in reply} == expected)
 
     def do_locks(self) -> Any:
         expected = {(name.decode("utf-8", "surrogateescape"), *rest) for name, *rest in self.world.locks(self.space)}
         return Fits(lambda reply: set(reply) == expected and len(reply) == len(expected))
+
+
+def surrogates(name: bytes) -> str:
+    return name.decode("utf-8", "surrogateescape")
 
 
 def same(expected: Any, actual: Any) -> bool:

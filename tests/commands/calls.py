@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 NAMESPACES = (b"0", b"other", b"\xff{n}")
-KEYS = (b"a", b"b", b"", b"{t}a", b"{t}b", b"x{t}y{u}", b"{}t", b"\xff\xfe{", "é".encode())
+KEYS = (b"a", b"{t}a", b"", b"b", b"{t}b", b"x{t}y{u}", b"{}t", b"\xff\xfe{", "é".encode())
 LOCKS = (b"l", b"a", b"{t}a")
 
 
@@ -24,8 +24,8 @@ def ref(kind: str, *offsets: int) -> st.SearchStrategy[Any]:
     return st.sampled_from([Ref(kind, offset) for offset in offsets or (0,)])
 
 
-keys = st.sampled_from(KEYS)
-namespaces = st.sampled_from(NAMESPACES)
+keys = st.sampled_from(KEYS[:3] * 3 + KEYS)
+namespaces = st.sampled_from(NAMESPACES[:1] * 3 + NAMESPACES)
 times = st.sampled_from([datetime(1970, 1, 1, tzinfo=UTC), datetime(2031, 5, 6, 7, 8, 9, 120, tzinfo=UTC)])
 ints = st.sampled_from([0, 1, -1, 5, 127, 128, 2**63 - 1, -(2**63), 2**63, 2**64, -(2**70)]) | st.integers(-300, 300)
 floats = st.sampled_from([0.0, -0.0, 1.0, 0.1, -2.5, 1e300, 1.7e308, float("inf"), float("nan")])
@@ -90,9 +90,13 @@ def tail(element: Any, most: int = 3, before: tuple[Any, ...] = (), **options: A
 
 
 flag = st.booleans()
+tokens = st.just(0) | ref("token", 0, 1)
+locks = st.sampled_from(LOCKS)
+held = st.tuples(locks, ref("token", 0))
 writing = [
     when | {"keep_ttl": st.just(True)},
     {"if_absent": st.just(True), "if_present": st.just(True), "if_version": versions, "if_value": wanted},
+    {"lease": held},
 ]
 where = [
     {"if_new": st.just(True), "if_expiring": st.just(True)},
@@ -108,8 +112,6 @@ counting: dict[str, Any] = {
 pairs = st.tuples(keys, values)
 places = st.sampled_from([0, 1, 2, -1, -2, 5, -100, 100, 2**62, -(2**62)])
 offsets = st.sampled_from([0, 1, 3, 40, -1, 2**40])
-tokens = st.just(0) | ref("token", 0, 1)
-locks = st.sampled_from(LOCKS)
 lease = st.sampled_from([1, 5, 20, 100, 15_000, 86_400_000, 86_400_001])
 
 CALLS: dict[str, st.SearchStrategy[tuple[tuple[Any, ...], dict[str, Any]]]] = {
@@ -147,15 +149,22 @@ CALLS: dict[str, st.SearchStrategy[tuple[tuple[Any, ...], dict[str, Any]]]] = {
         match=st.sampled_from(["*", "a*", "?", "{t}*", "[ab]", "\\{*"]),
         type=st.sampled_from(["int", "str", "list", "null", "nothing"]),
     ),
+    "KEYS": call(st.sampled_from(["*", "a*", "?", "{t}*", "[ab]", "\\{*"])),
     "DBSIZE": call(),
     "NAMESPACE LIST": call(),
     "NAMESPACE STATS": call(namespaces),
     "NAMESPACE DROP": call(namespaces),
     "FLUSHDB": call(),
-    "LOCK": call(locks, ttl=lease, wait=st.sampled_from([0, 1, 20, 100, 60_000])),
+    "LOCK": call(
+        locks,
+        ttl=lease,
+        wait=st.sampled_from([0, 1, 20, 100, 60_000]),
+        shared=st.just(True),
+        limit=st.sampled_from([1, 2, 3]),
+    ),
     "UNLOCK": call(locks, tokens),
     "EXTEND": tail(st.tuples(locks, tokens), before=(lease,)),
     "LOCKS": call(),
-    "BREAK": call(locks),
-    "TIME": call(),
+    "LEASES": call(),
+    "BREAK": call(locks, token=tokens) | call(locks),
 }

@@ -6,6 +6,7 @@ changed nothing.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from tests.commands.plain import Fails, countable, fingerprint, in_class_of, plain_text, total
@@ -115,10 +116,16 @@ class Keyspace:
         ttl: Any = None,
         expires_at: Any = None,
         keep_ttl: bool = False,
+        lease: Any = None,
         **conditions: Any,
     ) -> Any:
         self.demand(key, **conditions)
+        held = self.world.find((self.name, lease[0]), lease[1]) if lease is not None else None
+        if lease is not None and held is None:
+            raise Fails("LOCK_LOST")
         self.put(key, value, self.deadline(key, ttl, expires_at, keep_ttl))
+        if held is not None:
+            held.keys[key] = self.world.revision
         return self.world.revision
 
     def getset(self, key: bytes, value: Any, **options: Any) -> Any:
@@ -155,8 +162,8 @@ class Keyspace:
         whole = self.text_of(key)
         places = range(len(whole))
         low = start if start >= 0 else max(0, start + len(whole))
-        high = end if end >= 0 else end + len(whole)
-        part = bytes(whole[place] for place in places if low <= place <= high)
+        high = end if end >= 0 else max(0, end + len(whole))
+        part = bytes(whole[place] for place in places if low <= place <= high and not end < start < 0)
         return in_class_of(record.value if record else "", part)
 
     def setrange(self, key: bytes, offset: int, value: Any) -> Any:
@@ -206,7 +213,7 @@ class Keyspace:
         ttl_if_new: Any = None,
     ) -> Any:
         record = self.live(key)
-        result = total(countable(record.value) if record else type(by)(0), by)
+        result = total(countable(record.value, by) if record else type(by)(0), by)
         given = [limit for limit in (minimum, maximum) if limit is not None]
         if any(type(limit) is not type(by) or str(limit).lower() in ("nan", "snan") for limit in given):
             raise Fails("INVALID")
@@ -221,6 +228,8 @@ class Keyspace:
             result = limit if beyond else result
         spelled = record is not None and type(record.value) in (str, bytes)
         stored = in_class_of(record.value, str(result).encode()) if record and spelled else result
+        if record is not None and type(record.value) is Decimal:
+            stored = Decimal(result)
         fresh = None if ttl_if_new is None else self.now + ttl_if_new
         self.put(key, stored, record.expires if record else fresh)
         return result

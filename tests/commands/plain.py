@@ -89,11 +89,13 @@ def in_class_of(model: Any, octets: bytes) -> str | bytes:
     return octets if type(model) is bytes else as_text(octets)
 
 
-def countable(value: Any) -> int | float | Decimal:
-    """The number that a stored value counts as."""
-    if type(value) in (int, float, Decimal):
+def countable(value: Any, step: Any) -> int | float | Decimal:
+    """The number that a stored value counts as where *step* is added."""
+    if type(value) is type(step):
+        if type(value) is int and value not in INT64:
+            raise Fails("NOT_NUMBER")
         return value  # type: ignore[no-any-return]
-    if type(value) in (str, bytes):
+    if type(value) in (str, bytes) or (type(value) is Decimal and type(step) is int):
         digits = plain_text(value)
         try:
             number = int(digits.decode("ascii"))

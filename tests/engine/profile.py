@@ -5,6 +5,11 @@ from __future__ import annotations
 import os
 from typing import Final
 
+from hypothesis import Phase
+
+AS_FOUND: Final = (Phase.explicit, Phase.reuse, Phase.generate)
+"""For laws over all commands, whose examples are small and whose stages dear: what fails is shown as it was found."""
+
 FACTOR: Final = float(os.environ.get("KV_TEST_EXAMPLES", "1"))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from msgpack import packb, unpackb
 
@@ -12,9 +12,11 @@ from kv_protocol.values import decode, encode
 from kv_server.commands import CATALOG
 from kv_server.engine.commit import Commit
 from kv_server.engine.engine import PARKED, Engine, Limits, Start
+from kv_server.engine.rows import SESSION_END, SESSION_OPEN
 from kv_server.engine.session import Session
 from kv_server.engine.tx import Tx
-from kv_server.model.lock import Lock
+from kv_server.model.container import CONTAINERS
+from kv_server.model.entry import SCALAR, Entry
 from kv_server.model.store import Store
 from kv_server.model.table import ENTRY_BYTES
 from kv_server.spec.catalog import Catalog
@@ -33,6 +35,7 @@ class Outbox:
 
     def __init__(self) -> None:
         self.heard: list[tuple[Any, ...]] = []
+        self.gone = False
 
     def deliver(self, request_id: int, command: Command, reply: object) -> None:
         self.heard.append(("deliver", request_id, reply))
@@ -49,6 +52,9 @@ class Outbox:
     def close(self, error: Exception) -> None:
         self.heard.append(("close", error))
 
+    def lost(self) -> bool:
+        return self.gone
+
     # ---- what only a connection of the text door can
     protocol = 2
     command: Command | None = None
@@ -59,6 +65,9 @@ class Outbox:
 
     def answer(self, mode: str) -> None:
         self.heard.append(("answer", mode))
+
+    def say(self, text: bytes) -> None:
+        self.heard.append(("say", text))
 
     def hang_up(self) -> None:
         self.heard.append(("hang_up",))
@@ -131,11 +140,16 @@ class Rig:
         self.elapsed_ms = ELAPSED_MS
         self.engine = Engine(catalog, start=start(), shards=shards, limits=limits)
         self.commits: list[Commit] = []
-        self.engine.sinks.append(self.commits.append)
+        self.engine.sinks.append(self.note)
         self.strict = strict
         self.last_id = 0
         if strict:
-            self.engine.tx.__class__ = StrictTx
+            self.harden()
+
+    def harden(self) -> None:
+        """Hold commands to what they declare, from here on."""
+        self.strict = True
+        self.engine.tx.__class__ = StrictTx
 
     @property
     def store(self) -> Store:
@@ -145,6 +159,11 @@ class Rig:
         outbox = Outbox()
         session, resumed = self.engine.open_session(outbox, client, namespace, secret)
         return Client(self, session, outbox, resumed)
+
+    def note(self, commit: Commit) -> None:
+        """Keep *commit*. That somebody came or went for good is not what tests ask about."""
+        if commit.effects[0][0] not in (SESSION_OPEN, SESSION_END):
+            self.commits.append(commit)
 
     def guarded(self, command: Command) -> Any:
         return StrictCommand(command) if self.strict else command
@@ -242,23 +261,24 @@ def readable_present(form: Form, reply: Any) -> Any:
 
 
 # ---- what is in a store
-def facts(lock: Lock) -> tuple[Any, ...]:
-    return lock.token, lock.session, lock.owner, lock.granted_ms, lock.until_ms, lock.renewals
-
-
 def picture(store: Store) -> dict[bytes, Any]:
     """Everything that a store holds, for comparison: entries by key, and locks."""
     return {
         name: (
             {
-                key: (entry.kind, entry.value, entry.version, entry.expires_ms)
+                key: (entry.kind, content(entry), entry.version, entry.expires_ms)
                 for table in space.live_tables()
                 for key, entry in table.items()
             },
-            {lock: facts(held) for lock, held in space.locks.items()},
+            {lock: [hold.facts() for hold in held.values()] for lock, held in space.locks.items()},
         )
         for name, space in store.namespaces.items()
     }
+
+
+def content(entry: Entry) -> Any:
+    """What *entry* holds now, whatever becomes of it."""
+    return entry.value if entry.kind == SCALAR else entry.value.dump()
 
 
 def kept_answers(sessions: dict[int, Session]) -> dict[int, Any]:
@@ -269,11 +289,18 @@ def kept_answers(sessions: dict[int, Session]) -> dict[int, Any]:
     }
 
 
+def counted(entry: Entry) -> int:
+    """What the value of *entry* takes, counted anew."""
+    if entry.kind == SCALAR:
+        return len(entry.value)
+    return CONTAINERS[entry.kind].load(entry.value.dump()).bytes
+
+
 def recount(store: Store) -> None:
     """Count the accounts of every table anew and compare; every deadline must be on its table's heap, and scheduled."""
     for name, space in store.namespaces.items():
         for table in space.live_tables():
-            assert table.bytes == sum(len(k) + len(e.value) + ENTRY_BYTES for k, e in table.items()), name
+            assert table.bytes == sum(len(k) + counted(e) + ENTRY_BYTES for k, e in table.items()), name
             deadlines = {(e.expires_ms, k) for k, e in table.items() if e.expires_ms}
             assert table.expiring == len(deadlines), name
             assert deadlines <= set(table.deadlines), name
@@ -282,6 +309,12 @@ def recount(store: Store) -> None:
                 first = min(table.deadlines)[0]
                 assert 0 < table.due_ms <= first, name
                 assert any(due == table.due_ms and where[0] is table for due, _, where in store.due.heap), name
+        for lock, held in space.locks.items():
+            assert held, f"{lock!r} is held by nobody"
+            assert held.least == min((hold.most for hold in held.values() if hold.most), default=0), lock
+            assert len(held) <= (held.least or len(held)), lock
+            places = {(due, place) for due, _, place in store.leases.heap}
+            assert all((hold.until_ms, (name, lock, token)) in places for token, hold in held.items()), lock
 
 
 def replayed(commits: Iterable[Commit], like: Engine) -> tuple[Tx, list[list[tuple[Any, ...]]]]:
@@ -301,23 +334,27 @@ def replayed(commits: Iterable[Commit], like: Engine) -> tuple[Tx, list[list[tup
 
 
 # ---- a transaction that holds commands to what they declared
+WRITES: Final = Flag.WRITE.value
+
+
 class StrictTx(Tx):
     """Refuses keys that the call did not declare, and changes of those that it declared only to read."""
 
-    granted: dict[bytes, Flag] | None = None
+    granted: dict[bytes, int] | None = None
     walked: frozenset[bytes] = frozenset()
 
-    def need(self, key: bytes, access: Flag) -> None:
-        if self.granted is not None and key not in self.walked:
-            assert key in self.granted, f"{key!r} was not declared"
-            assert access in self.granted[key], f"{key!r} was declared to be read only"
+    def need(self, key: bytes, *, write: bool) -> None:
+        if self.granted is None or (not write and key in self.walked):
+            return
+        assert key in self.granted, f"{key!r} was not declared"
+        assert not write or self.granted[key] & WRITES, f"{key!r} was declared to be read only"
 
     def find(self, key: bytes) -> Any:
-        self.need(key, Flag.READ)
+        self.need(key, write=False)
         return super().find(key)
 
     def exists_in(self, namespace: bytes, key: bytes) -> bool:
-        self.need(key, Flag.READ)
+        self.need(key, write=False)
         return super().exists_in(namespace, key)
 
     def scan(self, cursor: int, wanted: int) -> tuple[int, list[bytes]]:
@@ -326,15 +363,21 @@ class StrictTx(Tx):
         return following, keys
 
     def touch(self, key: bytes) -> Any:
-        self.need(key, Flag.WRITE)
+        self.need(key, write=True)
         return super().touch(key)
 
     def key_drop(self, key: bytes, cause: int) -> None:
-        self.need(key, Flag.WRITE)
+        self.need(key, write=True)
         super().key_drop(key, cause)
 
+    def lock_end(self, name: bytes, token: int, cause: int) -> None:
+        """What goes with a lock nobody declares."""
+        granted, self.granted = self.granted, None
+        super().lock_end(name, token, cause)
+        self.granted = granted
+
     def key_move(self, key: bytes, namespace: bytes, target: bytes) -> None:
-        self.need(target, Flag.WRITE)
+        self.need(target, write=True)
         super().key_move(key, namespace, target)
 
 
@@ -350,12 +393,11 @@ class StrictCommand:
     def call(self, place: Any, args: Any, options: Any) -> Any:
         if not isinstance(place, StrictTx):
             return self.command.call(place, args, options)
-        declared: dict[bytes, Flag] = {}
-        invocation = self.command.bind_typed(args, options)
-        for key, access in self.command.keys(invocation):
-            declared[key] = declared.get(key, Flag(0)) | access | Flag.READ
+        declared: dict[bytes, int] = {}
+        for key, access in self.command.keys(self.command.bind_typed(args, options)):
+            declared[key] = declared.get(key, 0) | access.value
         place.granted, place.walked = declared, frozenset()
-        writes = Flag.WRITE in self.command.flags
+        writes = self.command.flags.value & WRITES
         before = len(place.effects)
         try:
             return self.command.call(place, args, options)

@@ -1,4 +1,4 @@
-"""What a call passes before it runs: its deadline, its fence, the bounds of the server, and whether it takes calls."""
+"""What a call passes before it runs: deadline, fence, the server's bounds. For every command: tests/laws/test_gates."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from kv_protocol.errors import (
     DeadlineExceeded,
     InvalidArgument,
     ProtocolError,
-    ShuttingDown,
     StaleFence,
     TooManyNamespaces,
 )
@@ -19,105 +18,8 @@ from kv_protocol.limits import MAX_NAME
 from kv_protocol.messages import DEADLINE, FENCE, NAMESPACE, SEQ, TRACE
 from kv_server.commands import CATALOG
 from kv_server.engine.engine import Limits
-from kv_server.spec.command import Command, Flag
-from tests.engine.rig import Client, Present, Rig, picture
-
-WRITES = [command for command in CATALOG if command.flags & Flag.WRITE and command.place == "tx"]
-every_write = pytest.mark.parametrize("command", WRITES, ids=lambda command: command.name)
-
-EXAMPLES: dict[str, tuple[list[Any], dict[str, Any]]] = {
-    "SET": (["k", 2], {}),
-    "GETSET": (["k", 2], {}),
-    "GETDEL": (["k"], {}),
-    "GETEX": (["k"], {"ttl": 5}),
-    "APPEND": (["k", "tail"], {}),
-    "SETRANGE": (["k", 0, "x"], {}),
-    "MSET": ([("k", 2)], {}),
-    "MSETNX": ([("new", 2)], {}),
-    "INCR": (["k"], {}),
-    "DECR": (["k"], {}),
-    "DEL": (["k"], {}),
-    "EXPIRE": (["k", 5], {}),
-    "EXPIREAT": (["k", 1_900_000_000_000], {}),
-    "PERSIST": (["mortal"], {}),
-    "RENAME": (["k", "new"], {}),
-    "RENAMENX": (["k", "new"], {}),
-    "COPY": (["k", "new"], {}),
-    "MOVE": (["k", "elsewhere"], {}),
-    "NAMESPACE DROP": (["0"], {}),
-    "FLUSHDB": ([], {}),
-    "LOCK": (["free"], {}),
-    "UNLOCK": (["mine", "TOKEN"], {}),
-    "EXTEND": ([60_000, ("mine", "TOKEN")], {}),
-    "BREAK": (["mine"], {}),
-}
-"""A call of each write that changes something."""
-
-
-def test_every_write_has_an_example() -> None:
-    assert set(EXAMPLES) == {command.name for command in WRITES}
-
-
-def prepared() -> tuple[Rig, Client, int, int]:
-    """A rig, a caller, the token of the lock it holds, and that of the lock that guards its writes."""
-    rig = Rig()
-    client = rig.connect()
-    client.call("SET", "k", 1)
-    client.call("SET", "mortal", 1, ttl=10_000)
-    return rig, client, client.call("LOCK", "mine")[0], client.call("LOCK", "guard")[0]
-
-
-def arguments(command: Command, token: int) -> tuple[list[Any], dict[str, Any]]:
-    args, options = EXAMPLES[command.name]
-    given = [tuple(token if part == "TOKEN" else part for part in arg) if type(arg) is tuple else arg for arg in args]
-    return [token if arg == "TOKEN" else arg for arg in given], options
-
-
-@every_write
-def test_a_write_runs_under_a_fence_that_holds(command: Command) -> None:
-    rig, client, mine, guard = prepared()
-    before = len(rig.commits)
-    client.send(command.name, *arguments(command, mine), {FENCE: [b"guard", guard]})
-    assert len(rig.commits) == before + 1
-
-
-@every_write
-def test_a_write_is_refused_under_a_fence_that_does_not_hold(command: Command) -> None:
-    rig, client, mine, guard = prepared()
-    before, commits = picture(rig.store), len(rig.commits)
-    other = rig.connect()
-    for fence in ([b"guard", guard + 1], [b"guard", 0], [b"unknown", guard], [b"mine", guard]):
-        with pytest.raises(StaleFence) as caught:
-            client.send(command.name, *arguments(command, mine), {FENCE: fence, SEQ: 1})
-        held = {b"guard": guard, b"mine": mine}.get(fence[0])
-        assert caught.value.details == {"lock": fence[0].decode(), "token": held}
-    with pytest.raises(StaleFence):
-        other.send(command.name, *arguments(command, mine), {FENCE: [b"guard", guard], NAMESPACE: b"another"})
-    assert picture(rig.store) == before
-    assert len(rig.commits) == commits
-    assert client.session.answers == {}
-
-
-@every_write
-def test_a_write_that_comes_after_its_deadline_is_not_applied(command: Command) -> None:
-    rig, client, mine, _ = prepared()
-    before, commits = picture(rig.store), len(rig.commits)
-    with pytest.raises(DeadlineExceeded):
-        client.send(command.name, *arguments(command, mine), {DEADLINE: rig.elapsed_ms - 1, SEQ: 1})
-    assert picture(rig.store) == before
-    assert len(rig.commits) == commits
-    client.send(command.name, *arguments(command, mine), {DEADLINE: rig.elapsed_ms, SEQ: 1})
-    assert len(rig.commits) == commits + 1
-
-
-@every_write
-def test_a_draining_server_takes_no_write(command: Command) -> None:
-    rig, client, mine, _ = prepared()
-    rig.engine.drain()
-    before = picture(rig.store)
-    with pytest.raises(ShuttingDown):
-        client.send(command.name, *arguments(command, mine))
-    assert picture(rig.store) == before
+from kv_server.spec.command import Flag
+from tests.engine.rig import Present, Rig, picture
 
 
 def test_a_fence_ends_with_the_lease_of_its_lock() -> None:
@@ -209,6 +111,20 @@ def test_no_namespace_is_made_beyond_the_limit() -> None:
     assert client.send("GET", ["k"], None, {NAMESPACE: b"three"}) is None
     client.call("NAMESPACE DROP", "two")
     client.send("SET", ["k", 1], None, {NAMESPACE: b"three"})
+
+
+def test_a_namespace_that_was_dropped_begins_anew() -> None:
+    """Whatever a transaction remembers of the last one's namespace, it must not write where nobody reads."""
+    rig = Rig()
+    client = rig.connect()
+    client.call("SET", "k", 1)
+    client.call("NAMESPACE DROP", "0")
+    client.call("SET", "j", 1)
+    assert [list(table) for space in rig.store.namespaces.values() for table in space.live_tables()] == [[b"j"]]
+    rig.connect(namespace=b"1").call("NAMESPACE DROP", "0")
+    client.call("SET", "i", 1)
+    assert client.call("NAMESPACE LIST") == ["0"]
+    assert client.call("DBSIZE") == 1
 
 
 def test_reads_make_no_namespace() -> None:

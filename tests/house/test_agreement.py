@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kv_protocol import errors
+from kv_server.engine import rows
+from kv_server.engine.tx import EFFECTS
 
 if TYPE_CHECKING:
     from tests.house.conftest import Module
@@ -113,3 +116,16 @@ def test_the_two_commands_are_the_same_everywhere(root: Path) -> None:
         text = (root / page).read_text("utf-8")
         assert all(command in text for command in commands), page
     assert "dev.py test" in (root / ".ci" / "run").read_text()
+
+
+def test_architecture_md_lists_every_effect_with_its_arguments(root: Path) -> None:
+    page = (root / "ARCHITECTURE.md").read_text("utf-8")
+    listed = {
+        int(number, 16): (name, len(arguments.split()))
+        for number, name, arguments in re.findall(r"^\| `(0x[0-9A-F]{2}) ([A-Z_]+) ([a-z_ ]+)` \|", page, re.MULTILINE)
+    }
+    names = {value: name for name, value in vars(rows).items() if type(value) is int and value > 0x10}
+    real = {
+        opcode: (names[opcode], len(inspect.signature(method).parameters) - 1) for opcode, method in EFFECTS.items()
+    }
+    assert listed == real

@@ -67,6 +67,15 @@ def test_a_scan_meets_every_key_that_stays_exactly_once(
     assert [key for key in stayed if met.count(key) != 1] == []
 
 
+def test_a_scan_meets_what_came_since_the_last_one() -> None:
+    client = Rig().connect()
+    for number in range(50):
+        client.call("SET", f"k{number}", 1)
+        if number % 3 == 0:
+            client.call("DEL", f"k{number // 2}")
+        assert {key.encode() for key in client.call("SCAN", 0)[1]} == keys_of(client)
+
+
 def test_a_scan_of_a_namespace_that_grows_at_every_page_ends() -> None:
     client = Rig().connect()
     client.call("SET", "first", 1)

@@ -46,6 +46,16 @@ def test_tables_are_told_apart_although_they_are_dicts() -> None:
     assert len({one, two}) == 2
 
 
+def test_removed_keys_leave_no_deadlines() -> None:
+    table = Table()
+    table.put(b"stays", Entry(SCALAR, b"", 1, 9_999))
+    for turn in range(1, 5_000):
+        table.put(b"k", Entry(SCALAR, b"", 1, turn))
+        table.remove(b"k")
+        assert len(table.deadlines) < 100
+    assert (9_999, b"stays") in table.deadlines
+
+
 def test_stale_deadlines_are_swept_when_they_outnumber_the_live_ones() -> None:
     table = Table()
     entry = Entry(SCALAR, b"", 1, 1)

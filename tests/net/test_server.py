@@ -60,7 +60,7 @@ async def test_every_bind_leads_to_the_same_store(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "data, start",
     [
-        (b"*1\r\n$4\r\nPING\r\n", b"-ERR this port speaks"),
+        (b"\xff\r\n", b"-ERR this port speaks"),
         (b"\x16\x03\x01", b"-ERR this bind has no TLS"),
         (b"GET / HTTP/1.1\r\n", b""),
     ],

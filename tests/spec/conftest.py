@@ -11,6 +11,7 @@ from kv_server.spec import (
     FAST,
     GROWS,
     OPTIONAL,
+    PAIRS,
     READ,
     SLOW,
     TAKES,
@@ -39,6 +40,7 @@ from kv_server.spec import (
     View,
     command,
 )  # fmt: skip
+from kv_server.spec.resp_kinds import OK, Simple
 
 SINCE = "0.1"
 COST = "O(1)"
@@ -76,9 +78,41 @@ class Found(NamedTuple):
     position: Position
 
 
+def done(reply: object) -> Simple:
+    return OK
+
+
+def members(pairs: list[Any]) -> list[Name]:
+    return [pair[1] for pair in pairs]
+
+
+def scores(pairs: list[Any]) -> Annotated[list[tuple[Name, Float]], PAIRS]:
+    return [(pair[1], pair[0]) for pair in pairs]
+
+
+def first(values: list[Any]) -> Value | None:
+    return values[0] if values else None
+
+
+def found_members(found: list[Any]) -> list[Name]:
+    return [each.member for each in found]
+
+
+def places(found: list[Any]) -> list[tuple[Name, Position]]:
+    return [(each.member, each.position) for each in found]
+
+
+def distances(found: list[Any]) -> list[tuple[Name, Float]]:
+    return [(each.member, each.distance) for each in found]
+
+
+def whole(found: list[Any]) -> list[Found]:
+    return found
+
+
 @command(
     WRITE | GROWS | FAST, group="string", since=SINCE, cost=COST,
-    views=(View("done", lambda reply: b"OK"),), selects={"GET": "GETSET"},
+    views=(View("done", done),), selects={"GET": "GETSET"},
     exclusive=(("ttl", "expires_at", "keep_ttl"), ("if_absent", "if_present", "if_value")),
 )  # fmt: skip
 def set_(
@@ -132,7 +166,7 @@ def zadd(
 
 @command(
     READ, group="zset", since=SINCE, cost="O(log n + m)",
-    views=(View("members", lambda pairs: [pair[1] for pair in pairs]), View("scores", list, tokens=("WITHSCORES",))),
+    views=(View("members", members), View("scores", scores, tokens=("WITHSCORES",))),
 )  # fmt: skip
 def zrange(
     tx: Any,
@@ -179,7 +213,7 @@ def lmpop(
 
 @command(
     WRITE | FAST, group="list", since=SINCE, cost="O(count)",
-    views=(View("one", lambda values: values[0] if values else None, without="count"),),
+    views=(View("one", first, without="count"),),
 )  # fmt: skip
 def lpop(tx: Any, key: Key, count: Size = 1, /) -> list[Value]:
     """Pop values off the head of the list at *key*."""
@@ -231,12 +265,12 @@ def sort(
 
 @command(
     READ | SLOW, group="geo", since=SINCE, cost="O(n)",
-    exclusive=(("from_member", "from_position"), ("radius", "box")),
+    one_of=(("from_member", "from_position"), ("radius", "box")),
     views=(
-        View("members", lambda found: [each.member for each in found]),
-        View("places", lambda found: [(each.member, each.position) for each in found], tokens=("WITHCOORD",)),
-        View("distances", lambda found: [(each.member, each.distance) for each in found], tokens=("WITHDIST",)),
-        View("both", list, tokens=("WITHCOORD", "WITHDIST")),
+        View("members", found_members),
+        View("places", places, tokens=("WITHCOORD",)),
+        View("distances", distances, tokens=("WITHDIST",)),
+        View("both", whole, tokens=("WITHCOORD", "WITHDIST")),
     ),
 )  # fmt: skip
 def geosearch(

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import pytest
 
-from kv_protocol.errors import UnknownCommand
+from kv_protocol.errors import InvalidArgument, UnknownCommand
 from kv_server.spec import (
     BLOCKS,
     FAST,
@@ -101,10 +101,18 @@ def test_words_are_found_in_any_case() -> None:
     assert CATALOG.find_text([b"get", b"break"]) is CATALOG["GET"]
     with pytest.raises(UnknownCommand, match=r"^unknown command FETCH$"):
         CATALOG.find(b"FETCH")
-    with pytest.raises(UnknownCommand, match=r"^unknown command 'a\?b'$"):
-        CATALOG.find_text([b"a\nb"])
-    with pytest.raises(UnknownCommand):
+    with pytest.raises(UnknownCommand, match=r"^unknown command 'a\tb\udcff', with args beginning with: 'c' $"):
+        CATALOG.find_text([b"a\tb\xff", b"c\0d"])
+    with pytest.raises(UnknownCommand, match=r"^unknown subcommand 'bake'. Try LOCK HELP.$"):
+        CATALOG.find_text([b"lock", b"bake"])
+    with pytest.raises(InvalidArgument, match=r"^wrong number of arguments for 'lock' command$"):
         CATALOG.find_text([b"lock"])
+
+
+def test_an_error_names_the_word_that_was_called() -> None:
+    for word in ("get", "fetch"):
+        with pytest.raises(InvalidArgument, match=f"^wrong number of arguments for '{word}' command$"):
+            CATALOG.find_text([word.encode()]).bind_text([word.encode()])
 
 
 def test_a_command_derives_what_it_does_not_declare() -> None:
@@ -153,14 +161,18 @@ def test_commands_that_contradict_each_other_stop_the_start(functions: list[Any]
         Catalog(functions)
 
 
+def same(reply: Any) -> Any:
+    return reply
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [
         ({"exclusive": (("ttl", "px"),)}, "px"),
-        ({"views": (View("one", list, without="count"),)}, "count is no parameter"),
+        ({"views": (View("one", same, without="count"),)}, "count is no parameter"),
         ({"aliases": ("TWO WORDS",)}, "as many words"),
         ({"selects": {"EX": "B"}}, "two meanings for EX"),
-        ({"views": (View("one", list, tokens=("NX",)),)}, "two meanings for NX"),
+        ({"views": (View("one", same, tokens=("NX",)),)}, "two meanings for NX"),
     ],
 )
 def test_a_declaration_that_contradicts_its_signature_stops_the_start(more: dict[str, Any], message: str) -> None:

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kv_protocol import limits
-from kv_protocol.errors import InvalidArgument, TooLarge
+from kv_protocol.errors import InvalidArgument
 from kv_protocol.values import decode
 from kv_server.spec import checks
+from kv_server.spec.types import MAX_TIME_MS
 
 NO_INTEGERS = [
     b"", b"-", b"+1", b"01", b"-0", b"-01", b" 1", b"1 ", b"1_0", b"1.0", b"1e2", b"0x1", b"\xd9\xa1", b"9" * 400,
@@ -84,16 +85,18 @@ def test_a_number_is_an_int_where_it_is_spelled_as_one_and_else_a_decimal() -> N
 
 
 def test_counts_cursors_and_tokens_have_their_bounds() -> None:
-    assert checks.text_count(b"1", 1) == 1
+    assert checks.text_count(b"1", "count") == 1
+    assert checks.text_size(b"0") == 0
     assert checks.text_cursor(b"18446744073709551615") == checks.text_token(b"18446744073709551615") == 2**64 - 1
-    with pytest.raises(InvalidArgument, match=r"^value is out of range, must be positive$"):
-        checks.text_count(b"0", 1)
+    with pytest.raises(InvalidArgument, match=r"^COUNT must be > 0$"):
+        checks.text_count(b"0", "count")
+    for raw in (b"-1", b"x"):
+        with pytest.raises(InvalidArgument, match=r"^value is out of range, must be positive$"):
+            checks.text_size(raw)
     with pytest.raises(InvalidArgument, match=r"^invalid cursor$"):
         checks.text_cursor(b"-1")
     with pytest.raises(InvalidArgument, match=r"^value is not an integer or out of range$"):
         checks.text_token(b"")
-    with pytest.raises(TooLarge):
-        checks.text_numkeys(b"65537", "keys", False)
 
 
 def test_times_are_scaled_and_bounded() -> None:
@@ -101,15 +104,16 @@ def test_times_are_scaled_and_bounded() -> None:
     assert checks.text_time(b"5", 1, "set") == 5
     assert checks.text_timeout(b"0.0005", 1000) == 1, "a short wait is not an endless one"
     assert checks.text_timeout(b"0", 1000) == 0
-    longest = b"%d" % limits.MAX_TTL_MS
-    assert checks.text_duration(longest, 1, "set") == limits.MAX_TTL_MS
+    ages = b"%d" % (2**63 - MAX_TIME_MS - 1)
+    assert checks.text_duration(ages, 1, "set") + 2**43 == MAX_TIME_MS, "what takes ages ends with the calendar"
+    assert checks.text_time(ages, 1, "set") == MAX_TIME_MS
     for refused in (b"0", b"-1"):
         with pytest.raises(InvalidArgument, match=r"^invalid expire time in 'set' command$"):
             checks.text_duration(refused, 1, "set")
         with pytest.raises(InvalidArgument, match=r"^invalid expire time in 'set' command$"):
             checks.text_time(refused, 1, "set")
     with pytest.raises(InvalidArgument, match=r"^invalid expire time in 'set' command$"):
-        checks.text_duration(longest, 1000, "set")
+        checks.text_duration(ages, 1000, "set")
 
 
 def test_words_become_text_names_and_flags() -> None:

@@ -65,7 +65,6 @@ class Credentials(NamedTuple):
 
 
 def parse_xadd(words: Words) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    words.need(4)
     options: dict[str, Any] = {}
     key = words.take()
     if words.token("NOMKSTREAM"):
@@ -87,7 +86,7 @@ def parse_xadd(words: Words) -> tuple[tuple[Any, ...], dict[str, Any]]:
 @command(
     WRITE | GROWS | FAST, group="stream", since=SINCE, cost=COST,
     grammar=Grammar(
-        "key [NOMKSTREAM] [<MAXLEN | MINID> [= | ~] threshold] <* | id> field value [field value ...]", parse_xadd
+        "key [NOMKSTREAM] [<MAXLEN | MINID> [= | ~] threshold] <* | id> field value [field value ...]", parse_xadd, 4
     ),
 )  # fmt: skip
 def xadd(tx: Any, key: Key, id: Octets, /, *fields: Field, create: bool = True, trim: Trim | None = None) -> Octets:
@@ -96,7 +95,6 @@ def xadd(tx: Any, key: Key, id: Octets, /, *fields: Field, create: bool = True, 
 
 
 def parse_xreadgroup(words: Words) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    words.need(6)
     if not words.token("GROUP"):
         raise InvalidArgument("syntax error")
     group, consumer = words.take(), words.take()
@@ -120,6 +118,7 @@ def parse_xreadgroup(words: Words) -> tuple[tuple[Any, ...], dict[str, Any]]:
     grammar=Grammar(
         "GROUP group consumer [COUNT count] [BLOCK milliseconds] [NOACK] STREAMS key [key ...] id [id ...]",
         parse_xreadgroup,
+        6,
     ),
 )  # fmt: skip
 def xreadgroup(
@@ -131,7 +130,6 @@ def xreadgroup(
 
 
 def parse_bitfield(words: Words) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    words.need(1)
     key = words.take()
     made = []
     while operation := words.token("GET", "SET", "INCRBY"):
@@ -143,7 +141,9 @@ def parse_bitfield(words: Words) -> tuple[tuple[Any, ...], dict[str, Any]]:
 @command(
     WRITE | GROWS, group="bitmap", since=SINCE, cost="O(operations)",
     grammar=Grammar(
-        "key [GET encoding offset | SET encoding offset value | INCRBY encoding offset increment ...]", parse_bitfield
+        "key [GET encoding offset | SET encoding offset value | INCRBY encoding offset increment ...]",
+        parse_bitfield,
+        1,
     ),
 )  # fmt: skip
 def bitfield(tx: Any, key: Key, /, *operations: Annotated[BitOperation, OPTIONAL]) -> list[int | None]:
@@ -152,7 +152,6 @@ def bitfield(tx: Any, key: Key, /, *operations: Annotated[BitOperation, OPTIONAL
 
 
 def parse_migrate(words: Words) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    words.need(5)
     host, port, key = words.take().decode(), text_int(words.take()), words.take()
     database, timeout = words.take(), int(text_float(words.take()))
     options: dict[str, Any] = {}
@@ -178,6 +177,7 @@ def parse_migrate(words: Words) -> tuple[tuple[Any, ...], dict[str, Any]]:
         'host port <key | ""> database timeout [COPY] [REPLACE] [AUTH password | AUTH2 user password]'
         " [KEYS key [key ...]]",
         parse_migrate,
+        5,
     ),
 )  # fmt: skip
 def migrate(
@@ -266,5 +266,3 @@ def test_a_cursor_hands_out_every_word_once() -> None:
     words.finish()
     with pytest.raises(InvalidArgument, match="syntax error"):
         words.take()
-    with pytest.raises(InvalidArgument, match="wrong number of arguments for 'cmd' command"):
-        words.need(1)

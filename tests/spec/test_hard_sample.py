@@ -102,6 +102,7 @@ def test_both_doors_bind_the_same_call(
     assert bound[:3] == called.bind_typed(args, options)[:3]
     assert called.keys(bound) == keys
     assert called.run(None, bound) == called.call(None, args, options)
+    assert called.arity == len(words) or len(words) >= -called.arity > 0
 
 
 @pytest.mark.parametrize("word", USAGE)
@@ -116,7 +117,7 @@ def test_the_usage_line_is_the_one_redis_has(hard: Catalog, word: str) -> None:
         ("SET k v EX", "syntax error"),
         ("SET k v EX ten", "value is not an integer or out of range"),
         ("SET k v EX 0", "invalid expire time in 'set' command"),
-        ("SET k v EX 99999999999999", "invalid expire time in 'set' command"),
+        ("SET k v EX 9223372036854775", "invalid expire time in 'set' command"),
         ("SET k v EX 5 PX 5", "syntax error"),
         ("SET k v EX 5 KEEPTTL", "syntax error"),
         ("SET k v NX XX", "syntax error"),
@@ -136,8 +137,8 @@ def test_the_usage_line_is_the_one_redis_has(hard: Catalog, word: str) -> None:
         ("ZUNIONSTORE t 2 a b WEIGHTS 1", "syntax error"),
         ("ZUNIONSTORE t 2 a b AGGREGATE avg", "syntax error"),
         ("LMPOP 1 a up", "syntax error"),
-        ("LMPOP 2 a LEFT", "wrong number of arguments for 'lmpop' command"),
-        ("LPOP l 1 2", "wrong number of arguments for 'lpop' command"),
+        ("LMPOP 2 a LEFT", "syntax error"),
+        ("LPOP l 1 2", "syntax error"),
         ("LPOP l -1", "value is out of range, must be positive"),
         ("BLPOP a", "wrong number of arguments for 'blpop' command"),
         ("BLPOP a soon", "timeout is not a float or out of range"),
@@ -148,8 +149,10 @@ def test_the_usage_line_is_the_one_redis_has(hard: Catalog, word: str) -> None:
         ("HEXPIRE h 60 NX XX FIELDS 1 f", "syntax error"),
         ("EVAL return -1", "Number of keys can't be negative"),
         ("EVAL return 1", "Number of keys can't be greater than number of args"),
+        ("GEOSEARCH g FROMMEMBER m BYRADIUS 5", "wrong number of arguments for 'geosearch' command"),
         ("GEOSEARCH g FROMMEMBER m FROMLONLAT 1 2", "syntax error"),
-        ("GEOSEARCH g BYRADIUS 5 leagues", "syntax error"),
+        ("GEOSEARCH g FROMMEMBER m BYRADIUS 5 leagues", "syntax error"),
+        ("GEOSEARCH g FROMLONLAT 1 2 ASC ANY", "exactly one of BYRADIUS or BYBOX can be specified for geosearch"),
     ],
 )
 def test_a_refusal_has_the_text_redis_has(hard: Catalog, line: str, message: str) -> None:
@@ -162,25 +165,26 @@ def test_a_refusal_has_the_text_redis_has(hard: Catalog, line: str, message: str
 def test_a_token_may_call_another_command(hard: Catalog) -> None:
     bound = hard["SET"].bind_text(b"SET k v GET EX 5".split())
     assert bound[:3] == hard["GETSET"].bind_typed([b"k", V], {b"ttl": 5000})[:3]
-    assert hard["SET"].call_text(None, b"SET k v GET".split()) == b"\xa3old"
+    assert hard["SET"].call_text(None, b"SET k v GET".split()) == b"old"
     assert hard["SET"].call_text(None, b"SET k v".split()) == b"OK"
     assert hard["SET"].call(None, [b"k", V], {}) == 1
 
 
 def test_a_view_changes_the_shape_of_the_reply_on_the_text_door_only(hard: Catalog) -> None:
     assert hard["ZRANGE"].call_text(None, b"ZRANGE z 0 1".split()) == [b"a"]
-    assert hard["ZRANGE"].call_text(None, b"ZRANGE z 0 1 withscores".split()) == [(1.0, b"a")]
+    assert hard["ZRANGE"].call_text(None, b"ZRANGE z 0 1 withscores".split()) == [(b"a", 1.0)]
     assert hard["ZRANGE"].call(None, [b"z", b"0", b"1"], {}) == [(1.0, b"a")]
     search = hard["GEOSEARCH"].call_text
-    assert search(None, b"GEOSEARCH g".split()) == [b"a"]
-    assert search(None, b"GEOSEARCH g WITHDIST".split()) == [(b"a", 1.5)]
-    assert search(None, b"GEOSEARCH g WITHDIST WITHCOORD".split()) == [(b"a", 1.5, (13.0, 38.0))]
+    around = b"GEOSEARCH g FROMMEMBER m BYRADIUS 1 m".split()
+    assert search(None, around) == [b"a"]
+    assert search(None, [*around, b"WITHDIST"]) == [(b"a", 1.5)]
+    assert search(None, [*around, b"WITHDIST", b"WITHCOORD"]) == [(b"a", 1.5, (13.0, 38.0))]
 
 
 def test_a_view_may_depend_on_a_parameter_that_was_not_given(hard: Catalog) -> None:
     pop = hard["LPOP"].call_text
-    assert pop(None, [b"LPOP", b"l"]) == b"\xa1a"
-    assert pop(None, [b"LPOP", b"l", b"1"]) == [b"\xa1a"]
+    assert pop(None, [b"LPOP", b"l"]) == b"a"
+    assert pop(None, [b"LPOP", b"l", b"1"]) == [b"a"]
     assert hard["LPOP"].call(None, [b"l"], {}) == [b"\xa1a"]
     assert hard["LPOP"].call(None, [b"l", None], None) == [b"\xa1a"]
 

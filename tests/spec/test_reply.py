@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import pytest
 
 from kv_protocol.types import Change, Entry, LockInfo, ScanPage
-from kv_server.spec import READ, Catalog, Duration, Key, Name, Text, Value, command
+from kv_server.spec import PAIRS, READ, Catalog, Duration, Key, Name, Text, Value, command
 from kv_server.spec.reply import FormKind, form_of, present_expression
 
 
@@ -53,7 +53,7 @@ def test_a_name_is_str_where_it_is_utf8_and_bytes_where_not() -> None:
 def test_a_record_is_taken_apart_only_if_it_holds_names() -> None:
     page = ScanPage(7, ["a", "\udcff"])
     assert presented(ScanPage, page) == (7, ["a", b"\xff"])
-    lock = LockInfo("l", 1, "me", 2, 3, 4, 5, 6)
+    lock = LockInfo("l", 1, "me", 2, 3, 4, 5, 6, 1)
     assert presented(list[LockInfo], [lock]) == [tuple(lock)]
     mixed = Mixed(b"n", 1, Entry(b"\x01", 2, None), page)
     assert presented(Mixed, mixed) == ("n", 1, Entry(b"\x01", 2, None), (7, ["a", b"\xff"]))
@@ -65,7 +65,13 @@ def test_a_generic_record_takes_its_parameter() -> None:
     assert form.fields()["key"].kind is FormKind.OPTIONAL
 
 
-@pytest.mark.parametrize("annotation", [complex, int | str, int | str | None, dict[int, str], set[int]])
+@pytest.mark.parametrize("annotation", [set[int], list[set[int]], Annotated[list[tuple[int, int]], PAIRS] | None])
+def test_only_a_view_may_reply_what_only_resp_has(annotation: Any) -> None:
+    with pytest.raises(TypeError, match="is for a view to make"):
+        presented(annotation, None)
+
+
+@pytest.mark.parametrize("annotation", [complex, int | str, int | str | None, dict[int, str]])
 def test_a_reply_has_one_kind(annotation: Any) -> None:
     with pytest.raises(TypeError):
         form_of(annotation)

@@ -217,5 +217,9 @@ def test_records_and_arrays_are_checked_through(hard: Catalog) -> None:
             union(None, [b"t", keys], options)
     with pytest.raises(InvalidArgument, match=r"radius\.unit must be one of M, KM, FT, MI"):
         hard["GEOSEARCH"].call(None, [b"g"], {b"radius": [1, b"AU"]})
+    with pytest.raises(InvalidArgument, match=r"^GEOSEARCH: option from_member or from_position is missing; usage"):
+        hard["GEOSEARCH"].call(None, [b"g"], {b"radius": [1, b"M"]})
+    with pytest.raises(InvalidArgument, match=r"^GEOSEARCH: radius and box exclude each other"):
+        hard["GEOSEARCH"].call(None, [b"g"], {b"from_member": b"m", b"radius": [1, b"M"], b"box": [1, 1, b"M"]})
     with pytest.raises(TooLarge, match="keys: more than"):
         union(None, [b"t", [b"a"] * (limits.MAX_BATCH + 1)], {})

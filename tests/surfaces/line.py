@@ -73,7 +73,7 @@ class Line:
         self.now = 0.0
         self.woken = 0
         self.door = NativeDoor(self.engine, limits, "kv-server test", lambda: self.now)  # type: ignore[arg-type]
-        self.connection: NativeConnection = self.door.connect(self._wake)
+        self.connection: NativeConnection = self.door.connect(self._wake, lambda: False)
         self._reader = FrameReader(1 << 30)
         if hello:
             [[_, status, self.welcome]] = self.ask(1, "HELLO", [1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import struct
+from itertools import count
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from kv_protocol.frames import pack
 from kv_protocol.limits import MAX_HELLO_FRAME
 from kv_protocol.types import Change
 from kv_server.engine.engine import PARKED
+from kv_server.surfaces.native import SLICE_S
 from tests.surfaces.line import LIMITS, Line, framed
 
 
@@ -271,6 +273,34 @@ def test_nothing_is_heard_after_the_end() -> None:
 
 
 # ---- calls that wait
+def test_a_long_answer_is_packed_in_slices_and_what_comes_behind_waits_for_it() -> None:
+    line = Line()
+    line.door.timer = count(step=SLICE_S / 4).__next__  # type: ignore[assignment]
+    line.engine.next_reply = list(range(3_000))
+    assert line.send(pack([2, "GIVE", []])) == []
+    line.engine.next_reply = b"behind"
+    assert line.send(pack([3, "GIVE", []])) == []
+    slices = 0
+    said: list[Any] = []
+    while line.connection.stalled:
+        assert said == []
+        line.connection.resume()
+        said += line.take()
+        slices += 1
+    assert slices > 3
+    assert said == [[2, 0, list(range(3_000))], [3, 0, b"behind"]]
+
+
+def test_a_long_answer_that_must_not_be_given_becomes_an_error() -> None:
+    line = Line()
+    line.engine.next_reply = list(range(3_000))
+    line.send(pack([2, "GIVE", []]))
+    assert line.connection.retract(b"", lambda: NotFound("the disk failed"))
+    assert [answer[:2] for answer in line.take()] == [[2, 2]]
+    line.connection.resume()
+    assert line.take() == []
+
+
 def test_the_id_of_a_waiting_call_is_taken_until_it_ends() -> None:
     line = Line()
     line.engine.next_reply = PARKED

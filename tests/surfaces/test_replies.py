@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import msgpack
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kv_protocol.errors import LockHeld
-from kv_server.surfaces.replies import Encoder
+from kv_server.surfaces.replies import Encoder, LongReply
 from tests.surfaces.line import PretendEngine
 
 ENGINE = PretendEngine()
@@ -37,6 +38,22 @@ def opened(frame: bytes) -> Any:
 def test_a_reply_arrives_as_it_was(request_id: int, body: Any) -> None:
     assert opened(encoder().ok(request_id, GIVE, body)) == [request_id, 0, body]
     assert opened(encoder().plain(request_id, body)) == [request_id, 0, body]
+
+
+@pytest.mark.parametrize("size", [1_025, 5_000, 70_000])
+@pytest.mark.parametrize("command", [GIVE, SHOWN], ids=["plain", "presented"])
+def test_a_long_reply_is_packed_part_by_part_and_arrives_as_it_was(size: int, command: Any) -> None:
+    shown = SimpleNamespace(**{**vars(command), "present": command.present and (lambda part: part)})
+    for body in (list(range(size)), {f"k{number}": number for number in range(size)}):
+        with pytest.raises(LongReply) as long:
+            encoder().ok(7, shown, body)  # type: ignore[arg-type]
+        frame, turns = None, 0
+        while frame is None:
+            once = iter((True, False))
+            frame = long.value.go_on(lambda once=once: next(once))  # type: ignore[misc]
+            turns += 1
+        assert turns > size / 256
+        assert opened(frame) == [7, 0, body]
 
 
 @pytest.mark.parametrize("size", [0, 1, 255, 256, 65_535, 65_536, (1 << 20) - 12])
