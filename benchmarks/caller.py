@@ -91,7 +91,7 @@ def crowd(port: int, count: int) -> None:
         read(line, 4)
     for line in lines:
         line.sendall(b"EXEC\r\n")
-    answers = [read(line, 6).split(b"\r\n") for line in lines]
+    answers = [read(line, 5).split(b"\r\n") for line in lines]
     for head, counted, _, got, added, _ in answers:
         if (head, counted[1:], added) != (b"*3", got, b":1"):
             raise SystemExit("a transaction was not whole")

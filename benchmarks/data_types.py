@@ -104,9 +104,8 @@ def measure_pauses(figures: Figures, size: int, rounds: int) -> None:
     for name, server in ((KV, kv), (REDIS, redis)):
         with contextlib.ExitStack() as stack:
             started = stack.enter_context(server())
-            caller, pinger = (
-                stack.enter_context(child(f"{who}.py", str(started.port))) for who in ("caller", "pinger")
-            )
+            caller = stack.enter_context(child("caller.py", str(started.port)))
+            pinger = stack.enter_context(child("pinger.py", str(started.port), str(started.pid)))
             say(f"{name}, collections of {size:,}")
             caller.ask(what="fill", size=size)
             for number, slow in enumerate(SLOW):
@@ -141,9 +140,9 @@ def pause_lines(figures: Figures, sizes: tuple[int, ...]) -> list[Line]:
 
 
 def pause_line(figures: Figures, row: str) -> Line:
-    mine, peer = (figures.best(row, side, "longest_ms") for side in (KV, REDIS))
+    mine, peer = (figures.best(row, side, "pause_ms") for side in (KV, REDIS))
     cells = [
-        f"{figures.best(row, side, 'longest_ms'):.1f} ms of {figures.best(row, side, 'spent_ms'):.1f}"
+        f"{figures.best(row, side, 'pause_ms'):.1f} ms ({figures.best(row, side, 'longest_ms'):.1f})"
         for side in (KV, REDIS)
     ]
     limit = max(PATIENCE_MS, peer)

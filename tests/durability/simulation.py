@@ -40,6 +40,7 @@ from kv_server.surfaces.hello import Limits as SurfaceLimits
 from kv_server.surfaces.resp import RespDoor
 from tests.durability.chance import LINES, NAMESPACES, Chance, about_locks
 from tests.durability.disk import FaultyDisk
+from tests.durability.rig import names, recovered
 from tests.engine.rig import picture
 
 NS = 1_000_000
@@ -234,6 +235,8 @@ class World:
     def start(self) -> None:
         """Start a server on what there is; whoever fails because of the disk tries again."""
         if self.dice.random() < 0.2:
+            self._start_from_older_snapshot()
+        if self.dice.random() < 0.2:
             self.disk.fail = dict.fromkeys(("read", "open", "create", "write", "sync", "rename", "sync_folder"), 0.03)
         while True:
             try:
@@ -276,6 +279,22 @@ class World:
         self.line = self.door.connect(lambda: None, lambda: False)
         self.disk.heal()
         self.fault_ends = 0
+
+    def _start_from_older_snapshot(self) -> None:
+        """Without its newest snapshot a store is read as a whole, or not at all."""
+        disk = self.disk.copy()
+        if not names(disk, "snapshot-"):
+            return
+        newest = names(disk, "snapshot-")[-1]
+        disk.put(newest, disk.content(newest)[:-1])
+        try:
+            recovery = recovered(disk)
+        except Unreadable:
+            self.count("refused without the newest snapshot")
+            return
+        self.count("read without the newest snapshot")
+        assert recovery.revision >= self.kept
+        assert any(same(self.picture(recovery.engine), known) for known in self.pictures[recovery.revision])
 
     def _check_recovered(self) -> None:
         recovery = self.storage.recovery
@@ -367,13 +386,14 @@ class World:
             assert any(same(each, found) for each in known), "the snapshot is of another revision"
         known.append(found)
 
-    def picture(self) -> Any:
+    def picture(self, engine: Engine | None = None) -> Any:
+        engine = engine or self.engine
         sessions = {
             number: (session.secret, session.seen, {seq: reply for seq, (reply, _) in session.answers.items()})
-            for number, session in self.engine.sessions.items()
+            for number, session in engine.sessions.items()
             if session.lasting
         }
-        return picture(self.engine.store), sessions
+        return picture(engine.store), sessions
 
     def _turned(self, told: Callable[[], None]) -> None:
         self.say(f"the journal is {self.journal.state}")

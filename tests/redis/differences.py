@@ -60,7 +60,7 @@ DIFFERENCES: tuple[Difference, ...] = (
     Difference(
         "Redis 7.2",
         "7.0 knows no WITHSCORE of ZRANK, takes the least of all integers for a rank in LPOS, tells `UNBLOCKED` to who "
-        "waits for a group of a stream that is deleted, and writes doubles with 17 digits: 0.10000000000000001",
+        "waits for a stream or group that is no longer there, and writes doubles with 17 digits: 0.10000000000000001",
         "as 7.2",
         "kv answers as 7.2; this table is checked against 7.0",
         excuses.since_7_2,
@@ -126,6 +126,15 @@ DIFFERENCES: tuple[Difference, ...] = (
         excuses.by_name_among_scores,
         ("ZADD z -1 r 0 m", "ZLEXCOUNT z - [n"),
         after=excuses.some_score,
+    ),
+    Difference(
+        "Ranges by name with scores",
+        "refuses ZRANGE with BYLEX and WITHSCORES",
+        "shows the scores",
+        "what a range finds has scores natively, whatever it was found by",
+        excuses.scores_by_name,
+        ("ZRANGE z - + BYLEX WITHSCORES",),
+        harmless=always,
     ),
     Difference(
         "Searches around the globe",
@@ -256,6 +265,7 @@ DIFFERENCES: tuple[Difference, ...] = (
         "it wakes who waits for it",
         "a call that waits is tried whenever one of its keys is touched",
         excuses.woken,
+        after=excuses.stored,
     ),
     Difference(
         "What options make of an event",

@@ -95,7 +95,7 @@ def since_7_2(case: Case) -> bool:
     if case.name in ("zrank", "zrevrank"):
         return error(case.theirs, ARITY)
     gone = re.compile(rb"UNBLOCKED the stream|NOGROUP the consumer group this client was blocked on")
-    return error(case.theirs, gone) and error(case.ours, re.compile(rb"NOGROUP No such key"))
+    return error(case.theirs, gone) and error(case.ours, re.compile(rb"NOGROUP No such key|WRONGTYPE"))
 
 
 def over(case: Case) -> bool:
@@ -121,8 +121,16 @@ def far_too_low(before: Sequence[Words]) -> bool:
 
 
 def woken(case: Case) -> bool:
-    storing = case.name == "sort" or "store" in case.name
-    return storing and case.theirs.kind == "answers" and case.theirs.value == () != case.ours.value
+    return case.theirs.kind == "answers" and case.theirs.value == () != case.ours.value
+
+
+def stored(before: Sequence[Words]) -> bool:
+    return any(b"STORE" in call or call[0].upper().endswith(b"STORE") for call in before)
+
+
+def scores_by_name(case: Case) -> bool:
+    asked = {word.upper() for word in case.words}
+    return case.name == "zrange" and {b"BYLEX", b"WITHSCORES"} <= asked and case.theirs.kind == "error"
 
 
 def named(case: Case) -> bool:

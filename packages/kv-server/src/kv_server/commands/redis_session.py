@@ -8,7 +8,7 @@ from kv_protocol.errors import InvalidArgument
 from kv_protocol.messages import FENCE
 from kv_server.engine.engine import Caller
 from kv_server.spec.catalog import command
-from kv_server.spec.checks import words_missing
+from kv_server.spec.checks import text_int, words_missing
 from kv_server.spec.command import FAST, LISTENS, READ, RESP_DOOR, STEERS, WRITE
 from kv_server.spec.resp_kinds import OK, RespError, Simple
 from kv_server.spec.types import OPTIONAL, LockName, Namespace, Octets, Token64
@@ -35,9 +35,10 @@ def hello(session: Caller, /, *words: Annotated[Octets, OPTIONAL]) -> object:
     """Choose version 2 or 3 of RESP, and learn who answers: `HELLO [version [AUTH user password] [SETNAME name]]`."""
     version = session.line.protocol
     if words:
-        if not words[0].isdigit() or len(words[0]) > 9:
-            raise InvalidArgument("Protocol version is not an integer or out of range")
-        version = int(words[0])
+        try:
+            version = text_int(words[0])
+        except InvalidArgument:
+            raise InvalidArgument("Protocol version is not an integer or out of range") from None
         if version not in (2, 3):
             raise RespError("NOPROTO unsupported protocol version")
     name = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from itertools import islice
-from operator import eq, itemgetter
+from operator import eq
 from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias
 
 from kv_protocol.errors import InvalidArgument
@@ -28,8 +28,6 @@ _NUMBER: Final = re.compile(
 
 
 _UNUSUAL: Final = re.compile(rb"[_nN]")  # what Python reads as a number and C does not, or not so
-_WEIGHT: Final = itemgetter(0)
-_TEXT: Final = itemgetter(1)
 
 
 class Limit(NamedTuple):
@@ -202,11 +200,12 @@ def arranged(tx: Tx, blobs: list[bytes], by: bytes | None, alpha: bool, order: O
     if by is not None and by != b"#":
         found = [None if blob is None else octets(blob) for blob in map(reader(tx, by), blobs)]
     weights: Sequence[Any] = [(text is not None, text or b"") for text in found] if alpha else numbers(found)
-    rows = sorted(zip(weights, texts, blobs, strict=True), key=_WEIGHT, reverse=backward)
-    if not alpha and any(map(eq, map(_WEIGHT, rows), map(_WEIGHT, islice(rows, 1, None)))):
-        rows.sort(key=_TEXT, reverse=backward)
-        rows.sort(key=_WEIGHT, reverse=backward)
-    return [blob for _, _, blob in rows]
+    places = sorted(range(len(blobs)), key=weights.__getitem__, reverse=backward)
+    ranked = list(map(weights.__getitem__, places))
+    if not alpha and any(map(eq, ranked, islice(ranked, 1, None))):
+        places.sort(key=texts.__getitem__, reverse=backward)
+        places.sort(key=weights.__getitem__, reverse=backward)
+    return list(map(blobs.__getitem__, places))
 
 
 def numbers(texts: Sequence[bytes | None]) -> Sequence[float]:

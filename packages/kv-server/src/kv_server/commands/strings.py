@@ -363,11 +363,11 @@ def expiry(tx: Tx, key: bytes, ttl: int | None, expires_at: int | None, keep_ttl
 
 
 def change_expiry(tx: Tx, key: bytes, expires_ms: int) -> bool:
-    """Let *key*, which exists, expire at *expires_ms* (0: never; past: now). False if nothing changed."""
+    """Let *key*, which exists, expire at *expires_ms* (0: never; past: now). False if it never would have."""
     entry = tx.find(key)
     assert entry is not None
-    if entry.expires_ms == expires_ms:
-        return expires_ms != 0
+    if not expires_ms and not entry.expires_ms:
+        return False
     if expires_ms and expires_ms <= tx.now_ms:
         tx.key_drop(key, DELETED)
     else:

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from binascii import crc32
 from collections.abc import Callable
-from itertools import chain, islice
+from itertools import chain
 from typing import Any, Final
 
-from msgpack import Unpacker, UnpackException, packb
+from msgpack import Unpacker, UnpackException, packb, unpackb
 
 from kv_protocol.errors import InvalidArgument
 from kv_protocol.values import check
@@ -27,9 +27,6 @@ VERSION: Final = 1
 
 _HEAD: Final = len(MAGIC) + 2
 _LEAST: Final = _HEAD + 4
-_ARRAY_HEADS: Final = frozenset((*range(0x90, 0xA0), 0xDC, 0xDD))
-_DEEPEST: Final = 8
-_FLAT: Final = {HASH: 0, LIST: 0, SET: 0, ZSET: 1}
 _INT64: Final = range(-(2**63), 2**63)
 
 
@@ -59,7 +56,7 @@ def undumped(octets: bytes) -> tuple[int, Any]:
         if kind == SCALAR:
             _blobs([body])
             return kind, body
-        return kind, _CHECKS[kind](_read(body, _FLAT.get(kind)))
+        return kind, _CHECKS[kind](_read(body))
     except Damaged:
         raise
     except (KeyError, TypeError, ValueError, IndexError, OverflowError, UnpackException) as error:
@@ -71,37 +68,14 @@ def checked(kind: int, found: Any) -> Any:
     return _CHECKS[kind](found)
 
 
-def _read(body: bytes, flat: int | None) -> Any:
-    """What the msgpack in *body* holds; nothing is made longer than *body* could fill. At the depth *flat* no array
-    holds others.
-    """
-    unpacker = Unpacker(raw=True, strict_map_key=False, max_buffer_size=len(body) or 1, max_array_len=0, max_map_len=0)
+def _read(body: bytes) -> Any:
+    """What the msgpack in *body* holds. It is walked over first: nothing is made longer than *body* fills."""
+    unpacker = Unpacker(max_buffer_size=len(body) or 1)
     unpacker.feed(body)
-    end = len(body)
-
-    def length(found: int) -> int:
-        if found > end - unpacker.tell():
-            raise Damaged("more elements than octets")
-        return found
-
-    def read(depth: int) -> Any:
-        at = unpacker.tell()
-        if at >= end or depth > _DEEPEST:
-            raise Damaged("a value that ends too soon, or goes too deep")
-        if body[at] not in _ARRAY_HEADS:
-            return unpacker.unpack()
-        count = length(unpacker.read_array_header())
-        if depth != flat:
-            return [read(depth + 1) for _ in range(count)]
-        found = list(islice(unpacker, count))
-        if len(found) < count:
-            raise Damaged("a value that ends too soon")
-        return found
-
-    found = read(0)
-    if unpacker.tell() != end:
+    unpacker.skip()
+    if unpacker.tell() != len(body):
         raise Damaged("octets after the value")
-    return found
+    return unpackb(body, raw=True, max_map_len=0)
 
 
 # ---- what each container loads

@@ -105,9 +105,15 @@ class Ledger(Generic[V]):
         self, low: bytes, high: bytes, count: int | None, *, backwards: bool = False
     ) -> list[tuple[bytes, V]]:  # fmt: skip
         """At most *count* of them, the lowest first, or *backwards* the highest."""
+        ids = self.ids(low, high, count, backwards=backwards)
+        return list(zip(ids, map(self.found.__getitem__, ids), strict=True))
+
+    def ids(self, low: bytes, high: bytes, count: int | None, *, backwards: bool = False) -> list[bytes]:
+        """The ids of at most *count* of them, the lowest first, or *backwards* the highest."""
         order, found = self._order, self.found
         if len(order) - self._head != len(found):
-            return list(islice((self.downward if backwards else self.upward)(low, high), count))
+            walk = (self.downward if backwards else self.upward)(low, high)
+            return [id for id, _ in islice(walk, count)]
         start = bisect_left(order, low, self._head)
         stop = bisect_right(order, high, start)
         if count is not None and count < stop - start:
@@ -115,7 +121,7 @@ class Ledger(Generic[V]):
         ids = order[start:stop]
         if backwards:
             ids.reverse()
-        return list(zip(ids, map(found.__getitem__, ids), strict=True))
+        return ids
 
     def downward(self, low: bytes, high: bytes) -> Iterator[tuple[bytes, V]]:
         """The same, the highest first."""

@@ -36,7 +36,8 @@ def sample(dice: Random, population: Sequence[T], count: int) -> list[T]:
     throws = Random(dice.getrandbits(64))
     chosen: dict[int, None] = {}
     while len(chosen) < count:
-        chosen |= dict.fromkeys(throws.choices(range(size), k=count - len(chosen)))
+        numbers = memoryview(throws.randbytes(8 * (count - len(chosen)))).cast("Q")
+        chosen |= dict.fromkeys(map(size.__rmod__, numbers))
     return list(map(population.__getitem__, chosen))
 
 

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any, Final, Self
+from typing import Any, Final, Self, cast
 
 from kv_server.model.container import CONTAINERS, Piece
 from kv_server.model.entry import STREAM
 from kv_server.model.ledger import Ledger
 from kv_server.model.stream_group import UNKNOWN, Group
 from kv_server.model.stream_id import FIRST, LAST
+from kv_server.spec.reply import Stretch
+from kv_server.spec.resp_kinds import LONG
 
 __all__ = ["Fields", "Stream", "Stored"]
 
@@ -68,7 +70,11 @@ class Stream:
 
     def between(self, low: bytes, high: bytes, count: int | None, *, backwards: bool = False) -> list[Stored]:
         """At most *count* entries from *low* to *high*, both included."""
-        return self.entries.between(low, high, count, backwards=backwards)
+        ids = self.entries.ids(low, high, count, backwards=backwards)
+        every = list(map(self.entries.found.__getitem__, ids))
+        if len(ids) <= LONG:
+            return list(zip(ids, every, strict=True))
+        return cast(list[Stored], Stretch(range(len(ids)), lambda at: (ids[at], every[at])))
 
     def below(self, id: bytes) -> int:
         """How many entries come before *id*."""
@@ -157,7 +163,7 @@ class Stream:
         return self.entries.pieces() + [piece for group in self.groups.values() for piece in group.pieces()]
 
     def dump(self) -> Any:
-        entries = [[id, list(fields)] for id, fields in self.entries.upward(FIRST, LAST)]
+        entries = self.entries.between(FIRST, LAST, None)
         groups = [[name, group.dump()] for name, group in sorted(self.groups.items())]
         return [self.last_id, self.added, self.max_deleted, entries, groups]
 

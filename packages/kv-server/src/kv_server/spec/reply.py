@@ -19,7 +19,7 @@ T = TypeVar("T")
 class Stretch(Sequence[T]):
     """A long list: each of *items* becomes what it is to be, by *make*, when somebody looks at it."""
 
-    def __init__(self, items: list[Any], make: Callable[[Any], T]) -> None:
+    def __init__(self, items: Sequence[Any], make: Callable[[Any], T]) -> None:
         self.items = items
         self.make = make
 
