@@ -59,7 +59,7 @@ class Keyspace:
 
     def shift(self, key: bytes, expires: int | None) -> bool:
         record = self.records[key]
-        if record.expires != expires:
+        if record.expires is not None or expires is not None:  # the same deadline anew is a change too
             self.world.change(self)
             record.expires = expires
             if not self.live(key):

@@ -144,7 +144,7 @@ class Crowd:
             await until_waiting(watcher, len(self.waiters))
         names = [key.name for key in self.keys[:5]]
         command = [sys.executable, str(PARKER), str(self.port), *names]
-        self.parker = await trio.lowlevel.open_process(command)
+        self.parker = await nursery.start(partial(trio.run_process, command, check=False))
         await until_waiting(watcher, len(self.waiters) + 2 * len(names))
 
     async def begin(self, waiter: Waiter, admin: TextCaller, nursery: trio.Nursery) -> None:
