@@ -16,8 +16,9 @@ from tools.emitters import client, differences, handles, pages, table  # noqa: E
 from kv_server.spec.catalog import Catalog  # noqa: E402
 
 EMITTERS = {
-    "packages/kv-client/src/kv_client/_commands.py": client.emit,
-    "packages/kv-client/src/kv_client/_handles.py": handles.emit,
+    "packages/kv-client/src/kv_client/_records.py": client.emit_records,
+    "packages/kv-client/src/kv_client/_async/commands.py": client.emit,
+    "packages/kv-client/src/kv_client/_async/handles.py": handles.emit,
     "docs/commands.md": pages.emit,
     "docs/differences.md": differences.emit,
     "schemas/catalog.json": table.emit,

@@ -11,7 +11,7 @@ from kv_protocol.values import encode
 
 @pytest.fixture(autouse=True)
 def tight(monkeypatch):
-    import kv_client._link as link
+    import kv_client._trio.link as link
 
     for module in (bounds, link):
         monkeypatch.setattr(module, "MAX_CALLS", 4)

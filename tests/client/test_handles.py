@@ -11,7 +11,8 @@ from tools.emitters.client import commands_in
 from tools.emitters.handles import handles_of
 
 import kv_client
-from kv_client import Fence, FieldValue, Scored, _handles
+from kv_client import Fence, FieldValue, Scored
+from kv_client._async import handles as _handles
 from kv_server.commands import CATALOG
 from tests.client.test_with_server import opened, served
 

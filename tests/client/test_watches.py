@@ -183,6 +183,6 @@ async def test_two_tasks_cannot_read_one_watch(peer, starting):
         watch = client.watch("a")
         await watching(nursery, starting, wire, watch)
         await wait_all_tasks_blocked()
-        with pytest.raises(trio.BusyResourceError):
+        with pytest.raises(RuntimeError, match="another task"):
             await watch.__anext__()
         nursery.cancel_scope.cancel()

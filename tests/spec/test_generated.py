@@ -77,9 +77,14 @@ class Recorder:
 @pytest.fixture(scope="module")
 def methods(generate: ModuleType, hard: Catalog) -> SimpleNamespace:
     """The generated module for the sample."""
-    text = generate.generated(hard)["packages/kv-client/src/kv_client/_commands.py"]
+    texts = generate.generated(hard)
+    records = ModuleType("kv_client._records")
     space: dict[str, Any] = {"__name__": "generated"}
-    exec(compile(ast.parse(text), "generated", "exec"), space)
+    for name, names in ("_records", records.__dict__), ("_async/commands", space):
+        text = texts[f"packages/kv-client/src/kv_client/{name}.py"]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setitem(sys.modules, "kv_client._records", records)
+            exec(compile(ast.parse(text), "generated", "exec"), names)
     return SimpleNamespace(**space)
 
 

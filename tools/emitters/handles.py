@@ -4,7 +4,7 @@ import ast
 from collections.abc import Callable, Iterable
 
 from attrs import frozen
-from tools.emitters.client import commands_in, documented, opening, overloads, own_records, summary
+from tools.emitters.client import RECORDS, commands_in, documented, opening, overloads, own_records, summary
 from tools.emitters.examples import rewritten
 from tools.emitters.layout import bracketed, docstring
 from tools.emitters.methods import FENCE, Argument, Head, Method, method_of, signature_lines
@@ -135,7 +135,7 @@ def rebound(handles: Iterable[Handle]) -> Callable[[ast.Call, str], str | None]:
 
 
 def emit(catalog: Catalog) -> str:
-    """The text of `kv_client/_handles.py`."""
+    """The text of `kv_client/_async/handles.py`."""
     commands = commands_in(catalog)
     handles = list(handles_of(commands))
     kinds = [kind for group, kind in KINDS.items() if group == "keys" or any(each.kind is kind for each in handles)]
@@ -149,7 +149,7 @@ def emit(catalog: Catalog) -> str:
     code = "\n".join(lines)
     exported = ["Handles", "BatchHandles", *(f"{prefix}{kind.name}" for kind in kinds for prefix in ("", "Batch"))]
     records = [record.__name__ for record in own_records(commands)]
-    more = {"kv_client._commands": ["BatchCommands", "Commands", "NOTHING", *records]}
+    more = {"kv_client._async.commands": ["BatchCommands", "Commands", "NOTHING"], RECORDS: records}
     return opening(HEADER, code, more, exported, ("D", "N")) + code + "\n"
 
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Final, Generic, Protocol, Self, TypeVar
 
-from kv_client._commands import StreamEntry
+from kv_client._records import StreamEntry
 
 __all__ = ["Following", "Walk"]
 

@@ -3,10 +3,10 @@
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from kv_client._commands import Decision
+from kv_client._records import Decision
 
 if TYPE_CHECKING:
-    from kv_client._keyspace import Keyspace
+    from kv_client._async.keyspace import Keyspace
 
 __all__ = ["Limiter"]
 

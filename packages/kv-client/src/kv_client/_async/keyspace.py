@@ -7,19 +7,19 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
-from kv_client._batch import Batch
+from kv_client._async.batch import Batch
+from kv_client._async.election import Election
+from kv_client._async.handles import Handles
+from kv_client._async.limiter import Limiter
+from kv_client._async.link import Link
+from kv_client._async.locks import Held, Lock, OnLost
+from kv_client._async.once import once
+from kv_client._async.transaction import Transaction
+from kv_client._async.update import update
+from kv_client._async.walk import Walk
+from kv_client._async.watch import Listener, Watch
 from kv_client._convert import duration_ms
 from kv_client._core.call import Fencing, Wire
-from kv_client._election import Election
-from kv_client._handles import Handles
-from kv_client._limiter import Limiter
-from kv_client._link import Link
-from kv_client._locks import Held, Lock, OnLost
-from kv_client._once import once
-from kv_client._transaction import Transaction
-from kv_client._update import update
-from kv_client._walk import Walk
-from kv_client._watch import Listener, Watch
 from kv_protocol.errors import ConditionFailed, InvalidArgument
 from kv_protocol.names import wire
 from kv_protocol.values import Value

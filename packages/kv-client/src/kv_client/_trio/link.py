@@ -3,11 +3,9 @@
 A call packs its frame into the list of outgoing calls and parks. No nursery, no event and no cancel scope per call.
 """
 
-import sys
-import time
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from math import inf
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import trio
 from outcome import Outcome
@@ -24,22 +22,15 @@ from trio.lowlevel import (
     wait_task_rescheduled,
 )
 
-from kv_client._core.call import DONE, SENT, WAITS, Call, Fencing, Wire
+from kv_client._asleep import asleep
+from kv_client._async import link
+from kv_client._core.call import DONE, WAITS, Call, Fencing, Wire
 from kv_client._core.calls import MAX_BYTES, MAX_CALLS
 from kv_client._core.session import Session
-from kv_client._pump import PORTION, Pump
-from kv_protocol.errors import CallTimeout, ClientClosed, ConnectionLost, DeadlineExceeded, KvError
+from kv_client._trio.pump import PORTION, Pump
+from kv_protocol.errors import CallTimeout, ConnectionLost, DeadlineExceeded, KvError
 
-__all__ = ["Link", "Posted"]
-
-
-def _suspended() -> float:
-    """Seconds for which the computer slept since it was started, which trio's clock does not count; 0 where nobody
-    says.
-    """
-    if sys.platform != "linux":
-        return 0.0
-    return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
+__all__ = ["Link"]
 
 
 class Woken(Outcome[None]):
@@ -82,29 +73,50 @@ class ParkedCall(Call):
         return Abort.FAILED
 
 
-class Posted(Call):
-    """A call that its owner does not wait for; it may look at *done*."""
+class Waiter:
+    """Where one task may wait until it is woken."""
 
-    __slots__ = ("done",)
+    __slots__ = ("_leave", "_raise_cancel", "_task")
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.done = trio.Event()
+    def __init__(self) -> None:
+        self._task: Task | None = None
+
+    @property
+    def taken(self) -> bool:
+        return self._task is not None
+
+    async def wait(self, leave: Callable[[], bool]) -> None:
+        self._leave: Callable[[], bool] = leave
+        self._raise_cancel: RaiseCancelT | None = None
+        self._task = current_task()
+        await wait_task_rescheduled(self._abort)
+        if self._raise_cancel is not None:
+            self._raise_cancel()
+
+    async def wait_until(self, moment: float) -> None:
+        with trio.CancelScope(shield=True, deadline=moment):
+            await self.wait(lambda: True)
 
     def wake(self) -> None:
-        self.done.set()
+        if self._task is not None:
+            task, self._task = self._task, None
+            reschedule(task)
+
+    def _abort(self, raise_cancel: RaiseCancelT) -> Abort:
+        if self._leave():
+            self._task = None
+            return Abort.SUCCEEDED
+        self._raise_cancel = raise_cancel
+        return Abort.FAILED
 
 
-class Link:
+class Link(link.Link):
     """A session and the means to speak through it, within one trio run."""
 
     def __init__(self, session: Session, timeout: float | None) -> None:
-        self.session = session
-        self.calls = session.calls
+        super().__init__(session, timeout)
         self.pump = Pump(session)
         self.pump.on_received = self.make_way
-        self.timeout = inf if timeout is None else timeout
-        self.lock_holders: set[tuple[Task | None, str, str]] = set()
         self._crowd = ParkingLot()
         self._line = False  # whether there may be somebody in the crowd
         self._wake_at = inf
@@ -124,7 +136,7 @@ class Link:
     ) -> Any:
         """Make one call and return the body of its reply. At *limit*, instead of its time-out, the client gives up."""
         if current_trio_token() is not self._token:
-            self.refuse()
+            self.check_run()
         now = trio.current_time()
         if limit is None:
             limit = inf if kind & WAITS else now + self.timeout
@@ -159,40 +171,12 @@ class Link:
             return await self.call(word, args, options, kind, namespace, fence, limit)
         raise call.error
 
-    def post(self, call: Call) -> None:
-        """Make *call* without waiting for it."""
-        self.session.start(call)
-        self.poke(call.deadline)
-        self.pump.flush_soon()
-
-    def leave(self, call: Call) -> bool:
-        """The owner of *call* wants out; see `Session.end`."""
-        out = self.session.end(call, self.now())
-        if not out:
-            self.poke(call.deadline)
-        self.pump.flush_soon()
-        self.make_way()
-        return out
-
-    def grant(self, call: Call, count: int) -> None:
-        """Allow the subscription *call* that many more events."""
-        if call.state == SENT and self.session.ready:
-            self.session.note("CREDIT", call.id, count)
-            self.pump.flush_soon()
-
-    def latest(self, ambient: float, limit: float, kind: int) -> float:
-        """When the server is to refuse a call. The end of a lease is no deadline for a call that waits: it moves on."""
-        if ambient >= limit or (kind & WAITS and ambient in self.session.leases.ends()):
-            return limit
-        return ambient
-
     # ---- the line before a crowded client
     @property
     def crowded(self) -> bool:
         return self.calls.crowded or bool(self._crowd)
 
     async def make_room(self, word: str, limit: float) -> None:
-        """Wait in line until fewer calls are open."""
         self._line = True
         with trio.move_on_at(limit):
             await self._crowd.park()
@@ -200,7 +184,6 @@ class Link:
         raise CallTimeout(f"{word}: too many calls are open; this one was not sent")
 
     def make_way(self) -> None:
-        """Let in who waits in line, as far as there is room."""
         if self._line:
             self._crowd.unpark(count=self.calls.room)
             self._line = bool(self._crowd)
@@ -211,42 +194,54 @@ class Link:
         self._token = current_trio_token()
 
     def close(self, error: KvError | None = None) -> None:
-        """Fail everything that is open, and everything that comes. What is outgoing still leaves, if it can at once."""
+        """What is outgoing still leaves, if it can at once."""
         self.pump.flush()
         self.session.close(error)
         self._crowd.unpark_all()
         self.pump.detach()
 
     def check_run(self) -> None:
-        """Raise unless the client is open in this trio run."""
         if current_trio_token() is not self._token or self.session.closed is not None:
-            self.refuse()
+            self.refuse(self._token is not None, "trio.run() (or another thread)")
 
-    def refuse(self) -> NoReturn:
-        if self._token is None or self.session.closed is not None:
-            raise ClientClosed("the client is not open: use it inside `async with connect(...)`")
-        raise RuntimeError("this client belongs to another trio.run() (or another thread): open one here")
+    def flush_soon(self) -> None:
+        self.pump.flush_soon()
+
+    def flush_now(self) -> None:
+        self.pump.flush_now()
+
+    def owner(self) -> Task:
+        return current_task()
+
+    def waiter(self) -> Waiter:
+        return Waiter()
+
+    def scope(self) -> trio.CancelScope:
+        return trio.CancelScope()
+
+    def ambient(self) -> float:
+        return trio.current_effective_deadline()
+
+    async def checkpoint(self) -> None:
+        await checkpoint()
+
+    async def sleep(self, seconds: float) -> None:
+        await trio.sleep(seconds)
 
     # ---- time
     def now(self) -> float:
-        """The client's clock."""
         return trio.current_time()
 
     def poke(self, moment: float) -> None:
-        """Have the timer look at *moment* at the latest."""
         if moment < self._wake_at:
             self._wake_at = moment
             self._timer.deadline = moment
 
-    def poke_next(self) -> None:
-        """Have the timer look when the session next has something to do."""
-        self.poke(self.session.next_wake())
-
     async def keep_time(self) -> None:
         """The timer task."""
-        suspended = _suspended()
+        suspended = asleep()
         while True:
-            before, suspended = suspended, _suspended()
+            before, suspended = suspended, asleep()
             if suspended - before > 0.01:
                 self.session.leases.skip(suspended - before)
             reason = self.session.tick(self.now())

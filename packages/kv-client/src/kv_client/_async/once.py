@@ -1,12 +1,13 @@
 """A result that is worked out once, whoever asks, and kept."""
 
-import inspect
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from kv_client._async.settled import settled
+
 if TYPE_CHECKING:
-    from kv_client._keyspace import Keyspace
+    from kv_client._async.keyspace import Keyspace
 
 __all__ = ["once"]
 
@@ -25,9 +26,7 @@ async def once(
         async with keyspace.lock(key, lease, wait=wait) as held:
             entry = await keyspace.get_entry(key)
             if entry is None:
-                result = work()
-                if inspect.isawaitable(result):
-                    result = await result
+                result = await settled(work())
                 await keyspace.set(key, result, ttl=ttl, fence=held)
                 return result
     return entry.value

@@ -1,17 +1,15 @@
 """Read, change, write back: a compare-and-set loop that tries again while others are faster."""
 
-import inspect
 import random
 from collections.abc import Awaitable, Callable
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
-import trio
-
+from kv_client._async.settled import settled
 from kv_protocol.errors import ConditionFailed, InvalidArgument
 
 if TYPE_CHECKING:
-    from kv_client._keyspace import Keyspace
+    from kv_client._async.keyspace import Keyspace
 
 __all__ = ["ABORT", "DELETE", "MISSING", "Marker", "update"]
 
@@ -42,9 +40,7 @@ async def update(keyspace: "Keyspace", key: str, change: Callable[[Any], Any | A
     entry = await keyspace.get_entry(key)
     for attempt in range(attempts):
         value, version = (MISSING, 0) if entry is None else (entry.value, entry.version)
-        wanted = change(value)
-        if inspect.isawaitable(wanted):
-            wanted = await wanted
+        wanted = await settled(change(value))
         if wanted is ABORT:
             return value
         try:
@@ -57,5 +53,5 @@ async def update(keyspace: "Keyspace", key: str, change: Callable[[Any], Any | A
             if attempt == attempts - 1:
                 raise
             entry = error.current
-        await trio.sleep(random.uniform(0, min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**attempt)))
+        await keyspace._link.sleep(random.uniform(0, min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**attempt)))
     raise AssertionError("the last attempt returns or raises")

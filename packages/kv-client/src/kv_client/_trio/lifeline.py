@@ -10,8 +10,8 @@ import trio
 from kv_client._core.address import Address
 from kv_client._core.backoff import Backoff
 from kv_client._core.session import Session
-from kv_client._link import Link
-from kv_client._pump import RECEIVE
+from kv_client._trio.link import Link
+from kv_client._trio.pump import RECEIVE
 from kv_protocol.errors import CommandError, ConnectionLost, KvError, UnsupportedVersion
 
 __all__ = ["Dial", "Lifeline", "dialler"]

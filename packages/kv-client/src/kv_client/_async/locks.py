@@ -10,13 +10,10 @@ from math import inf
 from types import TracebackType
 from typing import Literal
 
-import trio
-from trio.lowlevel import Task, current_task
-
+from kv_client._async.link import Link, Posted, Scope
 from kv_client._convert import duration_ms
-from kv_client._core.call import TAKES, WAITS, WRITE, Wire
+from kv_client._core.call import DONE, TAKES, WAITS, WRITE, Wire
 from kv_client._core.leases import Lease, explain
-from kv_client._link import Link, Posted
 from kv_protocol.errors import ConnectionLost, InvalidArgument, LockLost, ProtocolError
 from kv_protocol.names import wire
 from kv_protocol.types import Fence, Grant
@@ -74,7 +71,7 @@ class ScopedLease(Lease):
 
     __slots__ = ("scope", "tell")
 
-    scope: trio.CancelScope | None
+    scope: Scope | None
     tell: Callable[[], None]
 
     def ended(self) -> None:
@@ -118,9 +115,9 @@ class Lock:
         self._renew = renew
         self._reentrant = reentrant
         self._on_lost = on_lost
-        self._scope = trio.CancelScope()
+        self._scope = link.scope()
         self._lease: ScopedLease | None = None
-        self._task: Task | None = None
+        self._owner: object = None
         self._callback_error: Exception | None = None
         if not self._ttl_ms:
             raise InvalidArgument("ttl: a lease must be longer than nothing")
@@ -130,13 +127,13 @@ class Lock:
     async def __aenter__(self) -> Held:
         link = self._link
         link.check_run()
-        if self._task is not None:
+        if self._owner is not None:
             raise RuntimeError("a lock object is used once: call client.lock(...) again")
-        task = current_task()
-        holder = task, self._namespace, self._name
+        owner = link.owner()
+        holder = owner, self._namespace, self._name
         if holder in link.lock_holders and not self._reentrant:
             raise RuntimeError(f"this task holds the lock {self._name!r} already; locks are not reentrant")
-        self._task = task
+        self._owner = owner
         grant, since = await self._acquire()
         now = link.now()
         lease = ScopedLease(
@@ -166,7 +163,7 @@ class Lock:
         assert lease is not None
         reason = lease.lapsed(link.now())
         link.session.leases.leave(lease)
-        link.lock_holders.discard((self._task, self._namespace, self._name))
+        link.lock_holders.discard((self._owner, self._namespace, self._name))
         try:
             ours = self._scope.__exit__(kind, error, trace)
         finally:
@@ -226,10 +223,11 @@ class Lock:
         call = Posted(
             "UNLOCK", (self._wire_name, token), None, WRITE, namespace=self._wire_namespace, deadline=end, latest=end
         )
+        call.waiter = link.waiter()
         if link.session.closed is None:
             link.post(call)
         else:
-            call.done.set()
+            call.state = DONE
         return call
 
     async def _release(self, lost: str | None) -> str | None:
@@ -239,8 +237,7 @@ class Lock:
             return None
         call = self._give_back(self._lease.token)
         if lost != "time":
-            with trio.CancelScope(shield=True, deadline=self._link.now() + RELEASE_S):
-                await call.done.wait()
+            await self._link.see(call, self._link.now() + RELEASE_S)
         return "unheld" if isinstance(call.error, LockLost) and lost is None else None
 
     def _tell(self, held: Held) -> None:

@@ -4,11 +4,9 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from trio.lowlevel import checkpoint
-
+from kv_client._async.handles import BatchHandles
+from kv_client._async.link import Link
 from kv_client._core.call import DONE, TAKES, WRITE, Call, Fencing, Wire
-from kv_client._handles import BatchHandles
-from kv_client._link import Link
 from kv_client._pending import Pending
 from kv_protocol.errors import InvalidArgument, KvError, ProtocolError
 from kv_protocol.names import wire
@@ -75,7 +73,7 @@ class Transaction(BatchHandles):
         if error is not None:
             return
         if not (self._members or self._required or self._locks):
-            await checkpoint()
+            await self._link.checkpoint()
             return
         try:
             replies = await self._send()

@@ -11,11 +11,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal, TypeVar, overload
 
-from kv_client._commands import (
-    NOTHING,
-    BatchCommands,
+from kv_client._async.commands import NOTHING, BatchCommands, Commands
+from kv_client._async.walk import Following, Walk
+from kv_client._core.call import Fencing
+from kv_client._pending import Pending
+from kv_client._records import (
     Claimed,
-    Commands,
     ConsumerInfo,
     FieldValue,
     Found,
@@ -28,9 +29,6 @@ from kv_client._commands import (
     StreamEntry,
     StreamInfo,
 )
-from kv_client._core.call import Fencing
-from kv_client._pending import Pending
-from kv_client._walk import Following, Walk
 from kv_protocol.values import Value
 
 __all__ = [

@@ -12,12 +12,12 @@ from typing import Any, Self
 import trio
 from trio.lowlevel import checkpoint
 
+from kv_client._async.keyspace import Keyspace
 from kv_client._core.address import parse_url
 from kv_client._core.session import Session
 from kv_client._core.statistics import Statistics, statistics
-from kv_client._keyspace import Keyspace
-from kv_client._lifeline import Dial, Lifeline, dialler
-from kv_client._link import Link
+from kv_client._trio.lifeline import Dial, Lifeline, dialler
+from kv_client._trio.link import Link
 from kv_protocol.errors import ConnectionLost, InternalError, InvalidArgument
 
 __all__ = ["Client", "connect"]
@@ -42,6 +42,8 @@ def connect(
 
 class Client(Keyspace):
     """One multiplexed connection to a server, and the commands of the namespace in its URL."""
+
+    _link: Link
 
     def __init__(
         self, url: str, *, name: str | None, timeout: float | None, connect_timeout: float, dial: Dial | None

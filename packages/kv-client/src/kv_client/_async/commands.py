@@ -9,7 +9,7 @@ import builtins
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Literal, NamedTuple, TypeVar, overload
+from typing import Any, Literal, TypeVar, overload
 
 from kv_client._convert import Entry
 from kv_client._convert import bound as _bound
@@ -25,250 +25,41 @@ from kv_client._convert import text as _text
 from kv_client._convert import time_ms as _time_ms
 from kv_client._core.call import READ, TAKES, WAITS, WRITE, Fencing
 from kv_client._pending import Pending
+from kv_client._records import (
+    Claimed,
+    Common,
+    ConsumerInfo,
+    Decision,
+    FieldPage,
+    FieldValue,
+    Found,
+    GroupInfo,
+    Match,
+    MemberPage,
+    PendingEntry,
+    PendingSummary,
+    Popped,
+    PoppedMember,
+    PoppedMembers,
+    Position,
+    Ranked,
+    Scored,
+    ScorePage,
+    StreamEntry,
+    StreamInfo,
+    Taken,
+    Times,
+)
 from kv_protocol.types import ClientInfo, Grant, LeaseInfo, LockInfo, NamespaceInfo, ScanPage
 from kv_protocol.values import Value
 
-__all__ = [
-    "BatchCommands",
-    "BitOperation",
-    "Claimed",
-    "Commands",
-    "Common",
-    "ConsumerInfo",
-    "Decision",
-    "FieldPage",
-    "FieldValue",
-    "Found",
-    "GroupInfo",
-    "GroupReading",
-    "Match",
-    "MemberPage",
-    "PendingEntry",
-    "PendingSummary",
-    "Popped",
-    "PoppedMember",
-    "PoppedMembers",
-    "Position",
-    "Ranked",
-    "ScorePage",
-    "Scored",
-    "StreamEntry",
-    "StreamInfo",
-    "Taken",
-    "Times",
-]
+__all__ = ["BatchCommands", "Commands"]
 
 D = TypeVar("D")
 N = TypeVar("N", int, float, Decimal)
 T = TypeVar("T")
 NOTHING: Any = None  # a default of any type
 OMITTED: Any = type("Omitted", (), {"__repr__": lambda _: "OMITTED"})()  # None is a value
-
-
-class Match(NamedTuple):
-    """A run that both have: where it begins in one and in the other, and how long it is."""
-
-    first: int
-    second: int
-    length: int
-
-
-class Common(NamedTuple):
-    """What two strings have in common, in order but not without gaps; matches from the last to the first."""
-
-    text: Value
-    length: int
-    matches: list[Match]
-
-
-class FieldValue(NamedTuple):
-    """A field of a hash and its value."""
-
-    field: str
-    value: Value
-
-
-class FieldPage(NamedTuple):
-    """One page of a walk over a hash; `cursor` 0 says that the walk is complete."""
-
-    cursor: int
-    fields: list[FieldValue]
-
-
-class Taken(NamedTuple):
-    """Values taken off a list, and the key of that list."""
-
-    key: str
-    values: list[Value]
-
-
-class Popped(NamedTuple):
-    """A value taken off a list, and the key of that list."""
-
-    key: str
-    value: Value
-
-
-class MemberPage(NamedTuple):
-    """One page of a walk over a set; `cursor` 0 says that the walk is complete."""
-
-    cursor: int
-    members: list[str]
-
-
-class Ranked(NamedTuple):
-    """Where a member stands, from 0, and its score."""
-
-    rank: int
-    score: float
-
-
-class Scored(NamedTuple):
-    """A member of a sorted set with its score."""
-
-    score: float
-    member: str
-
-
-class ScorePage(NamedTuple):
-    """One page of a walk over a sorted set; `cursor` 0 says that the walk is complete."""
-
-    cursor: int
-    items: list[Scored]
-
-
-class PoppedMembers(NamedTuple):
-    """Members taken out of a sorted set, and its key."""
-
-    key: str
-    items: list[Scored]
-
-
-class PoppedMember(NamedTuple):
-    """A member taken out of a sorted set, with its score, and the key of that sorted set."""
-
-    key: str
-    score: float
-    member: str
-
-
-class Position(NamedTuple):
-    """A point on the globe, in degrees."""
-
-    longitude: float
-    latitude: float
-
-
-class Found(NamedTuple):
-    """A member that a search met: how far from the middle, its 52 bits, and where it is."""
-
-    member: str
-    distance: float
-    hash: int
-    position: Position
-
-
-class StreamEntry(NamedTuple):
-    """An entry of a stream. It has no fields where only its id was asked for, or where it was deleted since."""
-
-    id: str
-    fields: dict[str, Value]
-
-
-class PendingSummary(NamedTuple):
-    """How many entries a group's consumers hold, the lowest and the highest id of them, and how many each holds."""
-
-    held: int
-    first: str | None
-    last: str | None
-    consumers: dict[str, int]
-
-
-class PendingEntry(NamedTuple):
-    """An entry that is held: by whom, how long since it was delivered, and how often it was."""
-
-    id: str
-    consumer: str
-    idle: float
-    deliveries: int
-
-
-class Claimed(NamedTuple):
-    """Entries that were claimed, those that turned out to be deleted, and where to go on; `0-0`: nowhere."""
-
-    cursor: str
-    entries: list[StreamEntry]
-    deleted: list[str]
-
-
-class StreamInfo(NamedTuple):
-    """A stream: its entries that are there and that ever were, its ids, its groups, its oldest and newest entry."""
-
-    length: int
-    last_id: str
-    max_deleted_id: str
-    entries_added: int
-    first_id: str
-    groups: int
-    first_entry: StreamEntry | None
-    last_entry: StreamEntry | None
-
-
-class GroupInfo(NamedTuple):
-    """A group: what it was given up to now, and how many entries it is behind; nothing where nobody can say."""
-
-    name: str
-    consumers: int
-    pending: int
-    last_id: str
-    entries_read: int | None
-    lag: int | None
-
-
-class ConsumerInfo(NamedTuple):
-    """A consumer: what it holds, how long since it asked, and how long since it got something."""
-
-    name: str
-    pending: int
-    idle: float
-    inactive: float | None
-
-
-class Decision(NamedTuple):
-    """Whether it was allowed, how many more would be now, when as much would be, and when nothing will be used up."""
-
-    allowed: bool
-    remaining: int
-    retry_after: float
-    reset_after: float
-
-
-class Times(NamedTuple):
-    """The server's wall clock since 1970, and the monotonic clock that deadlines are told on, in milliseconds."""
-
-    now: int
-    clock: int
-
-
-class BitOperation(NamedTuple):
-    """One step: what to do with the integer of *encoding* (`u1` to `u63`, `i1` to `i64`) that begins at bit
-    *offset*.
-
-    *value* is what to set or to add; *overflow* says what becomes of a result that does not fit.
-    """
-
-    operation: Literal["GET", "SET", "INCRBY"]
-    encoding: str
-    offset: int
-    value: int = 0
-    overflow: Literal["WRAP", "SAT", "FAIL"] = "WRAP"
-
-
-class GroupReading(NamedTuple):
-    """A stream, and what of it is read: `>` for new entries, or the id after which a consumer's own begin."""
-
-    stream: str
-    after: str = ">"
 
 
 def _seconds(ms: int) -> float:

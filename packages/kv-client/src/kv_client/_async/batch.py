@@ -4,12 +4,9 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-import trio
-from trio.lowlevel import Abort, RaiseCancelT, Task, checkpoint, current_task, reschedule, wait_task_rescheduled
-
+from kv_client._async.handles import BatchHandles
+from kv_client._async.link import Link
 from kv_client._core.call import DONE, READ, WAITS, Call, Fencing, Wire
-from kv_client._handles import BatchHandles
-from kv_client._link import Link
 from kv_client._pending import Pending
 from kv_protocol.errors import CallCancelled, InvalidArgument, KvError
 
@@ -38,8 +35,7 @@ class Batch(BatchHandles):
         self._members: list[Member] = []
         self._open = False
         self._awaited = 0
-        self._task: Task | None = None
-        self._raise_cancel: RaiseCancelT | None = None
+        self._waiter = link.waiter()
 
     def _add(
         self,
@@ -77,8 +73,8 @@ class Batch(BatchHandles):
         limit = link.now() + link.timeout
         members = self._members
         sent = 0
-        if not members or trio.current_effective_deadline() <= link.now():
-            await checkpoint()
+        if not members or link.ambient() <= link.now():
+            await link.checkpoint()
         while sent < len(members):
             if link.crowded:
                 await link.make_room("a batch", limit)
@@ -88,7 +84,7 @@ class Batch(BatchHandles):
 
     async def _exchange(self, members: list[Member], limit: float) -> None:
         link = self._link
-        latest = link.latest(trio.current_effective_deadline(), limit, READ)
+        latest = link.latest(link.ambient(), limit, READ)
         for call in members:
             call.deadline, call.latest = limit, latest
             try:
@@ -97,21 +93,17 @@ class Batch(BatchHandles):
                 call.state, call.error = DONE, error
         self._awaited = sum(call.state != DONE for call in members)
         link.poke(limit)
-        link.pump.flush_now()
+        link.flush_now()
         if self._awaited:
-            self._task = current_task()
-            await wait_task_rescheduled(lambda raise_cancel: self._abort(members, raise_cancel))
-            if self._raise_cancel is not None:
-                self._raise_cancel()
+            await self._waiter.wait(lambda: self._leave(members))
 
     def answered(self) -> None:
         """One more call is done."""
         self._awaited -= 1
-        if not self._awaited and self._task is not None:
-            task, self._task = self._task, None
-            reschedule(task)
+        if not self._awaited:
+            self._waiter.wake()
 
-    def _abort(self, members: list[Member], raise_cancel: RaiseCancelT) -> Abort:
+    def _leave(self, members: list[Member]) -> bool:
         """Leave what may be left; calls that take something are waited for, so that what they took is in their
         results.
         """
@@ -119,7 +111,4 @@ class Batch(BatchHandles):
             if call.state != DONE and self._link.leave(call):
                 call.error = CallCancelled(f"{call.word}: its batch was cancelled")
                 self._awaited -= 1
-        if not self._awaited:
-            return Abort.SUCCEEDED
-        self._raise_cancel = raise_cancel
-        return Abort.FAILED
+        return not self._awaited

@@ -3,12 +3,9 @@
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-import trio
-from trio.lowlevel import Abort, RaiseCancelT, Task, checkpoint, current_task, reschedule, wait_task_rescheduled
-
+from kv_client._async.link import Link, Waiter
 from kv_client._core.call import DONE, Wire
 from kv_client._core.subscription import Feed, Gap, Listening, Message, Subscription
-from kv_client._link import Link
 from kv_protocol.types import Change
 
 __all__ = ["Listener", "Watch"]
@@ -19,30 +16,27 @@ E = TypeVar("E")
 class WatchCall(Subscription):
     """A watch that one task iterates over."""
 
-    __slots__ = ("task",)
+    __slots__ = ("waiter",)
 
-    task: Task | None
+    waiter: Waiter
 
     def arrived(self) -> None:
-        _go_on(self)
+        self.waiter.wake()
 
 
 class ListenCall(Listening):
     """A subscription to channels that one task iterates over."""
 
-    __slots__ = ("task",)
+    __slots__ = ("waiter",)
 
-    task: Task | None
+    waiter: Waiter
 
     def arrived(self) -> None:
-        _go_on(self)
+        self.waiter.wake()
 
 
-def _go_on(call: WatchCall | ListenCall) -> None:
-    """Wake the task that waits for *call*."""
-    if call.task is not None:
-        task, call.task = call.task, None
-        reschedule(task)
+def _at_once() -> bool:
+    return True
 
 
 class Stream(Generic[E]):
@@ -51,14 +45,14 @@ class Stream(Generic[E]):
     def __init__(self, link: Link, call: Any) -> None:
         self._link = link
         self._call: Any = call
-        self._call.task = None
+        self._call.waiter = link.waiter()
 
     async def __aenter__(self) -> Self:
         link, call = self._link, self._call
         link.check_run()
         if call.opened or call.state == DONE:
             raise RuntimeError("a watch is used once")
-        await checkpoint()
+        await link.checkpoint()
         call.open_by(link.now() + link.timeout)
         link.post(call)
         try:
@@ -82,7 +76,7 @@ class Stream(Generic[E]):
     async def __anext__(self) -> E:
         call: Feed[E] = self._call
         if len(call):
-            await checkpoint()
+            await self._link.checkpoint()
         while not len(call):
             if call.error is not None:
                 raise call.error
@@ -96,14 +90,9 @@ class Stream(Generic[E]):
         return event
 
     async def _next_arrival(self) -> None:
-        if self._call.task is not None:
-            raise trio.BusyResourceError("another task iterates over this watch already")
-        self._call.task = current_task()
-        await wait_task_rescheduled(self._forget)
-
-    def _forget(self, _: RaiseCancelT) -> Abort:
-        self._call.task = None
-        return Abort.SUCCEEDED
+        if self._call.waiter.taken:
+            raise RuntimeError("another task iterates over this watch already")
+        await self._call.waiter.wait(_at_once)
 
 
 class Watch(Stream[Change[Any]]):

@@ -6,11 +6,11 @@ from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from kv_client._locks import Held
+from kv_client._async.locks import Held
 from kv_protocol.values import Value
 
 if TYPE_CHECKING:
-    from kv_client._keyspace import Keyspace
+    from kv_client._async.keyspace import Keyspace
 
 __all__ = ["Election", "Leaders"]
 

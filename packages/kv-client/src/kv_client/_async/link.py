@@ -1,0 +1,184 @@
+"""A session and the means to speak through it. A face knows how to move bytes, to wait and to tell the time; all that
+is built on top, from batches to locks, asks for that here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+from types import TracebackType
+from typing import Any, NoReturn, Protocol
+
+from kv_client._core.call import DONE, SENT, WAITS, Call, Fencing, Wire
+from kv_client._core.session import Session
+from kv_protocol.errors import ClientClosed, KvError
+
+__all__ = ["Link", "Posted", "Scope", "Waiter"]
+
+
+class Waiter(Protocol):
+    """Where one task may wait until it is woken."""
+
+    @property
+    def taken(self) -> bool:
+        """Whether somebody waits here."""
+        ...
+
+    async def wait(self, leave: Callable[[], bool]) -> None:
+        """Wait for `wake`. Who is cancelled asks *leave* whether it may go at once, or has to wait, and goes then."""
+
+    async def wait_until(self, moment: float) -> None:
+        """Wait for `wake`, but not beyond *moment*, and until then even if cancelled."""
+
+    def wake(self) -> None:
+        """Let who waits here go on, if there is anybody."""
+
+
+class Scope(Protocol):
+    """A block of code that can be cancelled, and is at *deadline*. Leaving it says whether it ended for that."""
+
+    deadline: float
+
+    def cancel(self) -> None: ...
+
+    def __enter__(self) -> object: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None: ...
+
+
+class Posted(Call):
+    """A call that its owner does not wait for, or later."""
+
+    __slots__ = ("waiter",)
+
+    waiter: Waiter
+
+    def wake(self) -> None:
+        self.waiter.wake()
+
+
+class Link:
+    """What a face derives from; *timeout* bounds calls that do not wait by their nature."""
+
+    def __init__(self, session: Session, timeout: float | None) -> None:
+        self.session = session
+        self.calls = session.calls
+        self.timeout = inf if timeout is None else timeout
+        self.lock_holders: set[tuple[object, str, str]] = set()
+
+    # ---- what a face knows
+    async def call(
+        self,
+        word: str,
+        args: tuple[object, ...],
+        options: dict[str, object] | None,
+        kind: int,
+        namespace: Wire | None = None,
+        fence: Fencing | None = None,
+        limit: float | None = None,
+    ) -> Any:
+        """Make one call and return the body of its reply. At *limit*, instead of its time-out, the client gives up."""
+        raise NotImplementedError
+
+    def now(self) -> float:
+        """The client's clock."""
+        raise NotImplementedError
+
+    def poke(self, moment: float) -> None:
+        """Have the session looked after at *moment* at the latest."""
+        raise NotImplementedError
+
+    def flush_soon(self) -> None:
+        """Have what is outgoing sent, together with what others ask in this turn."""
+        raise NotImplementedError
+
+    def flush_now(self) -> None:
+        """Have what is outgoing sent at once, and the answers read."""
+        raise NotImplementedError
+
+    def check_run(self) -> None:
+        """Raise unless the client is open, and used where it was opened."""
+        raise NotImplementedError
+
+    def owner(self) -> object:
+        """Who asks."""
+        raise NotImplementedError
+
+    def waiter(self) -> Waiter:
+        raise NotImplementedError
+
+    def scope(self) -> Scope:
+        raise NotImplementedError
+
+    def ambient(self) -> float:
+        """When the block that asks will be cancelled, as far as that is known."""
+        raise NotImplementedError
+
+    async def checkpoint(self) -> None:
+        """Give way once, and be cancelled here if that is due."""
+        raise NotImplementedError
+
+    async def sleep(self, seconds: float) -> None:
+        raise NotImplementedError
+
+    @property
+    def crowded(self) -> bool:
+        """Whether others wait for fewer calls to be open."""
+        raise NotImplementedError
+
+    async def make_room(self, word: str, limit: float) -> None:
+        """Wait in line until fewer calls are open."""
+        raise NotImplementedError
+
+    def make_way(self) -> None:
+        """Let in who waits in line, as far as there is room."""
+        raise NotImplementedError
+
+    # ---- what is built on that
+    def post(self, call: Call) -> None:
+        """Make *call* without waiting for it."""
+        self.session.start(call)
+        self.poke(call.deadline)
+        self.flush_soon()
+
+    def leave(self, call: Call) -> bool:
+        """The owner of *call* wants out; see `Session.end`."""
+        out = self.session.end(call, self.now())
+        if not out:
+            self.poke(call.deadline)
+        self.flush_soon()
+        self.make_way()
+        return out
+
+    async def see(self, call: Posted, moment: float) -> None:
+        """Wait until *call* is done, but not beyond *moment*, and until then even if cancelled."""
+        if call.state != DONE:
+            await call.waiter.wait_until(moment)
+
+    def grant(self, call: Call, count: int) -> None:
+        """Allow the subscription *call* that many more events."""
+        if call.state == SENT and self.session.ready:
+            self.session.note("CREDIT", call.id, count)
+            self.flush_soon()
+
+    def latest(self, ambient: float, limit: float, kind: int) -> float:
+        """When the server is to refuse a call. The end of a lease is no deadline for a call that waits: it moves on."""
+        if ambient >= limit or (kind & WAITS and ambient in self.session.leases.ends()):
+            return limit
+        return ambient
+
+    def poke_next(self) -> None:
+        """Have the session looked after when it next has something to do."""
+        self.poke(self.session.next_wake())
+
+    def refuse(self, opened: bool, where: str) -> NoReturn:
+        """The client is not open, or was opened elsewhere: in another *where*."""
+        if not opened or self.session.closed is not None:
+            raise ClientClosed("the client is not open: use it inside `async with connect(...)`")
+        raise RuntimeError(f"this client belongs to another {where}: open one here")
+
+    def close(self, error: KvError | None = None) -> None:
+        """Fail everything that is open, and everything that comes."""
+        raise NotImplementedError

@@ -1,0 +1,1 @@
+"""The trio face, whose names are those of `kv_client` itself."""
