@@ -2,35 +2,19 @@
 
 import random
 from collections.abc import Awaitable, Callable
-from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from kv_client._async.settled import settled
+from kv_client._markers import ABORT, DELETE, MISSING
 from kv_protocol.errors import ConditionFailed, InvalidArgument
 
 if TYPE_CHECKING:
     from kv_client._async.keyspace import Keyspace
 
-__all__ = ["ABORT", "DELETE", "MISSING", "Marker", "update"]
+__all__ = ["update"]
 
 FIRST_PAUSE_S: Final = 0.001
 LONGEST_PAUSE_S: Final = 0.1
-
-
-class Marker(Enum):
-    """What is no value: said to and by the function of an update."""
-
-    MISSING = "there is no value"
-    DELETE = "delete the key"
-    ABORT = "leave it as it is"
-
-    def __repr__(self) -> str:
-        return self.name
-
-
-MISSING: Final = Marker.MISSING
-DELETE: Final = Marker.DELETE
-ABORT: Final = Marker.ABORT
 
 
 async def update(keyspace: "Keyspace", key: str, change: Callable[[Any], Any | Awaitable[Any]], attempts: int) -> Any:

@@ -1,0 +1,100 @@
+"""Bytes under asyncio: one transport and the raw protocol on it. Runs alike on asyncio's own loop and on uvloop."""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import Future, Transport
+from typing import TYPE_CHECKING, cast
+
+from kv_client._core.session import Session
+from kv_protocol.errors import ConnectionLost, KvError
+
+if TYPE_CHECKING:
+    from kv_client.aio._link import Link
+
+__all__ = ["Pipe"]
+
+
+class Pipe(asyncio.Protocol):
+    """One connection: it greets, then brings what comes to the session, until it has ended."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._session: Session = link.session
+        self._transport: Transport | None = None
+        self._full = False
+        loop = asyncio.get_running_loop()
+        self.greeted: Future[None] = loop.create_future()
+        self.ended: Future[None] = loop.create_future()
+        self.closed: Future[None] = loop.create_future()
+
+    # ---- what the loop calls
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("Transport", transport)
+        self._transport.write(self._session.connection_made(self._link.now()))
+
+    def data_received(self, data: bytes) -> None:
+        if self.ended.done():
+            return
+        session, link = self._session, self._link
+        try:
+            told = session.receive_data(data, link.now())
+        except KvError as error:
+            self.broken(error)
+            return
+        if not self.greeted.done():
+            if session.ready:
+                self.greeted.set_result(None)
+        elif session.draining and session.drained:
+            self.broken(ConnectionLost("the server is going away"))
+        link.make_way()
+        if told or link.calls.outgoing:
+            link.flush_behind()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        what = "the server closed the connection"
+        if not self.greeted.done():
+            what += " before it answered HELLO"
+        self.broken(exc or ConnectionLost(what))
+        if not self.closed.done():
+            self.closed.set_result(None)
+
+    def pause_writing(self) -> None:
+        self._full = True
+
+    def resume_writing(self) -> None:
+        self._full = False
+        self.flush()
+
+    # ---- what the link calls
+    def flush(self) -> None:
+        """Send all that is outgoing, unless the socket is behind."""
+        if self._transport is not None and not self._full:
+            data = self._link.calls.data_to_send()
+            if data:
+                self._transport.write(data)
+
+    def broken(self, error: Exception) -> None:
+        """The connection has ended by *error*."""
+        if self.ended.done():
+            return
+        self.ended.set_result(None)
+        if not self.greeted.done():
+            self.greeted.set_exception(error)
+        elif self._link.pipe is self:
+            self._link.detach(error)
+        if self._transport is not None:
+            self._transport.abort()
+
+    def close(self) -> None:
+        """End the connection; what the socket does not take at once is dropped."""
+        if not self.ended.done():
+            self.ended.set_result(None)
+        if not self.greeted.done():
+            self.greeted.cancel()
+        if self._transport is None:
+            return
+        if self._transport.get_write_buffer_size():
+            self._transport.abort()
+        else:
+            self._transport.close()
