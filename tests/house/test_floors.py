@@ -24,7 +24,8 @@ FLOORS = {
 INDEPENDENT = ("commands", "durability", "replication", "cluster")
 PACKAGES = {"kv_protocol": 0, "kv_server": 1, "kv_client": 1, "kv_pool": 2}
 EDGES = ("kv_server.net", "kv_server.app", "kv_server.testing", "kv_client")
-INSIDE = ("kv_client._core", "kv_client.aio", "kv_client.sync")
+INSIDE = ("kv_client._core",)
+FACES = {"trio": "kv_client._trio", "outcome": "kv_client._trio", "asyncio": "kv_client.aio"}
 BANNED = {
     "time": "take now_ms and elapsed_ms from the caller: net/ reads the clocks",
     "random": "use the dice you are handed (tx.dice, Start.dice); only the type random.Random may be imported",
@@ -89,6 +90,13 @@ def test_trio_only_at_the_edges(module: Module) -> None:
     if not is_edge(module.name):
         lines = [line for line, target in module.imports() if target.partition(".")[0] in ("trio", "anyio")]
         assert not lines, f"{module.name}:{lines}: trio belongs to net, app and the client's face"
+
+
+def test_each_face_of_the_client_knows_its_own_loop_alone(module: Module) -> None:
+    for line, target in module.imports():
+        home = FACES.get(target.partition(".")[0])
+        if home is not None and module.package == "kv_client":
+            assert below(module.name, home), f"{module.name}:{line} imports {target}: only {home} does"
 
 
 def test_nothing_waits_below_the_edges(module: Module) -> None:

@@ -6,12 +6,15 @@ async with kv_client.aio.connect("kv://127.0.0.1:7440/shop") as client:
         await client.set("invoice:7", document, fence=held)
 """
 
+from kv_client import _records, _vocabulary
+from kv_client._async import names as _names
 from kv_client._async.names import *  # noqa: F403
-from kv_client._async.names import __all__ as _names
-from kv_client._common import *  # noqa: F403
-from kv_client._common import __all__ as _common
+from kv_client._records import *  # noqa: F403
+from kv_client._vocabulary import *  # noqa: F403
 from kv_client.aio._client import Client, connect
+from kv_protocol import errors as _errors
+from kv_protocol.errors import *  # noqa: F403
 
 __all__ = ["Client", "connect"]
-__all__ += _names
-__all__ += _common
+__all__ += [*_names.__all__, *_records.__all__, *_vocabulary.__all__]
+__all__ += [name for name in _errors.__all__ if name != "error_from_wire"]
