@@ -8,7 +8,7 @@ from kv_client._async.handles import BatchHandles
 from kv_client._async.link import Link
 from kv_client._core.call import DONE, READ, WAITS, Call, Fencing, Wire
 from kv_client._pending import Pending
-from kv_protocol.errors import CallCancelled, InvalidArgument, KvError
+from kv_protocol.errors import CallCancelled, InvalidArgument
 
 __all__ = ["Batch"]
 
@@ -87,14 +87,9 @@ class Batch(BatchHandles):
         latest = link.latest(link.ambient(), limit, READ)
         for call in members:
             call.deadline, call.latest = limit, latest
-            try:
-                link.session.start(call)
-            except KvError as error:
-                call.state, call.error = DONE, error
-        self._awaited = sum(call.state != DONE for call in members)
-        link.poke(limit)
-        link.flush_now()
-        if self._awaited:
+        self._awaited = len(members)
+        link.post_all(members, limit)
+        while self._awaited:
             await self._waiter.wait(lambda: self._leave(members))
 
     def answered(self) -> None:

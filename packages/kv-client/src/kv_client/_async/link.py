@@ -4,16 +4,21 @@ is built on top, from batches to locks, asks for that here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import inf
 from types import TracebackType
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, TypeVar
 
 from kv_client._core.call import DONE, SENT, WAITS, Call, Fencing, Wire
+from kv_client._core.leases import Lease
 from kv_client._core.session import Session
+from kv_client._core.subscription import Feed
 from kv_protocol.errors import ClientClosed, KvError
 
 __all__ = ["Link", "Posted", "Scope", "Waiter"]
+
+E = TypeVar("E")
+T = TypeVar("T")
 
 
 class Waiter(Protocol):
@@ -143,6 +148,17 @@ class Link:
         self.poke(call.deadline)
         self.flush_soon()
 
+    def post_all(self, calls: Sequence[Call], limit: float) -> None:
+        """Make *calls* in one write, without waiting for them; one that cannot be made is done, and says why."""
+        for call in calls:
+            try:
+                self.session.start(call)
+            except KvError as error:
+                call.state, call.error = DONE, error
+                call.wake()
+        self.poke(limit)
+        self.flush_now()
+
     def leave(self, call: Call) -> bool:
         """The owner of *call* wants out; see `Session.end`."""
         out = self.session.end(call, self.now())
@@ -157,11 +173,27 @@ class Link:
         if call.state != DONE:
             await call.waiter.wait_until(moment)
 
-    def grant(self, call: Call, count: int) -> None:
-        """Allow the subscription *call* that many more events."""
-        if call.state == SENT and self.session.ready:
-            self.session.note("CREDIT", call.id, count)
+    def take(self, call: Feed[E]) -> E:
+        """Take the oldest event of a subscription, and allow the server more when half of them were taken."""
+        event = call.take()
+        credit = call.due_credit()
+        if credit and call.state == SENT and self.session.ready:
+            self.session.note("CREDIT", call.id, credit)
             self.flush_soon()
+        return event
+
+    def hold(self, lease: Lease) -> None:
+        """Watch over *lease* from now on."""
+        self.session.leases.enter(lease)
+        self.poke_next()
+
+    def let_go(self, lease: Lease) -> None:
+        """Watch over *lease* no more."""
+        self.session.leases.leave(lease)
+
+    def tell(self, function: Callable[[T], None], what: T) -> None:
+        """Call *function*, which is the caller's, with *what*."""
+        function(what)
 
     def latest(self, ambient: float, limit: float, kind: int) -> float:
         """When the server is to refuse a call. The end of a lease is no deadline for a call that waits: it moves on."""

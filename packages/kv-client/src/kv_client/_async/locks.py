@@ -147,12 +147,11 @@ class Lock:
         )
         held = Held(link, lease)
         lease.scope = self._scope if self._on_lost == "cancel" else None
-        lease.tell = lambda: self._tell(held)
+        lease.tell = lambda: link.tell(self._tell, held)
         lease.extended()
         self._lease = lease
         link.lock_holders.add(holder)
-        link.session.leases.enter(lease)
-        link.poke_next()
+        link.hold(lease)
         self._scope.__enter__()
         return held
 
@@ -162,7 +161,7 @@ class Lock:
         link, lease = self._link, self._lease
         assert lease is not None
         reason = lease.lapsed(link.now())
-        link.session.leases.leave(lease)
+        link.let_go(lease)
         link.lock_holders.discard((self._owner, self._namespace, self._name))
         try:
             ours = self._scope.__exit__(kind, error, trace)

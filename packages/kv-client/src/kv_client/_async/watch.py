@@ -83,11 +83,7 @@ class Stream(Generic[E]):
             if call.state == DONE or not call.opened:
                 raise RuntimeError("use a watch inside its `async with` block")
             await self._next_arrival()
-        event = call.take()
-        credit = call.due_credit()
-        if credit:
-            self._link.grant(call, credit)
-        return event
+        return self._link.take(call)
 
     async def _next_arrival(self) -> None:
         if self._call.waiter.taken:
