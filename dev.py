@@ -21,7 +21,7 @@ from typing import Iterator, NoReturn  # noqa: UP035
 OLDEST = (3, 11)
 ROOT = os.path.dirname(os.path.abspath(__file__))
 VENV = os.path.join(ROOT, ".venv")
-PACKAGES = ("kv-protocol", "kv-server", "kv-client")
+PACKAGES = ("kv-protocol", "kv-server", "kv-client", "kv-pool")
 SERVED_BY = {"serve": ("serve", "test"), "test": ("test",)}  # an environment for tests can serve too
 
 CHECKS = (

@@ -13,7 +13,7 @@ nox.options.sessions = ["house", "types", "tests"]
 nox.options.reuse_existing_virtualenvs = True
 
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
-PACKAGES = ["kv-protocol", "kv-server", "kv-client"]
+PACKAGES = ["kv-protocol", "kv-server", "kv-client", "kv-pool"]
 CLIENTS = [
     "cachelib==0.17.0",
     "coredis==6.9.0",

@@ -1,0 +1,126 @@
+"""The pool under trio: each connection lives in a task of the pool's own nursery."""
+
+from __future__ import annotations
+
+from math import inf
+from types import TracebackType
+from typing import Any, Final, Self
+
+import trio
+from trio.lowlevel import TrioToken, checkpoint, current_task, current_trio_token
+
+from kv_client import Client, connect
+from kv_client._trio.lifeline import Dial
+from kv_pool._async.pool import Pool
+from kv_pool._config import PoolConfig
+from kv_protocol.errors import CommandError, UnsupportedVersion
+
+__all__ = ["KvPool"]
+
+RETRY_S: Final = 0.5
+
+
+class KvPool(Pool[Client]):
+    """Connections to the server at *url*, opened as they are needed, for the block of an `async with`.
+
+    *url*, *name*, *timeout*, *connect_timeout* and *dial* are those of `kv_client.connect`.
+    """
+
+    def __init__(
+        self,
+        url: str = "kv://127.0.0.1:7440",
+        config: PoolConfig | None = None,
+        *,
+        name: str | None = None,
+        timeout: float | None = 5.0,
+        connect_timeout: float = 5.0,
+        dial: Dial | None = None,
+    ) -> None:
+        def client() -> Client:
+            return connect(url, name=name, timeout=timeout, connect_timeout=connect_timeout, dial=dial)
+
+        client()  # tells at once what is wrong with the arguments
+        super().__init__(client, config)
+        self._token: TrioToken | None = None
+        self._nursery: Any = None
+        self._children: Any = None
+        self._scope = trio.CancelScope(shield=True)
+        self._entering = True
+
+    async def __aenter__(self) -> Self:
+        if self._token is not None:
+            raise RuntimeError("a pool is opened once: make another one")
+        self._token = current_trio_token()
+        self._nursery = trio.open_nursery()
+        nursery = await self._nursery.__aenter__()
+        try:
+            self._children = await nursery.start(self._run, name="kv pool")
+            self._ledger.open()
+            if self._ledger.config.min_size:
+                async with self.get(wait=inf):
+                    pass
+            self._entering = False
+        except BaseException as error:
+            await self.__aexit__(type(error), error, error.__traceback__)
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ledger.close()
+        self._scope.cancel()
+        await self._nursery.__aexit__(None, None, None)
+        if error is None:
+            await checkpoint()
+
+    # ---- what the pool asks
+    def _check(self) -> None:
+        if self._token is not None and current_trio_token() is not self._token:
+            raise RuntimeError("this pool belongs to another trio.run() (or another thread): open one here")
+
+    def _now(self) -> float:
+        return trio.current_time()
+
+    def _who(self) -> str:
+        return f"task {current_task().name}"
+
+    def _event(self) -> trio.Event:
+        return trio.Event()
+
+    async def _park(self, event: trio.Event, moment: float) -> None:
+        with trio.move_on_at(moment):
+            await event.wait()
+
+    def _open_one(self) -> None:
+        self._children.start_soon(self._keep, name="kv pool connection")
+
+    # ---- the background
+    async def _run(self, task_status: trio.TaskStatus[trio.Nursery]) -> None:
+        with self._scope:
+            async with trio.open_nursery() as children:
+                task_status.started(children)
+                while True:
+                    moment = self._ledger.tidy(self._now())
+                    self._settle()
+                    await trio.sleep_until(moment)
+
+    async def _keep(self) -> None:
+        """The life of one connection. What goes wrong with it is told to those who wait for it, or hold it."""
+        leave, seat = trio.Event(), None
+        try:
+            async with self._connect() as client:
+                seat = self._ledger.opened(client, self._now())
+                seat.leave = leave.set
+                await leave.wait()
+        except Exception as error:
+            if seat is not None:
+                self._ledger.gone(seat, error)
+            else:
+                mistake = isinstance(error, CommandError | UnsupportedVersion)
+                self._ledger.failed(error, for_good=mistake or self._entering)
+                await trio.sleep(RETRY_S)
+                self._ledger.not_opened()
+        else:
+            self._ledger.gone(seat)
+        self._settle()
