@@ -92,8 +92,11 @@ def wheels(session: nox.Session) -> None:
     for package in PACKAGES:
         with session.chdir(f"packages/{package}"):
             session.run("hatchling", "build", "--clean", "-d", str(dist / package))
-    protocol, server, client = (str(next((dist / package).glob("*.whl"))) for package in PACKAGES)
-    needs = {"protocol": [protocol], "server": [protocol, server], "client": [protocol, client]}
+    protocol, server, client, pool = (str(next((dist / package).glob("*.whl"))) for package in PACKAGES)
+    needs = {
+        "protocol": [protocol], "server": [protocol, server], "client": [protocol, client],
+        "pool": [protocol, client, pool],
+    }  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         for name, installed in needs.items():
             python = f"{folder}/{name}/bin/python"

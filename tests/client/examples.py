@@ -11,6 +11,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import redirect_stdout
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -19,7 +20,10 @@ from typing import Any
 
 import kv_client
 
-KNOWN = {**vars(kv_client), "Decimal": Decimal, "datetime": datetime, "timedelta": timedelta, "UTC": UTC}
+KNOWN = {
+    **vars(kv_client), "dataclass": dataclass,
+    "Decimal": Decimal, "datetime": datetime, "timedelta": timedelta, "UTC": UTC,
+}  # fmt: skip
 PARSER, CHECKER = doctest.DocTestParser(), doctest.OutputChecker()
 
 

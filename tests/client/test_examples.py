@@ -8,7 +8,7 @@ import pytest
 from tools.emitters.examples import examples
 
 import kv_client
-from kv_client._async import commands, handles, keyspace, limiter, walk
+from kv_client._async import commands, handles, keyspace, limiter, typed, walk
 from kv_server.commands import CATALOG
 from kv_server.spec.command import NATIVE_DOOR
 from tests.client.examples import blocks, documented, failures
@@ -16,7 +16,7 @@ from tests.client.test_with_server import opened, served
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *(ROOT / "docs" / page for page in ("types.md", "coordination.md"))]
-EXAMPLES = dict(documented(commands, handles, keyspace, limiter, walk))
+EXAMPLES = dict(documented(commands, handles, keyspace, limiter, typed, walk))
 WITHOUT_DATA = {"namespace", "lock", "server"}
 
 

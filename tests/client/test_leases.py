@@ -7,11 +7,12 @@ import trio
 
 import kv_client
 from kv_protocol.errors import LockLost
-from tests.client.test_with_server import opened, served
+from kv_server.testing import server
+from tests.testing.rig import opened
 
 
-async def test_keys_are_there_as_long_as_the_block_and_watchers_hear_of_it():
-    async with served() as url, opened(url) as client, opened(url) as other:
+async def test_keys_are_there_as_long_as_the_block_and_watchers_hear_of_it(autojump_clock):
+    async with server() as s, opened(s) as client, opened(s) as other:
         async with other.watch(prefix="workers:") as changes:
             async with client.lease(10) as lease:
                 for number in range(3):
@@ -25,37 +26,37 @@ async def test_keys_are_there_as_long_as_the_block_and_watchers_hear_of_it():
         assert await other.leases() == await other.locks() == []
 
 
-async def test_one_renewal_keeps_many_keys_for_many_leases():
-    async with served() as url, opened(url) as client:
-        async with client.lease(1.2, name="ours") as lease:
+async def test_one_renewal_keeps_many_keys_for_many_leases(autojump_clock):
+    async with server() as s, opened(s) as client:
+        async with client.lease(12, name="ours") as lease:
             for number in range(100):
                 await client.set(f"k{number}", number, lease=lease)
-            extended = (await client.locks())[0].renewals
-            before = client.statistics().answered
-            with trio.move_on_after(1.8):
-                await trio.sleep_forever()
-            assert client.statistics().answered - before < 12
+            before = s.trace.count("1 > EXTEND")
+            await trio.sleep(18)
+            assert s.trace.count("1 > EXTEND") - before == 4
             [info] = await client.locks()
-            assert (info.lock, info.limit) == ("ours", None)
-            assert info.renewals > extended
+            assert (info.lock, info.limit, info.renewals) == ("ours", None, 4)
             assert await client.dbsize() == 100
         assert await client.dbsize() == 0
 
 
-async def test_who_is_cut_off_is_gone_when_the_lease_is():
-    async with served() as url, opened(url) as other:
-        async with opened(url) as client, other.watch("workers:1") as changes:
-            async with client.lease(0.5, renew=False, on_lost="ignore") as lease:
+async def test_who_is_cut_off_is_gone_when_the_lease_is(autojump_clock):
+    async with server() as s, opened(s) as other:
+        async with opened(s, "cut off") as client, other.watch("workers:1") as changes:
+            async with client.lease(10, on_lost="ignore") as lease:
                 await client.set("workers:1", 1, lease=lease)
+                await trio.sleep(60)
+                s.faults.partition("cut off")
                 kinds = [change.kind for _ in range(2) for change in [await anext(changes)]]
                 assert kinds == ["set", "expired"]
                 assert lease.lost
+                s.faults.heal()
                 with pytest.raises(LockLost):
                     await client.set("workers:1", 1, lease=lease)
 
 
-async def test_a_lease_that_is_revoked_ends_its_block_and_its_keys_alone():
-    async with served() as url, opened(url) as client, opened(url) as operator:
+async def test_a_lease_that_is_revoked_ends_its_block_and_its_keys_alone(autojump_clock):
+    async with server() as s, opened(s) as client, opened(s) as operator:
         async with client.lease(10) as stays:
             await client.set("stays", 1, lease=stays)
             with pytest.raises(LockLost, match="operator"):
@@ -68,7 +69,7 @@ async def test_a_lease_that_is_revoked_ends_its_block_and_its_keys_alone():
 
 
 async def test_cancellation_at_any_moment_leaves_no_key_behind():
-    async with served() as url, opened(url) as client:
+    async with server() as s, opened(s) as client:
         for number in range(40):
             with trio.move_on_after(0.0002 * number):
                 async with client.lease(10) as lease:
@@ -81,8 +82,8 @@ async def test_cancellation_at_any_moment_leaves_no_key_behind():
         assert await client.dbsize() == 0
 
 
-async def test_a_held_lock_or_a_bare_fence_does_for_a_lease():
-    async with served() as url, opened(url) as client:
+async def test_a_held_lock_or_a_bare_fence_does_for_a_lease(autojump_clock):
+    async with server() as s, opened(s) as client:
         async with client.lock("leader", ttl=10) as held:
             await client.set("a", 1, lease=held, fence=held)
             await client.set("b", 1, lease=kv_client.Fence("leader", held.token))

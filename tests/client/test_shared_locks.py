@@ -9,11 +9,12 @@ import trio
 
 import kv_client
 from kv_protocol.errors import InvalidArgument, LockHeld, LockLost
-from tests.client.test_with_server import opened, served
+from kv_server.testing import server
+from tests.testing.rig import opened
 
 
-async def test_readers_come_in_together_and_a_writer_alone():
-    async with served() as url, opened(url, "one") as one, opened(url, "two") as two:
+async def test_readers_come_in_together_and_a_writer_alone(autojump_clock):
+    async with server() as s, opened(s, "one") as one, opened(s, "two") as two:
         inside = []
 
         async def visit(client, shared):
@@ -31,8 +32,8 @@ async def test_readers_come_in_together_and_a_writer_alone():
         assert await one.locks() == []
 
 
-async def test_a_semaphore_is_never_overfull_and_all_get_in():
-    async with served() as url, opened(url) as one, opened(url) as two, opened(url) as three:
+async def test_a_semaphore_is_never_overfull_and_all_get_in(autojump_clock):
+    async with server() as s, opened(s) as one, opened(s) as two, opened(s) as three:
         inside = most = visits = 0
 
         async def visit(client):
@@ -52,7 +53,7 @@ async def test_a_semaphore_is_never_overfull_and_all_get_in():
 
 
 async def test_random_cancellation_leaves_no_place_taken():
-    async with served() as url, opened(url) as one, opened(url) as two:
+    async with server() as s, opened(s) as one, opened(s) as two:
         dice = random.Random(7)
 
         async def visit(client, patience):
@@ -70,7 +71,7 @@ async def test_random_cancellation_leaves_no_place_taken():
 
 
 async def test_a_place_that_is_taken_away_ends_its_block_alone():
-    async with served() as url, opened(url) as one, opened(url) as two:
+    async with server() as s, opened(s) as one, opened(s) as two:
         async with two.lock("l", shared=True) as stays:
             with pytest.raises(LockLost):
                 async with one.lock("l", shared=True, on_lost="cancel") as held:
@@ -83,7 +84,7 @@ async def test_a_place_that_is_taken_away_ends_its_block_alone():
 
 
 async def test_what_cannot_be_is_refused():
-    async with served() as url, opened(url) as client:
+    async with server() as s, opened(s) as client:
         with pytest.raises(InvalidArgument):
             client.semaphore("s", 0)
         async with client.lock("l", shared=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -17,6 +18,8 @@ HEAD = """
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from dataclasses import dataclass
+
 import kv_client
 from kv_client import BitOperation, Client
 """
@@ -30,8 +33,31 @@ def checked(file: Path) -> str:
     return outcome.stdout + outcome.stderr
 
 
-def test_calls_have_the_types_that_are_told() -> None:
-    assert checked(ROOT / "tests" / "client" / "typed_calls.py") == ""
+CALLS = (ROOT / "tests" / "client" / "typed_calls.py").read_text("utf-8")
+
+
+@pytest.fixture(params=["kv_client", "kv_client.aio"])
+def calls(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """The calls on a face."""
+    file = tmp_path / "calls.py"
+    file.write_text(CALLS.replace("from kv_client import", f"from {request.param} import"))
+    return file
+
+
+def test_calls_have_the_types_that_mypy_is_told(calls: Path) -> None:
+    assert checked(calls) == ""
+
+
+def test_calls_have_the_types_that_pyright_is_told(calls: Path) -> None:
+    settings = {
+        "typeCheckingMode": "strict",
+        "extraPaths": [str(path) for path in (ROOT / "packages").glob("*/src")],
+        "reportUnnecessaryTypeIgnoreComment": "error",
+    }
+    (calls.parent / "pyrightconfig.json").write_text(json.dumps(settings))
+    command = [sys.executable, "-m", "pyright", "--pythonpath", sys.executable]
+    outcome = subprocess.run(command, cwd=calls.parent, capture_output=True, text=True, check=False)
+    assert outcome.returncode == 0, outcome.stdout
 
 
 def test_a_wrong_type_is_found(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ import kv_client
 from kv_server.app.config import Config
 from kv_server.app.wiring import serve
 from kv_server.net.address import Address
+from kv_server.testing import server
+from tests.testing.rig import opened as near
 
 
 @asynccontextmanager
@@ -135,10 +137,10 @@ async def test_a_broken_lock_cancels_its_block_and_its_fence_is_stale():
         assert await other.get("doc") == 1
 
 
-async def test_a_lock_outlives_its_lease_by_renewal():
-    async with served() as url, opened(url) as client, opened(url) as other:
-        async with client.lock("a", ttl=0.6) as held:
-            with trio.move_on_after(1.5):
+async def test_a_lock_outlives_its_lease_by_renewal(autojump_clock):
+    async with server() as s, near(s) as client, near(s) as other:
+        async with client.lock("a", ttl=15) as held:
+            with trio.move_on_after(100):
                 await other.lock("a").__aenter__()
                 pytest.fail("two holders")
             await client.set("doc", 1, fence=held)
@@ -146,19 +148,19 @@ async def test_a_lock_outlives_its_lease_by_renewal():
             assert next_held.token > held.token
 
 
-async def test_a_lock_that_was_waited_for_begins_with_a_whole_lease():
-    async with served() as url, opened(url) as client, opened(url) as other:
+async def test_a_lock_that_was_waited_for_begins_with_a_whole_lease(autojump_clock):
+    async with server() as s, near(s) as client, near(s) as other:
         async with trio.open_nursery() as nursery:
             entered = trio.Event()
 
             async def wait():
-                async with other.lock("a", ttl=1) as held:
-                    assert held.remaining() > 0.5
+                async with other.lock("a", ttl=15) as held:
+                    assert held.remaining() > 14
                     entered.set()
 
             async with client.lock("a"):
                 nursery.start_soon(wait)
-                await trio.sleep(0.6)  # more than a third of the lease; not confirmed, 0.3 would be left
+                await trio.sleep(9)  # more than a third of the lease; not confirmed, 6 would be left
                 assert not entered.is_set()
             await entered.wait()
 

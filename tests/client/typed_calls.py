@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import assert_type
 
 from kv_client import (
+    ABORT,
+    DELETE,
     Client,
     Decision,
     Entry,
@@ -21,6 +24,7 @@ from kv_client import (
     Scored,
     StreamEntry,
     Taken,
+    Typed,
     Value,
 )
 
@@ -126,3 +130,23 @@ async def coordination(client: Client) -> None:
         assert_type(lead, Held)
     assert_type([lease.keys for lease in await client.leases()], list[list[str]])
     await client.set("key", 1, lease="lease")  # type: ignore[arg-type]
+
+
+@dataclass
+class User:
+    name: str
+
+
+async def typed_values(client: Client) -> None:
+    users = client.typed(User, version=2)
+    assert_type(users, Typed[User])
+    assert_type(await users.get("ada"), User | None)
+    assert_type(await users.get("ada", default=0), User | int)
+    assert_type(await users.get_entry("ada"), Entry[User] | None)
+    assert_type(await users.get_many("ada", "bob"), list[User | None])
+    assert_type(await users.set("ada", User("Ada"), ttl=60), int)
+    assert_type(await users.add("ada", User("Ada")), bool)
+    assert_type(await users.update("ada", lambda user: User(user.name.title())), User | None)
+    assert_type(await users.update("ada", lambda user: DELETE if user.name else ABORT), User | None)
+    assert_type(users.load(users.dump(User("Ada"))), User)
+    await users.set("ada", "Ada")  # type: ignore[arg-type]

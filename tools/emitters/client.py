@@ -37,7 +37,7 @@ IMPORTS = {
     "collections.abc": ("Callable", "Iterable", "Mapping"),
     "datetime": ("UTC", "datetime", "timedelta"),
     "decimal": ("Decimal",),
-    "typing": ("Any", "Literal", "NamedTuple", "TypeVar", "overload"),
+    "typing": ("Any", "Literal", "NamedTuple", "Never", "TypeVar", "cast", "overload"),
     "kv_client._convert": ("Entry",),
     "kv_client._core.call": ("READ", "TAKES", "WAITS", "WRITE", "Fencing"),
     "kv_client._pending": ("Pending",),
@@ -71,7 +71,7 @@ CONSTANTS = {
     "D": 'D = TypeVar("D")',
     "N": 'N = TypeVar("N", int, float, Decimal)',
     "T": 'T = TypeVar("T")',
-    "NOTHING": "NOTHING: Any = None  # a default of any type",
+    "NOTHING": 'NOTHING: Never = cast("Never", None)  # a default of any type, and of none',
     "OMITTED": 'OMITTED: Any = type("Omitted", (), {"__repr__": lambda _: "OMITTED"})()  # None is a value',
 }
 

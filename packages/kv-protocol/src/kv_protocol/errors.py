@@ -33,6 +33,7 @@ KvError
     ConnectionLost           (client only)   says whether the call may have been applied
     CallTimeout              (client only)   the same, for a call whose time ran out
     ClientClosed             (client only)   the client is not open
+    SchemaMismatch           (client only)   a value is not of the class that was asked for
 
 Each class keeps its facts in `details` and, where a caller wants them, as attributes; the wire carries both.
 """
@@ -44,8 +45,8 @@ __all__ = [
     "AnswerLost", "Busy", "CallCancelled", "CallTimeout", "ClientClosed", "CommandError", "ConditionFailed",
     "ConnectionLost", "CounterOverflow", "DeadlineExceeded", "InternalError", "InvalidArgument", "KvError", "Loading",
     "LockHeld", "LockLost", "NotANumber", "NotFound", "NotKept", "OutOfRange", "ProtocolError", "RateLimited",
-    "ReadOnly", "Refused", "ShuttingDown", "StaleFence", "TooLarge", "TooManyConnections", "TooManyNamespaces",
-    "TransactionConflict", "UnknownCommand", "UnsupportedVersion", "WrongType", "error_from_wire",
+    "ReadOnly", "Refused", "SchemaMismatch", "ShuttingDown", "StaleFence", "TooLarge", "TooManyConnections",
+    "TooManyNamespaces", "TransactionConflict", "UnknownCommand", "UnsupportedVersion", "WrongType", "error_from_wire",
 ]  # fmt: skip
 
 
@@ -277,6 +278,12 @@ class ClientClosed(KvError):
     """The client is not open: use it inside `async with connect(...)`."""
 
     code = "CLOSED"
+
+
+class SchemaMismatch(KvError):
+    """A value is not of the class that a typed view is of, or of a version that the view does not know."""
+
+    code = "SCHEMA"
 
 
 def _tree(root: type[KvError]) -> list[type[KvError]]:

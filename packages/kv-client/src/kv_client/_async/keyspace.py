@@ -5,7 +5,7 @@ its link.
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from kv_client._async.batch import Batch
 from kv_client._async.election import Election
@@ -15,16 +15,20 @@ from kv_client._async.link import Link
 from kv_client._async.locks import Held, Lock, OnLost
 from kv_client._async.once import once
 from kv_client._async.transaction import Transaction
+from kv_client._async.typed import Typed
 from kv_client._async.update import update
 from kv_client._async.walk import Walk
 from kv_client._async.watch import Listener, Watch
 from kv_client._convert import duration_ms
 from kv_client._core.call import Fencing, Wire
+from kv_client._schema import Schema, Upgrade
 from kv_protocol.errors import ConditionFailed, InvalidArgument
 from kv_protocol.names import wire
 from kv_protocol.values import Value
 
 __all__ = ["Keyspace"]
+
+T = TypeVar("T")
 
 
 class Keyspace(Handles):
@@ -93,6 +97,27 @@ class Keyspace(Handles):
         {'name': 'Ada', 'born': 1815}
         """
         return await update(self, key, change, attempts)
+
+    def typed(self, kind: type[T], *, version: int = 1, upgrade: Upgrade | None = None) -> Typed[T]:
+        """Return a view whose values are objects of *kind*: an attrs class, a dataclass, a `msgspec.Struct` or a
+        pydantic model.
+
+        A value is the map of the fields, and `$version`, which is *version*. When *kind* has changed so that older
+        values do not fit, count *version* up: *upgrade* gets the fields of an older value and its version, and returns
+        the fields of today. What does not fit raises `SchemaMismatch`.
+
+        >>> @dataclass
+        ... class User:
+        ...     name: str
+        ...     born: int = 0
+        >>> users = client.typed(User)
+        >>> version = await users.set("user:1", User("Ada", born=1815), ttl=3600)
+        >>> await users.get("user:1")
+        User(name='Ada', born=1815)
+        >>> await client.get("user:1")
+        {'$version': 1, 'name': 'Ada', 'born': 1815}
+        """
+        return Typed(self, Schema(kind, version, upgrade))
 
     def lock(
         self,

@@ -7,6 +7,7 @@ from kv_client._async.keyspace import Keyspace
 from kv_client._async.limiter import Limiter
 from kv_client._async.locks import Held, Lock
 from kv_client._async.transaction import Transaction
+from kv_client._async.typed import Typed
 from kv_client._async.watch import Listener, Watch
 
 __all__ = [
@@ -27,5 +28,6 @@ __all__ = [
     "SortedSet",
     "Stream",
     "Transaction",
+    "Typed",
     "Watch",
 ]

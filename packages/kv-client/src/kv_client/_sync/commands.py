@@ -3,12 +3,13 @@
 Every command of the native door as a typed method: of a connection (`Commands`) and of a batch (`BatchCommands`).
 """
 
+from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, Literal, Never, TypeVar, cast, overload
 
 from kv_client._convert import Entry
 from kv_client._convert import bound as _bound
@@ -57,7 +58,7 @@ __all__ = ["BatchCommands", "Commands"]
 D = TypeVar("D")
 N = TypeVar("N", int, float, Decimal)
 T = TypeVar("T")
-NOTHING: Any = None  # a default of any type
+NOTHING: Never = cast("Never", None)  # a default of any type, and of none
 OMITTED: Any = type("Omitted", (), {"__repr__": lambda _: "OMITTED"})()  # None is a value
 
 

@@ -3,6 +3,7 @@
 The handles: what `client.hash(key)` and its like return, and what a batch has in their place.
 """
 
+from __future__ import annotations
 
 import builtins
 from collections.abc import Iterable, Mapping

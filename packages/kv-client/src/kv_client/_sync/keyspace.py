@@ -7,10 +7,11 @@ link.
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from kv_client._convert import duration_ms
 from kv_client._core.call import Fencing, Wire
+from kv_client._schema import Schema, Upgrade
 from kv_client._sync.batch import Batch
 from kv_client._sync.election import Election
 from kv_client._sync.handles import Handles
@@ -19,6 +20,7 @@ from kv_client._sync.link import Link
 from kv_client._sync.locks import Held, Lock, OnLost
 from kv_client._sync.once import once
 from kv_client._sync.transaction import Transaction
+from kv_client._sync.typed import Typed
 from kv_client._sync.update import update
 from kv_client._sync.walk import Walk
 from kv_client._sync.watch import Listener, Watch
@@ -27,6 +29,8 @@ from kv_protocol.names import wire
 from kv_protocol.values import Value
 
 __all__ = ["Keyspace"]
+
+T = TypeVar("T")
 
 
 class Keyspace(Handles):
@@ -96,6 +100,27 @@ class Keyspace(Handles):
         {'name': 'Ada', 'born': 1815}
         """
         return update(self, key, change, attempts)
+
+    def typed(self, kind: type[T], *, version: int = 1, upgrade: Upgrade | None = None) -> Typed[T]:
+        """Return a view whose values are objects of *kind*: an attrs class, a dataclass, a `msgspec.Struct` or a
+        pydantic model.
+
+        A value is the map of the fields, and `$version`, which is *version*. When *kind* has changed so that older
+        values do not fit, count *version* up: *upgrade* gets the fields of an older value and its version, and returns
+        the fields of today. What does not fit raises `SchemaMismatch`.
+
+        >>> @dataclass
+        ... class User:
+        ...     name: str
+        ...     born: int = 0
+        >>> users = client.typed(User)
+        >>> version = users.set("user:1", User("Ada", born=1815), ttl=3600)
+        >>> users.get("user:1")
+        User(name='Ada', born=1815)
+        >>> client.get("user:1")
+        {'$version': 1, 'name': 'Ada', 'born': 1815}
+        """
+        return Typed(self, Schema(kind, version, upgrade))
 
     def lock(
         self,

@@ -4,6 +4,7 @@ A session and the means to speak through it. A face knows how to move bytes, to 
 built on top, from batches to locks, asks for that here.
 """
 
+from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import inf
@@ -49,7 +50,8 @@ class Scope(Protocol):
 
     def __enter__(self) -> object: ...
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool | None: ...
 
 

@@ -10,6 +10,7 @@ from kv_client._sync.keyspace import Keyspace
 from kv_client._sync.limiter import Limiter
 from kv_client._sync.locks import Held, Lock
 from kv_client._sync.transaction import Transaction
+from kv_client._sync.typed import Typed
 from kv_client._sync.watch import Listener, Watch
 
 __all__ = [
@@ -30,5 +31,6 @@ __all__ = [
     "SortedSet",
     "Stream",
     "Transaction",
+    "Typed",
     "Watch",
 ]

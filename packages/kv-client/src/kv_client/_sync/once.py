@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-
 if TYPE_CHECKING:
     from kv_client._sync.keyspace import Keyspace
 

@@ -40,7 +40,8 @@ class Walk(Generic[T]):
 class Readable(Protocol):
     """A stream, as far as it must be read to be followed."""
 
-    def read(self, after: str, *, count: int | None = None, block: float | timedelta | None = None
+    def read(
+        self, after: str, *, count: int | None = None, block: float | timedelta | None = None
     ) -> list[StreamEntry]: ...
 
     def reverse_range(self, end: str, start: str, *, count: int | None = None) -> list[StreamEntry]: ...

@@ -73,6 +73,8 @@ class Client(Keyspace):
         self._scope = Scope()
         self._crash: BaseException | None = None
         self._background: Task[None] | None = None
+        self._pipe: Pipe | None = None
+        self._link.on_crash = self._crashed
 
     def statistics(self) -> Statistics:
         """Return figures about the client as it is."""
@@ -107,14 +109,14 @@ class Client(Keyspace):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        pipe = self._link.pipe
         self._link.close()
         ours = self._scope.__exit__(kind, error, trace)
         assert self._background is not None
         self._background.cancel()
         await _finished(self._background)
-        if pipe is not None:
-            await _finished(pipe.closed)
+        if self._pipe is not None:
+            self._pipe.close()
+            await _finished(self._pipe.closed)
         if self._crash is not None:
             if error is None or ours:
                 raise self._crash
@@ -123,7 +125,7 @@ class Client(Keyspace):
 
     # ---- the background
     async def _run(self) -> None:
-        """Keep the link connected. Whatever this raises is kept for the end of the block, which is cancelled."""
+        """Keep the link connected."""
         try:
             while self._link.session.closed is None:
                 await asyncio.sleep(self._backoff.next_delay())
@@ -131,6 +133,11 @@ class Client(Keyspace):
                 if pipe is not None:
                     await self._serve(pipe)
         except Exception as crash:
+            self._crashed(crash)
+
+    def _crashed(self, crash: Exception) -> None:
+        """*crash* is kept for the end of the block, which is cancelled."""
+        if self._crash is None:
             self._crash = crash
             self._opened.set()
             self._link.close(InternalError(f"the client's background crashed: {crash!r}"))
@@ -140,38 +147,37 @@ class Client(Keyspace):
         session = self._link.session
         answered = session.answered
         self._backoff.opened(self._link.now())
-        self._link.attach(pipe)
-        self._opened.set()
-        await pipe.ended
+        if not pipe.ended.done():
+            self._link.attach(pipe)
+            self._opened.set()
+            await asyncio.wait([pipe.ended])
         self._backoff.lost(self._link.now(), useful=session.answered > answered)
 
     async def _connect(self) -> Pipe | None:
         """One try; a greeted connection, or None."""
-        trouble: BaseException
-        pipe = Pipe(self._link)
+        pipe = self._pipe = Pipe(self._link)
+        limit = asyncio.timeout(self._connect_timeout)
         try:
-            async with asyncio.timeout(self._connect_timeout):
+            async with limit:
                 await self._open(pipe)
                 await pipe.greeted
-            return pipe
-        except TimeoutError:
-            trouble = TimeoutError(f"no answer within {self._connect_timeout:g} s")
-        except OSError as error:
-            trouble = error
-        except KvError as error:
+        except BaseException as error:
+            pipe.close()
             if isinstance(error, CommandError | UnsupportedVersion):
                 self._link.close(error)
                 self._opened.set()
-                return None
-            trouble = error
-        finally:
-            if pipe is not self._link.pipe and not _greeted(pipe):
-                pipe.close()
+            elif isinstance(error, OSError | KvError):
+                self._failed(f"no answer within {self._connect_timeout:g} s" if limit.expired() else str(error))
+            else:
+                raise
+            return None
+        return pipe
+
+    def _failed(self, trouble: str) -> None:
         tries = self._backoff.tries
         self._link.session.connection_lost(
             ConnectionLost(f"not connected after {tries} {'try' if tries == 1 else 'tries'}; the last: {trouble}")
         )
-        return None
 
     async def _open(self, pipe: Pipe) -> None:
         """Connect *pipe*. Names are looked up anew each time."""
@@ -182,10 +188,6 @@ class Client(Keyspace):
             await loop.create_unix_connection(lambda: pipe, address.path)
         else:
             await loop.create_connection(lambda: pipe, address.host, address.port)
-
-
-def _greeted(pipe: Pipe) -> bool:
-    return pipe.greeted.done() and not pipe.greeted.cancelled() and pipe.greeted.exception() is None
 
 
 async def _finished(future: asyncio.Future[None]) -> None:

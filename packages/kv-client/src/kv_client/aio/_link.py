@@ -10,6 +10,7 @@ import asyncio
 from asyncio import AbstractEventLoop, CancelledError, Future, TimerHandle
 from asyncio import _get_running_loop as running_loop
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from math import inf
 from typing import Any, Final
@@ -47,6 +48,7 @@ class Link(link.Link):
     def __init__(self, session: Session, timeout: float | None) -> None:
         super().__init__(session, timeout)
         self.pipe: Pipe | None = None
+        self.on_crash: Callable[[Exception], None]
         self._loop: AbstractEventLoop | None = None
         self._flush_follows = False
         self._crowd: deque[Future[None]] = deque()
@@ -104,9 +106,10 @@ class Link(link.Link):
             with suppress(CancelledError):  # it counts, and is told below
                 await call.future
         task = asyncio.current_task()
-        if not call.kind & TAKES or call.error is not None or task is None or not task.cancelling():
+        if not call.kind & TAKES or call.error is not None:
             return False
-        cancel_later(task)
+        if task is not None and task.cancelling():
+            cancel_later(task)
         return True
 
     # ---- sending
@@ -141,13 +144,13 @@ class Link(link.Link):
         try:
             async with asyncio.timeout_at(None if limit == inf else limit):
                 await place
-        except TimeoutError:
-            raise CallTimeout(f"{word}: too many calls are open; this one was not sent") from None
-        finally:
-            if place.cancelled():
+        except BaseException as error:
+            with suppress(ValueError):
                 self._crowd.remove(place)
-            elif self._crowd:
-                self.make_way()
+            self.make_way()  # it may have been our turn
+            if not isinstance(error, TimeoutError):
+                raise
+            raise CallTimeout(f"{word}: too many calls are open; this one was not sent") from None
 
     def make_way(self) -> None:
         if self._crowd:
@@ -213,14 +216,19 @@ class Link(link.Link):
         return self._loop.time() if self._loop is not None else 0.0
 
     def poke(self, moment: float) -> None:
-        if moment < self._wake_at and self._loop is not None:
+        if moment < self._wake_at and self._loop is not None and self.session.closed is None:
             self._wake_at = moment
             if self._timer is not None:
                 self._timer.cancel()
             self._timer = self._loop.call_at(moment, self._look_after)
 
     def _look_after(self) -> None:
-        """Do what is due."""
+        try:
+            self._do_what_is_due()
+        except Exception as crash:
+            self.on_crash(crash)
+
+    def _do_what_is_due(self) -> None:
         before, self._asleep = self._asleep, asleep()
         if self._asleep - before > 0.01:
             self.session.leases.skip(self._asleep - before)
@@ -231,5 +239,4 @@ class Link(link.Link):
         self.flush_soon()
         self.make_way()
         self._wake_at = inf
-        if self.session.closed is None:
-            self.poke(max(self.session.next_wake(), now + SHORTEST_S))
+        self.poke(max(self.session.next_wake(), now + SHORTEST_S))

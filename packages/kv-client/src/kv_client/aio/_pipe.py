@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from asyncio import Future, Transport
-from typing import TYPE_CHECKING, cast
+from asyncio import Future, TimerHandle, Transport
+from typing import TYPE_CHECKING, Final, cast
 
 from kv_client._core.session import Session
 from kv_protocol.errors import ConnectionLost, KvError
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from kv_client.aio._link import Link
 
 __all__ = ["Pipe"]
+
+FAREWELL_S: Final = 0.1  # for what was outgoing at the end; uvloop writes nothing before its turn is over
 
 
 class Pipe(asyncio.Protocol):
@@ -23,15 +25,19 @@ class Pipe(asyncio.Protocol):
         self._session: Session = link.session
         self._transport: Transport | None = None
         self._full = False
-        loop = asyncio.get_running_loop()
-        self.greeted: Future[None] = loop.create_future()
-        self.ended: Future[None] = loop.create_future()
-        self.closed: Future[None] = loop.create_future()
+        self._loop = asyncio.get_running_loop()
+        self._farewell: TimerHandle | None = None
+        self.greeted: Future[None] = self._loop.create_future()
+        self.ended: Future[None] = self._loop.create_future()
+        self.closed: Future[None] = self._loop.create_future()
 
     # ---- what the loop calls
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("Transport", transport)
-        self._transport.write(self._session.connection_made(self._link.now()))
+        if self.ended.done():
+            self._transport.abort()
+        else:
+            self._transport.write(self._session.connection_made(self._link.now()))
 
     def data_received(self, data: bytes) -> None:
         if self.ended.done():
@@ -42,6 +48,9 @@ class Pipe(asyncio.Protocol):
         except KvError as error:
             self.broken(error)
             return
+        except Exception as crash:
+            link.on_crash(crash)
+            return
         if not self.greeted.done():
             if session.ready:
                 self.greeted.set_result(None)
@@ -51,11 +60,19 @@ class Pipe(asyncio.Protocol):
         if told or link.calls.outgoing:
             link.flush_behind()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def eof_received(self) -> None:
         what = "the server closed the connection"
         if not self.greeted.done():
             what += " before it answered HELLO"
-        self.broken(exc or ConnectionLost(what))
+        self.broken(ConnectionLost(what))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if exc is None:
+            self.eof_received()
+        else:
+            self.broken(exc)
+        if self._farewell is not None:
+            self._farewell.cancel()
         if not self.closed.done():
             self.closed.set_result(None)
 
@@ -81,20 +98,23 @@ class Pipe(asyncio.Protocol):
         self.ended.set_result(None)
         if not self.greeted.done():
             self.greeted.set_exception(error)
-        elif self._link.pipe is self:
+        else:
             self._link.detach(error)
         if self._transport is not None:
             self._transport.abort()
 
     def close(self) -> None:
-        """End the connection; what the socket does not take at once is dropped."""
+        """End the connection; what the socket does not take in a moment is dropped."""
         if not self.ended.done():
             self.ended.set_result(None)
         if not self.greeted.done():
             self.greeted.cancel()
+        elif not self.greeted.cancelled():
+            self.greeted.exception()  # nobody else may be there to look at it
         if self._transport is None:
+            if not self.closed.done():
+                self.closed.set_result(None)
             return
-        if self._transport.get_write_buffer_size():
-            self._transport.abort()
-        else:
-            self._transport.close()
+        self._transport.close()
+        if self._farewell is None and self._transport.get_write_buffer_size():
+            self._farewell = self._loop.call_later(FAREWELL_S, self._transport.abort)

@@ -1,0 +1,74 @@
+"""The client for threads: opened and closed by `with`. It has no thread of its own until something is held."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from kv_client._core.address import parse_url
+from kv_client._core.session import Session
+from kv_client._core.statistics import Statistics, statistics
+from kv_client._sync.keyspace import Keyspace
+from kv_client.sync._dialling import Dial, dialler
+from kv_client.sync._leading import Leading
+from kv_client.sync._link import Link
+from kv_protocol.errors import InvalidArgument
+
+__all__ = ["Client", "connect"]
+
+
+def connect(
+    url: str = "kv://127.0.0.1:7440",
+    *,
+    name: str | None = None,
+    timeout: float | None = 5.0,
+    connect_timeout: float = 5.0,
+    dial: Dial | None = None,
+) -> Client:
+    """Return a client of the server at *url*, to be opened by `with`. Nothing happens before that.
+
+    *url* is `kv://host:port/namespace` or `kv+unix:///path?namespace=name`. *name* is how operators see the client.
+    *timeout* bounds each call that does not wait by its nature. *connect_timeout* bounds each try to connect, and the
+    opening. *dial* makes the connected socket instead, for tunnels and tests.
+    """
+    return Client(url, name=name, timeout=timeout, connect_timeout=connect_timeout, dial=dial)
+
+
+class Client(Keyspace):
+    """One multiplexed connection to a server, for all threads of a process, and the commands of the namespace in its
+    URL.
+    """
+
+    _link: Link
+
+    def __init__(
+        self, url: str, *, name: str | None, timeout: float | None, connect_timeout: float, dial: Dial | None
+    ) -> None:
+        address = parse_url(url)
+        if (timeout is not None and not timeout > 0) or not connect_timeout > 0:
+            raise InvalidArgument("timeout, connect_timeout: seconds above 0")
+        session = Session(name=name, namespace=address.namespace, place=address.place)
+        made = dialler(address) if dial is None else lambda seconds: dial()
+        super().__init__(Link(session, timeout, Leading(session, timeout, made, connect_timeout)), address.namespace)
+        self._connect_timeout = connect_timeout
+        self._entered = False
+
+    def statistics(self) -> Statistics:
+        """Return figures about the client as it is."""
+        return statistics(self._link.session)
+
+    def __enter__(self) -> Self:
+        if self._entered:
+            raise RuntimeError("a client is opened once: call connect() again")
+        self._entered = True
+        try:
+            self._link.open(self._connect_timeout)
+        except BaseException:
+            self._link.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._link.close()

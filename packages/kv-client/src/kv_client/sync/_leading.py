@@ -1,0 +1,345 @@
+"""One connection for all threads: whoever waits and finds nobody reading *leads*, and reads for everybody.
+
+The leader takes every reply that comes, wakes whose it is, and when its own wait is over hands on to somebody who still
+waits. All others sleep. Everybody sends for himself. One mutex guards session, socket and these roles; nobody who holds
+it waits for anything. So a thread that is alone sends once and receives once, and no other thread has a part in it.
+
+A connection that is lost is replaced by the leader, on its own time. A socket that others have given up is closed by
+the leader, which may still be reading from it.
+"""
+
+from __future__ import annotations
+
+import random
+import select
+import socket
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from math import inf
+from threading import Event, RLock
+from time import monotonic
+from typing import Any, Final
+
+from kv_client._core.backoff import Backoff
+from kv_client._core.call import DONE
+from kv_client._core.session import Session
+from kv_client.sync._dialling import prepared
+from kv_client.sync._waiting import ParkedCall, Spot, Waiter, nudge, park
+from kv_protocol.errors import CommandError, ConnectionLost, KvError, UnsupportedVersion
+
+__all__ = ["RECEIVE", "Leading"]
+
+RECEIVE: Final = 65_536
+SLICE_S: Final = 1.0  # nobody sleeps longer without a look around
+NOTHING_YET: Final = BlockingIOError()
+
+
+class Leading:
+    """The connection that a session is on now, if any, and who reads it. Names with _ are for who holds the mutex."""
+
+    def __init__(
+        self, session: Session, timeout: float | None, dial: Callable[[float], socket.socket], connect_timeout: float
+    ) -> None:
+        self.session = session
+        self.calls = session.calls
+        self.mutex = RLock()
+        self.slice = SLICE_S if timeout is None else max(0.1, min(SLICE_S, timeout / 2))
+        self.wake_at = inf
+        self.socket: socket.socket | None = None
+        self.leader: Spot | None = None
+        self.crowd: deque[Waiter] = deque()
+        self.tells: list[tuple[Callable[[Any], None], Any]] = []
+        self._dial = dial
+        self._connect_timeout = connect_timeout
+        self._backoff = Backoff(random.Random())
+        self._answered = 0
+        self._parked: dict[Spot, None] = {}
+        self._unsent: bytes | memoryview = b""
+        self._writing = False  # somebody who does not lead waits to send the rest
+        self._ended: list[socket.socket] = []
+        self._closing = Event()
+
+    # ---- waiting
+    def wait(self, spot: Spot) -> None:
+        """Wait until *spot* is woken, or, unless it is a call, its deadline has come; lead if nobody does."""
+        try:
+            while not self._waited(spot):
+                pass
+        except BaseException:
+            self.quit(spot)
+            raise
+
+    def quit(self, spot: Spot) -> None:
+        """The owner of *spot* waits no more."""
+        with self.mutex:
+            spot.lock = None
+            self._parked.pop(spot, None)
+            if self.leader is spot:
+                self.step_down()
+
+    def _waited(self, spot: Spot) -> bool:
+        """Wait once; whether it is over."""
+        lock, write = None, False
+        with self.mutex:
+            spot.lock = None
+            self._parked.pop(spot, None)
+            if self.leader is None:
+                self.leader = spot
+            leads = self.leader is spot
+            now = monotonic()
+            if not spot.woken and now >= spot.deadline:
+                self.tick(now)
+                if not isinstance(spot, ParkedCall):
+                    self.quit(spot)
+                    return True
+            if spot.woken:
+                if leads:
+                    self.step_down()
+                return True
+            if not leads:
+                self.flush()
+                write = bool(self._unsent) and not self._writing
+                if write:
+                    self._writing = True
+                else:
+                    lock = park(spot)
+                    self._parked[spot] = None
+        if self.tells:
+            self.tell()
+        left = min(SLICE_S, max(0.0, spot.deadline - now))
+        if lock is not None:
+            lock.acquire(True, left)
+        elif write:
+            self._write(left)
+        else:
+            self._lead(spot)
+        return False
+
+    def step_down(self) -> None:
+        """Leave the lead to somebody who waits. The mutex is held."""
+        self.leader = None
+        for spot in self._parked:
+            if spot.lock is not None:
+                self.leader = spot
+                nudge(spot)
+                break
+        while self._ended:
+            self._ended.pop().close()
+
+    def tell(self) -> None:
+        """Call what is to be called without the mutex."""
+        while self.tells:
+            function, what = self.tells.pop(0)
+            function(what)
+
+    # ---- leading
+    def _lead(self, spot: Spot) -> None:
+        """Send and read until *spot* is woken or its deadline has come."""
+        while True:
+            with self.mutex:
+                now = monotonic()
+                if now >= self.wake_at:
+                    self.tick(now)
+                if spot.woken or now >= spot.deadline or self.session.closed is not None:
+                    return
+                self.flush()
+                connection, unsent = self.socket, bool(self._unsent)
+                left = min(self.slice, min(spot.deadline, self.wake_at) - now)
+                while self._ended:
+                    self._ended.pop().close()
+            if self.tells:
+                self.tell()
+            if connection is None:
+                self._connect(spot)
+            else:
+                data = self._receive(connection, left, unsent)
+                self.received(connection, data)
+
+    def _receive(self, connection: socket.socket, left: float, unsent: bool) -> bytes | OSError:
+        """Receive once, if anything comes; come back early if more can be sent."""
+        try:
+            if unsent or left < self.slice:
+                poll = select.poll()
+                poll.register(connection, select.POLLIN | (select.POLLOUT if unsent else 0))
+                events = poll.poll(max(0.0, left) * 1000 + 1)
+                if not events or not events[0][1] & ~select.POLLOUT:
+                    return NOTHING_YET
+            return connection.recv(RECEIVE)
+        except OSError as error:
+            return error
+
+    def received(self, connection: socket.socket, data: bytes | OSError) -> None:
+        """The leader has received *data* from *connection*."""
+        with self.mutex:
+            if connection is not self.socket:
+                return
+            if isinstance(data, bytes):
+                self.take(data)
+            elif not isinstance(data, BlockingIOError):
+                self.broken(data)
+
+    def take(self, data: bytes) -> None:
+        """Have the session take what came. The mutex is held, and the connection is the one that there is."""
+        if not data:
+            self.broken(ConnectionLost("the server closed the connection"))
+            return
+        try:
+            self.session.receive_data(data, monotonic())
+        except KvError as error:
+            self.broken(error)
+        except BaseException as error:
+            self._interrupted(error)
+            raise
+        if self.session.draining and self.session.drained:
+            self.broken(ConnectionLost("the server is going away"))
+        if self.crowd:
+            self.make_way()
+
+    def _interrupted(self, error: BaseException) -> None:
+        """The session was stopped in the middle: begin anew, and tell whoever's reply may have been lost on the way."""
+        self.broken(ConnectionLost(f"interrupted by {error!r}"))
+        for spot in list(self._parked):
+            if isinstance(spot, ParkedCall) and not spot.woken and self.calls.open.get(spot.id) is not spot:
+                if spot.state != DONE:
+                    spot.state = DONE
+                    spot.error = ConnectionLost(f"{spot.word}: its reply was lost", maybe_applied=True)
+                spot.wake()
+
+    # ---- sending
+    def flush(self) -> bool:
+        """Send what is outgoing, as far as it goes at once; whether that was all. The mutex is held."""
+        connection = self.socket
+        if connection is None:
+            return False
+        data = self._unsent or self.calls.data_to_send()
+        while data:
+            try:
+                sent = connection.send(data, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                sent = 0
+            except OSError as error:
+                self.broken(error)
+                return False
+            if sent != len(data):
+                self._unsent = memoryview(data)[sent:]
+                return False
+            self._unsent = b""
+            data = self.calls.data_to_send()
+        return True
+
+    def _write(self, left: float) -> None:
+        """Wait until more can be sent, while another one reads."""
+        connection = self.socket
+        try:
+            if connection is not None:
+                poll = select.poll()
+                with suppress(ValueError, OSError):  # it was closed meanwhile
+                    poll.register(connection, select.POLLOUT)
+                    poll.poll(left * 1000 + 1)
+        finally:
+            self._writing = False
+
+    # ---- time
+    def tick(self, now: float) -> None:
+        """Do what is due. The mutex is held."""
+        reason = self.session.tick(now)
+        if reason is not None:
+            self.broken(ConnectionLost(reason))
+        self.flush()
+        self.make_way()
+        self.wake_at = self.session.next_wake()
+
+    def make_way(self) -> None:
+        """Let in who waits in line, as far as there is room. The mutex is held."""
+        if self.crowd:
+            for _ in range(min(self.calls.room, len(self.crowd))):
+                self.crowd.popleft().wake()
+
+    # ---- connections
+    def broken(self, error: Exception) -> None:
+        """The connection has ended by *error*; what is open waits for the next one. The mutex is held."""
+        if self.socket is not None:
+            self._drop()
+            self.session.connection_lost(error)
+            self._backoff.lost(monotonic(), useful=self.session.answered > self._answered)
+
+    def _drop(self) -> None:
+        if self.socket is not None:
+            with suppress(OSError):
+                self.socket.shutdown(socket.SHUT_RDWR)
+            self._ended.append(self.socket)
+            self.socket, self._unsent = None, b""
+
+    def _connect(self, spot: Spot) -> None:
+        """One try to connect, in the time that the leader has."""
+        delay = self._backoff.next_delay()
+        if delay:
+            self._closing.wait(max(0.0, min(delay, spot.deadline - monotonic())))
+        until = min(monotonic() + self._connect_timeout, spot.deadline)
+        try:
+            self._greet(self._dial(max(0.001, until - monotonic())), until)
+            return
+        except OSError as error:
+            trouble: Exception = error
+            if isinstance(error, TimeoutError):
+                trouble = TimeoutError(f"no answer within {self._connect_timeout:g} s")
+        except KvError as error:
+            if isinstance(error, CommandError | UnsupportedVersion):
+                self.close(error)
+                return
+            trouble = error
+        tries = self._backoff.tries
+        with self.mutex:
+            self.session.connection_lost(
+                ConnectionLost(f"not connected after {tries} {'try' if tries == 1 else 'tries'}; the last: {trouble}")
+            )
+
+    def _greet(self, connection: socket.socket, until: float) -> None:
+        """Say HELLO on *connection*, and go on over it when that is answered."""
+        try:
+            with self.mutex:
+                hello = self.session.connection_made(monotonic())
+            connection.settimeout(max(0.001, until - monotonic()))
+            connection.sendall(hello)
+            while not self.session.ready:
+                connection.settimeout(max(0.001, until - monotonic()))
+                data = connection.recv(RECEIVE)
+                if not data:
+                    raise ConnectionError("the server closed the connection before it answered HELLO")
+                with self.mutex:
+                    self.session.receive_data(data, monotonic())
+            prepared(connection, self.slice)
+        except BaseException:
+            connection.close()
+            with self.mutex:
+                self.session.connection_lost(ConnectionLost("not connected yet"))
+            raise
+        with self.mutex:
+            if self.session.closed is not None:
+                connection.close()
+                return
+            now = monotonic()
+            self.socket = connection
+            self._backoff.opened(now)
+            self._answered = self.session.answered
+            self.wake_at = self.session.next_wake()
+            self.flush()
+
+    def close(self, error: KvError | None = None) -> None:
+        """Fail everything that is open, and everything that comes. What is outgoing still leaves, if it can at once."""
+        with self.mutex:
+            self.flush()
+            self.session.close(error)
+            while self.crowd:
+                self.crowd.popleft().wake()
+            self._drop()
+            if self.leader is None:
+                self.step_down()
+        self._closing.set()
+
+    def abandon(self) -> None:
+        """Another process goes on with the connection: give up this one's share of it."""
+        for connection in (self.socket, *self._ended):
+            if connection is not None:
+                connection.close()
