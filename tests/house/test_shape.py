@@ -14,7 +14,16 @@ if TYPE_CHECKING:
 LONGEST_MODULE = 400
 LONGEST_FUNCTION = 70
 VAGUE = {"util", "utils", "helper", "helpers", "common", "base", "manager", "misc", "tools"}
-ENTRANCES = {"kv_server.app.cli", "kv_server.__main__", "kv_server.testing", "kv_client.aio", "kv_client.sync"}
+ENTRANCES = {
+    "kv_server.app.cli",
+    "kv_server.__main__",
+    "kv_server.testing",
+    "kv_server.pytest_plugin",
+    "kv_client.aio",
+    "kv_pool.aio",
+    "kv_pool.sync",
+    "kv_client.sync",
+}
 
 
 def test_a_module_says_what_it_owns(file: Module) -> None:
