@@ -1,6 +1,6 @@
 """One client library under load, as a program: a line it reads is one stretch of load, a line it writes what that took.
 
-    clients.py kv|redis-py|coredis|glide PORT
+    clients.py NAME PORT        where NAME is one of those at the end of this file
 
 All clients do the same: GET and SET in turn, of 100 bytes, on random keys, by as many tasks as the line says; or, with
 none, by one task that sends a hundred such commands at once, in the form that the client has for it.
@@ -114,6 +114,14 @@ async def connect_kv(port: int) -> AsyncIterator[Face]:
 
 
 @contextlib.asynccontextmanager
+async def connect_kv_asyncio(port: int) -> AsyncIterator[Face]:
+    import kv_client.aio
+
+    async with kv_client.aio.connect(f"kv://127.0.0.1:{port}") as client:
+        yield Kv(client)
+
+
+@contextlib.asynccontextmanager
 async def connect_redis_py(port: int) -> AsyncIterator[Face]:
     import redis.asyncio
 
@@ -186,13 +194,37 @@ async def measure(face: Face, spread: Spread, tasks: int, seconds: float) -> dic
     cpu, began = time.process_time(), time.perf_counter()
     await spread(meter.one_by_one if tasks else meter.in_batches, tasks or 1)
     cpu, took = time.process_time() - cpu, time.perf_counter() - began
-    operations = len(meter.took) * (1 if tasks else BATCH)
-    meter.took.sort()
+    return summed_up(meter.took, cpu, took, len(meter.took) * (1 if tasks else BATCH))
+
+
+def measure_blocking(
+    get: Callable[[str], object], set_: Callable[[str, bytes], object], seconds: float
+) -> dict[str, float]:
+    """The same of one thread that waits for each answer."""
+    dice, took = random.Random(7), []
+    clock = time.perf_counter
+    cpu, start = time.process_time(), clock()
+    place, step = dice.randrange(len(KEYS)), dice.randrange(1, len(KEYS), 2)
+    began = start
+    while began < start + seconds:
+        place = (place + step) % len(KEYS)
+        if len(took) & 1:
+            set_(KEYS[place], VALUE)
+        else:
+            get(KEYS[place])
+        done = clock()
+        took.append(done - began)
+        began = done
+    return summed_up(took, time.process_time() - cpu, began - start, len(took))
+
+
+def summed_up(took: list[float], cpu: float, spent: float, operations: int) -> dict[str, float]:
+    took.sort()
     return {
-        "ops_s": operations / took,
+        "ops_s": operations / spent,
         "cpu_us": cpu * 1e6 / operations,
-        "p50_ms": meter.took[len(meter.took) // 2] * 1e3,
-        "p99_ms": meter.took[len(meter.took) * 99 // 100] * 1e3,
+        "p50_ms": took[len(took) // 2] * 1e3,
+        "p99_ms": took[len(took) * 99 // 100] * 1e3,
     }
 
 
@@ -219,15 +251,62 @@ async def serve(
             print(json.dumps(await measure(face, spread, tasks, seconds)), flush=True)
 
 
+def serve_blocking(client: Any) -> None:
+    print("ready", flush=True)
+    for question in map(json.loads, sys.stdin):
+        measure_blocking(client.get, client.set, min(0.3, question["seconds"] / 2))
+        print(json.dumps(measure_blocking(client.get, client.set, question["seconds"])), flush=True)
+
+
+def block_on_kv(port: int) -> None:
+    import kv_client.sync
+
+    with kv_client.sync.connect(f"kv://127.0.0.1:{port}") as client:
+        serve_blocking(client)
+
+
+def block_on_redis_py(port: int) -> None:
+    import redis
+
+    with redis.Redis(host="127.0.0.1", port=port) as client:
+        serve_blocking(client)
+
+
+Connect = Callable[[int], contextlib.AbstractAsyncContextManager[Face]]
+ON_TRIO: Final[dict[str, Connect]] = {"kv": connect_kv, "coredis": connect_coredis}
+ON_ASYNCIO: Final[dict[str, Connect]] = {
+    "kv, asyncio": connect_kv_asyncio,
+    "kv, uvloop": connect_kv_asyncio,
+    "redis-py": connect_redis_py,
+    "glide": connect_glide,
+}
+BLOCKING: Final[dict[str, Callable[[int], None]]] = {
+    "kv, blocking": block_on_kv,
+    "redis-py, blocking": block_on_redis_py,
+}
+
+
 def main() -> None:
-    library, port = sys.argv[1], int(sys.argv[2])
-    if library in ("kv", "coredis"):
-        connected = connect_kv(port) if library == "kv" else connect_coredis(port)
+    name, port = sys.argv[1], int(sys.argv[2])
+    if name in BLOCKING:
+        BLOCKING[name](port)
+    elif name in ON_TRIO:
         read_line = functools.partial(trio.to_thread.run_sync, sys.stdin.readline, abandon_on_cancel=True)
-        trio.run(serve, connected, read_line, spread_on_trio)
+        trio.run(serve, ON_TRIO[name](port), read_line, spread_on_trio)
     else:
-        connected = connect_redis_py(port) if library == "redis-py" else connect_glide(port)
-        asyncio.run(serve(connected, functools.partial(asyncio.to_thread, sys.stdin.readline), spread_on_asyncio))
+        work = serve(
+            ON_ASYNCIO[name](port), functools.partial(asyncio.to_thread, sys.stdin.readline), spread_on_asyncio
+        )
+        with asyncio.Runner(loop_factory=loop_of(name)) as runner:
+            runner.run(work)
+
+
+def loop_of(name: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if "uvloop" not in name:
+        return None
+    import uvloop
+
+    return uvloop.new_event_loop
 
 
 if __name__ == "__main__":

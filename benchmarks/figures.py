@@ -13,6 +13,10 @@ TASKS: Final = (1, 10, 100, 1000, 0)
 PEERS: Final = ("redis-py", "coredis", "glide")
 
 KV: Final = "kv"
+ASYNCIO: Final = "kv, asyncio"
+UVLOOP: Final = "kv, uvloop"
+FACES: Final = (KV, ASYNCIO, UVLOOP)
+BLOCKING: Final = "client, blocking, 1 thread"
 SESSION: Final = "kv, session"
 REDIS: Final = "Redis"
 REDIS_BENCHMARK: Final = "Redis, redis-benchmark"
@@ -27,8 +31,11 @@ SNAPSHOT: Final = "snapshot, 1M keys"
 SERVER_FLOORS: Final = {1: 2.0, 16: 3.5}
 """By pipeline: kv's server CPU time for an operation is at most this many times that of Redis."""
 
-CLIENT_FLOORS: Final = {(100, "redis-py"): 6.0}
-"""By tasks and peer: kv's client does at least this many times the operations of the peer's."""
+CLIENT_FLOORS: Final = {(KV, 100, "redis-py"): 6.0, (ASYNCIO, 100, "redis-py"): 5.0}
+"""By face, tasks and peer: kv's client does at least this many times the operations of the peer's."""
+
+BLOCKING_FLOOR: Final = 1.2
+"""The same for a program that asks one thing after another, of redis-py without asyncio."""
 
 ALWAYS_FLOORS: Final = {1: 0.9, 50: 1.0, 1000: 1.0}
 """By connections: with every write synced kv does at least this many times the operations of Redis."""
@@ -135,7 +142,9 @@ def lines(figures: Figures) -> list[Line]:
                 table += [server_line(figures, operation, pipeline, side) for side in (KV, SESSION)]
     for tasks in TASKS:
         if figures.has(client_row(tasks)):
-            table += [client_line(figures, tasks, peer) for peer in PEERS]
+            table += [client_line(figures, tasks, face, peer) for face in FACES for peer in PEERS]
+    if figures.has(BLOCKING):
+        table.append(blocking_line(figures))
     if figures.has(EXPIRY):
         table.append(expiry_line(figures))
     return table
@@ -163,17 +172,29 @@ def server_line(figures: Figures, operation: str, pipeline: int, side: str) -> L
     )
 
 
-def client_line(figures: Figures, tasks: int, peer: str) -> Line:
+def client_line(figures: Figures, tasks: int, face: str, peer: str) -> Line:
     row = client_row(tasks)
-    faster, cpu, slowest = (figures.ratio(row, KV, peer, figure) for figure in ("ops_s", "cpu_us", "p99_ms"))
-    limit = CLIENT_FLOORS.get((tasks, peer))
+    faster, cpu, slowest = (figures.ratio(row, face, peer, figure) for figure in ("ops_s", "cpu_us", "p99_ms"))
+    limit = CLIENT_FLOORS.get((face, tasks, peer))
     return Line(
-        row,
-        client_cell(figures, row, KV),
+        row + face.removeprefix(KV),
+        client_cell(figures, row, face),
         f"{peer} {client_cell(figures, row, peer)}",
         f"ops/s {faster:.2f}, CPU {cpu:.2f}, p99 {slowest:.2f}",
         "" if limit is None else f"≥ {limit}",
         None if limit is None else faster >= limit,
+    )
+
+
+def blocking_line(figures: Figures) -> Line:
+    faster, cpu, middle = (figures.ratio(BLOCKING, KV, "redis-py", name) for name in ("ops_s", "cpu_us", "p50_ms"))
+    return Line(
+        BLOCKING,
+        client_cell(figures, BLOCKING, KV),
+        f"redis-py {client_cell(figures, BLOCKING, 'redis-py')}",
+        f"ops/s {faster:.2f}, CPU {cpu:.2f}, p50 {middle:.2f}",
+        f"≥ {BLOCKING_FLOOR}",
+        faster >= BLOCKING_FLOOR,
     )
 
 

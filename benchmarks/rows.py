@@ -5,12 +5,27 @@ from __future__ import annotations
 import contextlib
 from typing import Final
 
-from figures import EXPIRY, KV, OPERATIONS, PEERS, REDIS, REDIS_BENCHMARK, SESSION, Figures, client_row, server_row
+from figures import (
+    BLOCKING,
+    EXPIRY,
+    FACES,
+    KV,
+    OPERATIONS,
+    PEERS,
+    REDIS,
+    REDIS_BENCHMARK,
+    SESSION,
+    Figures,
+    client_row,
+    server_row,
+)  # fmt: skip
 from generator import Generator, redis_benchmark
 from processes import Server, child
 
 BACKGROUND_KEYS: Final = 100_000
 BACKGROUND_RATE: Final = 5_000
+BLOCKING_KV: Final = "kv, blocking"
+BLOCKING_PEER: Final = "redis-py, blocking"
 LEAD_S: Final = 1.0  # from the start of the background load to the first deadline
 
 
@@ -32,11 +47,17 @@ def measure_servers(
 def measure_clients(figures: Figures, kv: Server, redis: Server, tasks: tuple[int, ...], seconds: float) -> None:
     """All clients are connected, each in a process of its own, and take turns at each number of tasks."""
     with contextlib.ExitStack() as stack:
-        ports = {KV: kv.port} | dict.fromkeys(PEERS, redis.port)
+        ports = dict.fromkeys(FACES, kv.port) | dict.fromkeys(PEERS, redis.port)
         clients = {name: stack.enter_context(child("clients.py", name, str(port))) for name, port in ports.items()}
         for count in tasks:
             for name, client in clients.items():
                 figures.add(client_row(count), name, client.ask(tasks=count, seconds=seconds))
+    with (
+        child("clients.py", BLOCKING_KV, str(kv.port)) as ours,
+        child("clients.py", BLOCKING_PEER, str(redis.port)) as peer,
+    ):
+        for name, client in ((KV, ours), ("redis-py", peer)):
+            figures.add(BLOCKING, name, client.ask(tasks=1, seconds=seconds))
 
 
 def measure_expiry(figures: Figures, generator: Generator, kv: Server, redis: Server, seconds: float) -> None:

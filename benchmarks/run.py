@@ -32,7 +32,17 @@ QUICK_ROUNDS: Final = 2
 QUICK_SECONDS: Final = 0.3
 QUICK_PIPELINES: Final = (1, 16)
 QUICK_TASKS: Final = (1, 100, 0)
-LIBRARIES: Final = ("kv-server", "kv-client", "trio", "msgpack", "redis", "hiredis", "coredis", "valkey-glide")
+LIBRARIES: Final = (
+    "kv-server",
+    "kv-client",
+    "trio",
+    "uvloop",
+    "msgpack",
+    "redis",
+    "hiredis",
+    "coredis",
+    "valkey-glide",
+)
 
 
 def main() -> int:
