@@ -197,12 +197,10 @@ async def measure(face: Face, spread: Spread, tasks: int, seconds: float) -> dic
     return summed_up(meter.took, cpu, took, len(meter.took) * (1 if tasks else BATCH))
 
 
-def measure_blocking(
-    get: Callable[[str], object], set_: Callable[[str, bytes], object], seconds: float
-) -> dict[str, float]:
+def measure_blocking(client: Any, seconds: float) -> dict[str, float]:
     """The same of one thread that waits for each answer."""
     dice, took = random.Random(7), []
-    clock = time.perf_counter
+    get, set_, clock = client.get, client.set, time.perf_counter
     cpu, start = time.process_time(), clock()
     place, step = dice.randrange(len(KEYS)), dice.randrange(1, len(KEYS), 2)
     began = start
@@ -254,8 +252,8 @@ async def serve(
 def serve_blocking(client: Any) -> None:
     print("ready", flush=True)
     for question in map(json.loads, sys.stdin):
-        measure_blocking(client.get, client.set, min(0.3, question["seconds"] / 2))
-        print(json.dumps(measure_blocking(client.get, client.set, question["seconds"])), flush=True)
+        measure_blocking(client, min(0.3, question["seconds"] / 2))
+        print(json.dumps(measure_blocking(client, question["seconds"])), flush=True)
 
 
 def block_on_kv(port: int) -> None:
@@ -298,7 +296,7 @@ def main() -> None:
             ON_ASYNCIO[name](port), functools.partial(asyncio.to_thread, sys.stdin.readline), spread_on_asyncio
         )
         with asyncio.Runner(loop_factory=loop_of(name)) as runner:
-            runner.run(work)
+            runner.run(serve(ON_ASYNCIO[name](port), ask, spread_on_asyncio))
 
 
 def loop_of(name: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
