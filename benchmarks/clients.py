@@ -292,9 +292,7 @@ def main() -> None:
         read_line = functools.partial(trio.to_thread.run_sync, sys.stdin.readline, abandon_on_cancel=True)
         trio.run(serve, ON_TRIO[name](port), read_line, spread_on_trio)
     else:
-        work = serve(
-            ON_ASYNCIO[name](port), functools.partial(asyncio.to_thread, sys.stdin.readline), spread_on_asyncio
-        )
+        ask = functools.partial(asyncio.to_thread, sys.stdin.readline)
         with asyncio.Runner(loop_factory=loop_of(name)) as runner:
             runner.run(serve(ON_ASYNCIO[name](port), ask, spread_on_asyncio))
 

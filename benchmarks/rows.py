@@ -52,12 +52,9 @@ def measure_clients(figures: Figures, kv: Server, redis: Server, tasks: tuple[in
         for count in tasks:
             for name, client in clients.items():
                 figures.add(client_row(count), name, client.ask(tasks=count, seconds=seconds))
-    with (
-        child("clients.py", BLOCKING_KV, str(kv.port)) as ours,
-        child("clients.py", BLOCKING_PEER, str(redis.port)) as peer,
-    ):
-        for name, client in ((KV, ours), ("redis-py", peer)):
-            figures.add(BLOCKING, name, client.ask(tasks=1, seconds=seconds))
+    for side, name, port in ((KV, BLOCKING_KV, kv.port), ("redis-py", BLOCKING_PEER, redis.port)):
+        with child("clients.py", name, str(port)) as client:
+            figures.add(BLOCKING, side, client.ask(tasks=1, seconds=seconds))
 
 
 def measure_expiry(figures: Figures, generator: Generator, kv: Server, redis: Server, seconds: float) -> None:
