@@ -1,4 +1,4 @@
-"""Emits the blocking surfaces, `kv_client/_sync/`: what `kv_client/_async/` says, without waiting.
+"""Emits the blocking surfaces, each `_sync/`: what the `_async/` beside it says, without waiting.
 
 Words are exchanged in the text, so that code, docstrings, their examples and messages all follow; then the imports are
 put in order, and what has become shorter is laid out anew.
@@ -17,8 +17,8 @@ from kv_server.spec.catalog import Catalog
 
 __all__ = ["EMITTERS", "blocking"]
 
-PACKAGE = "packages/kv-client/src/kv_client"
-SOURCE = Path(__file__).parents[2] / PACKAGE / "_async"
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("packages/kv-client/src/kv_client", "packages/kv-pool/src/kv_pool")
 ASYNC_ONLY = {"settled.py"}
 
 WORDS = {
@@ -177,13 +177,14 @@ def _spans(text: str) -> Iterator[tuple[int, int]]:
                 yield node.lineno - 1, last
 
 
-def _emitter(name: str) -> Callable[[Catalog], str]:
-    made = {"commands": client.emit, "handles": handles.emit}.get(name)
-    return lambda catalog: blocking(made(catalog) if made else (SOURCE / f"{name}.py").read_text("utf-8"), name)
+def _emitter(source: Path) -> Callable[[Catalog], str]:
+    made = {"commands": client.emit, "handles": handles.emit}.get(source.stem)
+    return lambda catalog: blocking(made(catalog) if made else source.read_text("utf-8"), source.stem)
 
 
 EMITTERS = {
-    f"{PACKAGE}/_sync/{path.name}": _emitter(path.stem)
-    for path in sorted(SOURCE.glob("*.py"))
-    if path.name not in ASYNC_ONLY
+    f"{package}/_sync/{source.name}": _emitter(source)
+    for package in PACKAGES
+    for source in sorted((ROOT / package / "_async").glob("*.py"))
+    if source.name not in ASYNC_ONLY
 }

@@ -195,14 +195,13 @@ class Ledger(Generic[C]):
         return least
 
     # ---- opening and closing
-    def to_open(self) -> int:
-        """How many connections to open now; they count from here on."""
-        if self.closed:
-            return 0
-        wanted = max(len(self._line) - self.opening, self.config.min_size - self._size)
-        count = max(0, min(wanted, self.config.max_size - self._size))
-        self.opening += count
-        return count
+    def to_open(self) -> bool:
+        """Whether to open one more connection now; it counts from here on."""
+        wanted = len(self._line) > self.opening or self._size < self.config.min_size
+        if self.closed or not wanted or self._size >= self.config.max_size:
+            return False
+        self.opening += 1
+        return True
 
     def to_close(self) -> list[Seat[C]]:
         """The seats to close now; tell when it is done."""

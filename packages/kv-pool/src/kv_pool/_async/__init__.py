@@ -1,1 +1,1 @@
-"""What the pools of all async faces are. `_sync` is written from this folder: see tools/."""
+"""What every async face is made of, whatever runs its tasks. `_sync` is written from this folder: see tools/."""

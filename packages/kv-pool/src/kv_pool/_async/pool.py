@@ -113,11 +113,15 @@ class Pool(Generic[C]):
     def _settle(self) -> None:
         """Open what is missing, close what is over."""
         with self._guard:
-            count, retired = self._ledger.to_open(), self._ledger.to_close()
+            retired = self._ledger.to_close()
         for seat in retired:
             seat.leave()
-        for _ in range(count):
+        while self._wants_one():
             self._open_one()
+
+    def _wants_one(self) -> bool:
+        with self._guard:
+            return self._ledger.to_open()
 
 
 def _seconds(wait: float | timedelta) -> float:
