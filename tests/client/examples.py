@@ -21,7 +21,7 @@ from typing import Any
 import kv_client
 
 KNOWN = {
-    **vars(kv_client), "dataclass": dataclass,
+    **vars(kv_client), "dataclass": dataclass, "Any": Any,
     "Decimal": Decimal, "datetime": datetime, "timedelta": timedelta, "UTC": UTC,
 }  # fmt: skip
 PARSER, CHECKER = doctest.DocTestParser(), doctest.OutputChecker()
@@ -65,7 +65,7 @@ async def outcome(source: str, space: dict[str, Any]) -> str:
     hook, sys.displayhook = sys.displayhook, show
     try:
         with redirect_stdout(io.StringIO()) as printed:
-            code = compile(source, "<example>", "single", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+            code = compile(source, "<example>", "single", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
             waiting = eval(code, space)
             if inspect.iscoroutine(waiting):
                 await waiting

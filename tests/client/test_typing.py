@@ -17,6 +17,7 @@ from tests.client.test_examples import EXAMPLES, PAGES, ROOT
 HEAD = """
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from dataclasses import dataclass
 

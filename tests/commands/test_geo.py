@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kv_protocol.errors import InvalidArgument, NotFound
@@ -67,6 +68,41 @@ def test_a_search_finds_what_is_there(
     )
     client.call("GEOSEARCHSTORE", "kept", "g", **options)
     assert {name: score for score, name in client.call("ZRANGE", "kept", 0, -1)} == {n: b for n, _, b, _ in found}
+
+
+@settings(max_examples=examples(20), deadline=None)
+@given(
+    seed=st.integers(0, 5),
+    where=points,
+    radius=st.floats(1_000, 21_000),
+    order=st.sampled_from([None, "ASC", "DESC"]),
+    count=st.none() | st.integers(1, 4_000),
+)
+@example(seed=0, where=(0, 0), radius=30_000, order="ASC", count=None)
+@example(seed=0, where=(180, 85.05), radius=15_000, order="DESC", count=2_000)
+def test_a_search_among_many_finds_what_looking_at_each_of_them_does(
+    seed: int, where: tuple[float, float], radius: float, order: str | None, count: int | None
+) -> None:
+    client = Rig().connect()
+    dice = Random(seed)
+    places = [(dice.uniform(-180, 180), dice.uniform(-85, 85)) for _ in range(2_500)]
+    places += [(180.0, LATITUDES[1]), (-180.0, LATITUDES[0])] + [(dice.gauss(13, 1), dice.gauss(38, 1))] * 300
+    places += [(dice.gauss(13, 1), dice.gauss(38, 1)) for _ in range(1_000)]
+    client.call("GEOADD", "g", *((*place, b"%d" % number) for number, place in enumerate(places)))
+    pairs = client.call("ZRANGE", "g", 0, -1)
+    area = Area(*where, radius * 1_000)
+    there = [decode(int(score)) for score, _ in pairs]
+    aways = area.distances(there)
+    expected = {name: away for (_, name), away in zip(pairs, aways, strict=True) if away is not None}
+    found = client.call("GEOSEARCH", "g", from_position=where, radius=(radius, "KM"), order=order, count=count)
+    names = [name for name, *_ in found]
+    assert len(set(names)) == len(names) == min(len(expected), count or len(expected))
+    assert [away for _, away, *_ in found] == [expected[name] / 1_000 for name in names]
+    if order or count:
+        nearest = sorted(expected.values(), reverse=order == "DESC")[:count]
+        assert [expected[name] for name in names] == nearest
+    if not count:
+        assert client.call("GEOSEARCHSTORE", "kept", "g", from_position=where, radius=(radius, "KM")) == len(names)
 
 
 def test_places_are_members_of_a_sorted_set() -> None:

@@ -37,7 +37,11 @@ def live(kept: Kept, caller: Client, numbers: range) -> None:
 
 @pytest.fixture(scope="module")
 def small_steps() -> Any:
-    with patch.object(journals, "_STEP", 256), patch.object(journals, "_LOW", 64):
+    with (
+        patch.object(journals, "_STEP", 256),
+        patch.object(journals, "_LOW", 64),
+        patch.object(journals, "_ZEROS", bytes(32)),
+    ):
         yield
 
 

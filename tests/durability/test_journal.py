@@ -19,7 +19,11 @@ from tests.durability.rig import Kept, names, recovered, whole
 
 @pytest.fixture(autouse=True)
 def small_steps() -> Iterator[None]:
-    with patch.object(journals, "_STEP", 1_024), patch.object(journals, "_LOW", 256):
+    with (
+        patch.object(journals, "_STEP", 1_024),
+        patch.object(journals, "_LOW", 256),
+        patch.object(journals, "_ZEROS", bytes(400)),
+    ):
         yield
 
 
@@ -56,6 +60,17 @@ def test_a_round_is_one_group_and_an_empty_one_none() -> None:
     kept.write()
     assert kept.journal.groups == before + 1
     assert whole(recovered(kept.disk.copy()).engine) == whole(kept.engine)
+
+
+@pytest.mark.parametrize("mode", [ALWAYS, INTERVAL, NEVER])
+def test_zeros_are_written_ahead_only_where_every_group_is_synced(mode: str) -> None:
+    kept = Watched(mode)
+    kept.disk.calls.clear()
+    for number in range(40):
+        kept.set(number)
+    ahead = [call for call, _ in kept.disk.calls].count("write") - kept.journal.groups
+    assert (ahead > 0) is (mode == ALWAYS)
+    assert whole(recovered(kept.disk.killed()).engine) == whole(kept.engine)
 
 
 def test_a_log_that_is_closed_says_so_only_after_all_of_it_was_synced() -> None:

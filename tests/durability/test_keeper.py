@@ -16,6 +16,7 @@ from kv_server.durability import journal as journals
 from kv_server.durability import snapshot as snapshots
 from kv_server.durability.journal import FAILED, NEVER, TEMPORARY, WELL
 from kv_server.durability.survey import Unreadable
+from kv_server.net import keeper as keepers
 from kv_server.net.keeper import Keeper, SnapshotRules
 from tests.durability.disk import FaultyDisk
 from tests.durability.rig import Kept, names, recovered, whole
@@ -30,11 +31,11 @@ async def at_once(work: Callable[..., Any], *args: Any) -> Any:
 @pytest.fixture(autouse=True)
 def small_pieces() -> Iterator[None]:
     with (
-        patch.object(trio.to_thread, "run_sync", at_once),
         patch.object(snapshots, "_SLICE_KEYS", 2),
         patch.object(snapshots, "_ENOUGH", 60),
         patch.object(journals, "_STEP", 1_024),
         patch.object(journals, "_LOW", 256),
+        patch.object(keepers, "_BLOCK", 100),
     ):
         yield
 
@@ -61,8 +62,13 @@ class House:
         self.disk = self.kept.disk
         asked: Any = {"interval_ms": 0, "commits": 0, "log_bytes": 0} | rules
         self.keeper = Keeper(
-            self.kept.engine, self.kept.journal, self.disk, Loop(self.kept), SnapshotRules(**asked)  # type: ignore[arg-type]
-        )  # fmt: skip
+            self.kept.engine,
+            self.kept.journal,
+            self.disk,
+            Loop(self.kept),  # type: ignore[arg-type]
+            SnapshotRules(**asked),
+            at_once,
+        )
 
     def set(self, count: int = 1) -> None:
         for number in range(count):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from random import Random
 from typing import Any
 from unittest.mock import patch
 
@@ -175,6 +176,29 @@ def test_a_file_has_its_name_once_all_of_it_is_on_the_medium() -> None:
     assert last == ["write", "sync", "rename", "sync_folder"]
     scene.kept.disk.fail = {}
     assert whole(recovered(scene.kept.disk.crashed()).engine) == whole(scene.kept.engine)
+
+
+@pytest.mark.parametrize("compressible", [True, False])
+def test_a_file_is_compressed_if_that_makes_it_half_as_long(compressible: bool) -> None:
+    kept = Kept()
+    client, dice = kept.connect(), Random(1)
+    for number in range(100):
+        client.call("SET", b"%d" % number, bytes(1_000) if compressible else dice.randbytes(1_000))
+    revision = kept.take_snapshot()
+    assert (kept.disk.size(snapshot_name(revision)) < 50_000) is compressible
+    assert whole(recovered(kept.disk.crashed()).engine) == whole(kept.engine)
+
+
+def test_a_long_file_is_synced_while_it_is_written() -> None:
+    kept = Kept()
+    client = kept.connect()
+    for number in range(20):
+        client.call("SET", b"%d" % number, Random(number).randbytes(500))
+    kept.disk.calls.clear()
+    with patch.object(snapshots, "_SYNCED", 1_000):
+        revision = kept.take_snapshot()
+    file = kept.disk.files[snapshot_name(revision)]
+    assert [call for call, what in kept.disk.calls if what is file].count("sync") > 5
 
 
 FAULTS = ["create", "write", "sync", "close", "rename", "sync_folder"]

@@ -6,10 +6,10 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from kv_server.model.glob import matches
+from kv_server.model.glob import fitting, matches
 from tests.engine.profile import examples
 
 CLASSES = [
@@ -42,6 +42,17 @@ def test_patterns_mean_what_the_same_regular_expression_means(chosen: list[tuple
     pattern = b"".join(glob for glob, _ in chosen)
     regex = b"".join(expression for _, expression in chosen)
     assert matches(pattern, name) == (re.fullmatch(regex, name, re.DOTALL) is not None)
+
+
+@settings(max_examples=examples(400))
+@given(chosen=st.lists(parts, max_size=6), several=st.lists(names, max_size=6))
+@example(chosen=[(b"*", b"")], several=[b"", b"a", b""])
+@example(chosen=[(b"?", b""), (b"*", b"")], several=[b"", b"ab", b"a"])
+@example(chosen=[], several=[b"", b"a", b""])
+@example(chosen=[], several=[])
+def test_many_names_fit_as_each_of_them_does(chosen: list[tuple[bytes, bytes]], several: list[bytes]) -> None:
+    pattern = b"".join(glob for glob, _ in chosen)
+    assert fitting(pattern, several) == [name for name in several if matches(pattern, name)]
 
 
 @settings(max_examples=examples(200))

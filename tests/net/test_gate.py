@@ -14,6 +14,7 @@ from attrs import Factory, define
 
 from kv_protocol.limits import MIB
 from kv_server.durability.journal import ALWAYS, INTERVAL, NEVER, Journal, Origin
+from kv_server.net.committer import Committer
 from kv_server.net.disk import Folder
 from kv_server.net.gate import Gate
 from tests.net.rig import dial, encode, pack, serving
@@ -45,11 +46,17 @@ class Output:
 
 @define
 class Bench:
-    """A gate of its own, and commits to send through it."""
+    """A gate of its own, and commits to send through it; by its *clock* everything takes *step* seconds."""
 
     gate: Gate
     output: Output
     revision: int = 0
+    clock: float = 1.0
+    step: float = 0.0
+
+    def timer(self) -> float:
+        self.clock += self.step
+        return self.clock
 
     def commit(self) -> None:
         self.revision += 1
@@ -70,17 +77,25 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
         catalog=SimpleNamespace(bits=lambda flag: 0),
     )  # fmt: skip
     output: Any = Output(journal)
-    gate = Gate(engine, journal, folder, output)
-    yield Bench(gate, output)
+    it: Bench
+    gate = Gate(engine, journal, folder, output, Committer(), lambda: it.timer())
+    it = Bench(gate, output)
+    yield it
     gate.close()
     folder.close_folder()
 
 
 def test_what_came_while_a_sync_ended_is_written_before_it_is_told(bench: Bench) -> None:
     gate, output = bench.gate, bench.output
+    bench.step = 1.0
     gate._engine.tx.urgent = True  # so that all modes wait for it
     bench.commit()
-    gate.let_out(idle=False)
+    gate.let_out()
+    assert output.told == ["flush"], "the first is tried in the loop, and takes long"
+    output.told.clear()
+    gate._engine.tx.urgent = True
+    bench.commit()
+    gate.let_out()
     assert output.told == ["seal"]
     bench.wait()
     bench.commit()
@@ -94,12 +109,36 @@ def test_what_came_while_a_sync_ended_is_written_before_it_is_told(bench: Bench)
         assert output.told == ["seal", "release", "flush"]
 
 
-def test_a_sync_that_nobody_else_waits_for_is_done_at_once(bench: Bench) -> None:
-    bench.gate._engine.tx.urgent = True
-    bench.commit()
-    bench.gate.let_out(idle=True)
-    assert bench.output.told == ["flush"]
-    assert bench.gate.journal.durable == bench.revision
+def test_a_quick_sync_is_done_in_the_loop(bench: Bench) -> None:
+    for _ in range(3):
+        bench.gate._engine.tx.urgent = True
+        bench.commit()
+        bench.gate.let_out()
+        assert bench.gate.journal.durable == bench.revision
+    assert bench.output.told == ["flush"] * 3
+
+
+def test_a_slow_disk_is_tried_ever_more_rarely_in_the_loop(bench: Bench) -> None:
+    bench.step = 1.0
+    for _ in range(60):
+        bench.gate._engine.tx.urgent = True
+        bench.commit()
+        bench.gate.let_out()
+        if bench.gate.journal.syncing:
+            bench.wait()
+            bench.gate.synced()
+    assert bench.output.told.count("release") == 57, "but for the 1st, the 18th and the 51st"
+
+
+def test_answers_wait_for_others_to_share_their_sync_but_not_for_long(bench: Bench) -> None:
+    for _ in range(3):
+        bench.gate._engine.tx.urgent = True  # so that all modes wait for it
+        bench.commit()
+        bench.gate.let_out(more=True)
+    assert (bench.output.told, bench.gate.journal.groups) == ([], 0)
+    bench.step = 1.0
+    bench.gate.let_out(more=True)
+    assert bench.gate.journal.groups == 1, "time was over"
 
 
 async def test_a_slow_reader_goes_on_reading_while_others_write_all_the_time(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ def main(packages: list[str]) -> None:
     for name in packages:
         package = importlib.import_module(name)
         for module in pkgutil.walk_packages(package.__path__, name + "."):
-            if not module.name.endswith("__main__"):
+            if not module.name.endswith(("__main__", "pytest_plugin")):
                 importlib.import_module(module.name)
         met = NEVER[name] & sys.modules.keys()
         if met:

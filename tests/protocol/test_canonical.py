@@ -15,7 +15,7 @@ from msgpack import Packer
 from kv_protocol.blobs import extension_blob
 from kv_protocol.errors import InvalidArgument
 from kv_protocol.limits import MAX_CONTAINERS, MAX_INT_BYTES, MAX_NESTING
-from kv_protocol.values import check, decode, encode
+from kv_protocol.values import check, check_all, decode, encode
 
 scalars = (
     st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text() | st.binary() | st.decimals()
@@ -375,3 +375,25 @@ def test_a_value_of_more_lists_than_may_be_is_refused_before_it_is_built() -> No
 
 def test_bytes_that_look_like_lists_are_not_counted_as_lists() -> None:
     check(encode([b"\x90" * (2 * MAX_CONTAINERS)]))
+
+
+many = st.lists(st.text(max_size=40).map(encode) | st.text(min_size=120, max_size=300).map(encode), max_size=20)
+
+
+@settings(max_examples=200)
+@given(blobs=many, odd=st.none() | values.map(encode) | st.binary(max_size=40), at=st.integers(0, 20))
+@example(blobs=[encode("x")], odd=b"\xd9\x1f" + b"x" * 31, at=0)
+@example(blobs=[encode("x")], odd=b"\xa1\xff", at=1)
+@example(blobs=[encode("x" * 200)], odd=b"\xd9\x30" + b"x" * 200, at=1)
+@example(blobs=[encode("x")], odd=b"", at=0)
+def test_many_are_let_in_as_each_of_them_is(blobs: list[bytes], odd: bytes | None, at: int) -> None:
+    if odd is not None:
+        blobs = [*blobs[:at], odd, *blobs[at:]]
+    try:
+        for blob in blobs:
+            check(blob)
+    except InvalidArgument:
+        with pytest.raises(InvalidArgument):
+            check_all(blobs)
+    else:
+        check_all(blobs)

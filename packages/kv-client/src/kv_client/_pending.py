@@ -28,7 +28,7 @@ class Pending(Generic[T_co]):
         """Return the result, or raise the error of this call."""
         call = self._call
         if call.state != DONE:
-            raise RuntimeError(f"{call.word} has no result yet: it is sent at the end of its `async with` block")
+            raise RuntimeError(f"{call.word} has no result yet: it is sent at the end of its block")
         if call.error is not None:
             raise call.error
         return self._decode(call.body)

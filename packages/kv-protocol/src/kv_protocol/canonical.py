@@ -4,11 +4,12 @@ Scalars are told by their first byte. A container is canonical if what it unpack
 is one definition of the form, `encode`, and `check` accepts exactly its image.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from decimal import Context, Decimal
+from itertools import compress
 from math import nan
-from operator import ne
+from operator import itemgetter, ne
 from struct import Struct
 from types import NoneType
 from typing import Any, Final
@@ -37,7 +38,7 @@ from kv_protocol.blobs import (
 from kv_protocol.errors import InvalidArgument
 from kv_protocol.limits import KIB, MAX_CONTAINERS, MAX_INT_BYTES, MAX_NESTING, MIB
 
-__all__ = ["Value", "check", "decimal_text", "decode", "encode"]
+__all__ = ["Value", "check", "check_all", "decimal_text", "decode", "encode"]
 
 Value = None | bool | int | float | Decimal | str | bytes | list[Any] | dict[str, Any] | datetime
 """What a store holds. Lists and maps hold values again, which is not spelled out: a list[str] may be given as it is."""
@@ -89,9 +90,39 @@ def check(blob: bytes) -> None:
         raise InvalidArgument(f"value: {reason}")
 
 
+def check_all(blobs: Sequence[bytes]) -> None:
+    """The same of many. Runs of strs, which most are, are looked at together."""
+    for at in range(0, len(blobs), _RUN):
+        some = blobs[at : at + _RUN]
+        if not _are_strs(some):
+            for blob in some:
+                check(blob)
+
+
 def decimal_text(number: Decimal) -> str:
     """Return the one spelling of *number* that keeps its exponent."""
     return _CONTEXT.to_sci_string(number)
+
+
+def _are_strs(blobs: Sequence[bytes]) -> bool:
+    """Whether all are strs, none of them long; that they are is not always seen."""
+    try:
+        heads, sizes = bytes(map(_first, blobs)), bytes(map(len, blobs))
+    except (IndexError, ValueError):
+        return False
+    longer = list(compress(blobs, sizes.translate(_IS_LONGER)))
+    if heads != sizes.translate(_STR_HEAD) or bytes(map(_second, longer)) != bytes(map(len, longer)).translate(
+        _STR_SIZE
+    ):
+        return False
+    octets = b"".join(blobs)
+    if octets.translate(None, _ASCII) == heads:
+        return True
+    try:
+        unpackb(b"\xdd" + len(blobs).to_bytes(4, "big") + octets, raw=False)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _check_unpacked(blob: bytes) -> str | None:
@@ -279,6 +310,13 @@ def _shortened(step: object) -> str:
 
 
 _SHOWN = 40
+_RUN = 1_000
+_first, _second = itemgetter(0), itemgetter(1)
+_ASCII = bytes(range(128))
+_STR_HEAD = bytes((*(str_blob(bytes(size - 1))[0] if size else 0xC1 for size in range(33)), 0xC1, *b"\xd9" * 222))
+"""The first byte of a str by the size of its blob, where there is one; the second where there are two."""
+_STR_SIZE = bytes(max(size - 2, 0) for size in range(256))
+_IS_LONGER = bytes(size > 33 for size in range(256))
 _NO_CONTAINER_HEADS = bytes(head for head in range(256) if not (0x80 <= head < 0xA0 or 0xDC <= head < 0xE0))
 _REASONS: dict[type[Exception], str] = {
     ExtraData: TRAILING,

@@ -11,10 +11,12 @@
 """
 
 from base64 import b64encode
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from json import dumps
 from math import isfinite
+from operator import itemgetter
 from re import compile as pattern
 from typing import Any, Final
 
@@ -22,7 +24,7 @@ from kv_protocol.blobs import HEADS, NULL, bytes_blob, class_of, is_utf8, str_bl
 from kv_protocol.canonical import decimal_text, decode
 from kv_protocol.errors import NotANumber
 
-__all__ = ["from_octets", "number", "octets"]
+__all__ = ["all_octets", "from_octets", "number", "octets"]
 
 _EXACT_IN_JSON: Final = 2**53
 _PLAIN_EXPONENTS: Final = 400  # beyond any float; a Decimal further from one would be mostly zeros
@@ -40,6 +42,12 @@ def octets(blob: bytes) -> bytes:
     if blob == NULL:
         return b""
     return _text(decode(blob)).encode()
+
+
+def all_octets(blobs: Sequence[bytes]) -> list[bytes]:
+    """Return the plain text of each of *blobs*."""
+    heads = bytes(map(_first, blobs)).translate(HEADS)
+    return [blob[1:] for blob in blobs] if heads.count(1) == len(blobs) else list(map(octets, blobs))
 
 
 def from_octets(octets: bytes) -> bytes:
@@ -113,6 +121,7 @@ def _jsonable(value: Any) -> Any:
     return value
 
 
+_first = itemgetter(0)
 _NUMBERS = frozenset(("int", "float", "decimal"))
 _CALLED = {
     "null": "null",

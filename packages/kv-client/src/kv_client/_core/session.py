@@ -113,7 +113,7 @@ class Session:
         """End everything: every open call fails, and so does every later one."""
         if self.closed is not None:
             return
-        self.closed = error or ClientClosed("the client is closed: use it inside `async with connect(...)`")
+        self.closed = error or ClientClosed("the client is closed: use it inside the block of `connect(...)`")
         self.ready = False
         for call in self.calls.stop():
             if call.kind & CHANGES and (call.state == SENT or call.repeated):
@@ -171,7 +171,7 @@ class Session:
         self.answered += told
         self.liveness.hear(now)
         if self._reader.failure is not None:
-            raise self._reader.failure
+            raise ProtocolError(str(self._reader.failure))
         return told
 
     def _unusual(self, number: int, status: int, result: Any, now: float) -> int:

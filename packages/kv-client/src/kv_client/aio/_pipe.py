@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Pipe"]
 
-FAREWELL_S: Final = 0.1  # for what was outgoing at the end; uvloop writes nothing before its turn is over
+FAREWELL_S: Final = 0.1  # for what was outgoing at the end
 
 
 class Pipe(asyncio.Protocol):
@@ -116,5 +116,12 @@ class Pipe(asyncio.Protocol):
                 self.closed.set_result(None)
             return
         self._transport.close()
-        if self._farewell is None and self._transport.get_write_buffer_size():
-            self._farewell = self._loop.call_later(FAREWELL_S, self._transport.abort)
+        if self._farewell is None and not self.closed.done():
+            self._farewell = self._loop.call_later(FAREWELL_S, self._leave)
+
+    def _leave(self) -> None:
+        """The farewell is over. uvloop tells no end to who was cancelled while it connected."""
+        if self._transport is not None:
+            self._transport.abort()
+        if not self.closed.done():
+            self.closed.set_result(None)

@@ -51,11 +51,10 @@ class Keeper:
         with leading.mutex:
             if self._asleep - before > 0.01:
                 leases.skip(self._asleep - before)
-            leading.tick(monotonic())
+            leading.tick(monotonic(), reads=leading.leader is None)
             first_end = leases.next_wake(inf, renew=False)
         leading.wait(Until(self._kept, first_end))
         with leading.mutex:
-            leading.tick(monotonic())
             moment = leases.next_wake(leading.session.liveness.heard, renew=leading.session.ready)
         leading.tell()
         return moment - monotonic()

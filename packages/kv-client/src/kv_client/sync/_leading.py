@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from math import inf
+from os import getpid
 from threading import Event, RLock
 from time import monotonic
 from typing import Any, Final
@@ -36,7 +37,7 @@ NOTHING_YET: Final = BlockingIOError()
 
 
 class Leading:
-    """The connection that a session is on now, if any, and who reads it. Names with _ are for who holds the mutex."""
+    """The connection that a session is on now, if any, and who reads it."""
 
     def __init__(
         self, session: Session, timeout: float | None, dial: Callable[[float], socket.socket], connect_timeout: float
@@ -48,8 +49,10 @@ class Leading:
         self.wake_at = inf
         self.socket: socket.socket | None = None
         self.leader: Spot | None = None
+        self.led_at = 0.0  # when the leader last looked around
         self.crowd: deque[Waiter] = deque()
-        self.tells: list[tuple[Callable[[Any], None], Any]] = []
+        self.tells: deque[tuple[Callable[[Any], None], Any]] = deque()
+        self.home = 0  # the process that has opened it
         self._dial = dial
         self._connect_timeout = connect_timeout
         self._backoff = Backoff(random.Random())
@@ -63,12 +66,22 @@ class Leading:
     # ---- waiting
     def wait(self, spot: Spot) -> None:
         """Wait until *spot* is woken, or, unless it is a call, its deadline has come; lead if nobody does."""
+        self.check_process()
         try:
             while not self._waited(spot):
-                pass
+                if self.tells:
+                    self.quit(spot)
+                    self.tell()
         except BaseException:
             self.quit(spot)
             raise
+        if self.tells:
+            self.tell()
+
+    def check_process(self) -> None:
+        """Raise in a fork, where whoever else held the mutex is not."""
+        if getpid() != self.home:
+            raise RuntimeError("this client belongs to another process: open one here")
 
     def quit(self, spot: Spot) -> None:
         """The owner of *spot* waits no more."""
@@ -84,12 +97,12 @@ class Leading:
         with self.mutex:
             spot.lock = None
             self._parked.pop(spot, None)
-            if self.leader is None:
-                self.leader = spot
-            leads = self.leader is spot
             now = monotonic()
+            if self.leader is None or now > self.led_at + self._connect_timeout + 3 * SLICE_S:
+                self._lead_from_now(spot)
+            leads = self.leader is spot
             if not spot.woken and now >= spot.deadline:
-                self.tick(now)
+                self.tick(now, reads=leads)
                 if not isinstance(spot, ParkedCall):
                     self.quit(spot)
                     return True
@@ -105,8 +118,6 @@ class Leading:
                 else:
                     lock = park(spot)
                     self._parked[spot] = None
-        if self.tells:
-            self.tell()
         left = min(SLICE_S, max(0.0, spot.deadline - now))
         if lock is not None:
             lock.acquire(True, left)
@@ -115,6 +126,13 @@ class Leading:
         else:
             self._lead(spot)
         return False
+
+    def _lead_from_now(self, spot: Spot) -> None:
+        """Lead, although another one may have been interrupted so badly that it never stepped down."""
+        if self.leader is not None:
+            self.broken(ConnectionLost("nobody has read it for long"))
+        self.leader = spot
+        self.led_at = monotonic()
 
     def step_down(self) -> None:
         """Leave the lead to somebody who waits. The mutex is held."""
@@ -128,28 +146,29 @@ class Leading:
             self._ended.pop().close()
 
     def tell(self) -> None:
-        """Call what is to be called without the mutex."""
+        """Call what is to be called without the mutex, by somebody who does not lead."""
         while self.tells:
-            function, what = self.tells.pop(0)
-            function(what)
+            with suppress(IndexError):  # another thread was faster
+                function, what = self.tells.popleft()
+                function(what)
 
     # ---- leading
     def _lead(self, spot: Spot) -> None:
-        """Send and read until *spot* is woken or its deadline has come."""
+        """Send and read until *spot* is woken, its deadline has come, or somebody is to be told something."""
         while True:
             with self.mutex:
-                now = monotonic()
+                if self.leader is not spot:
+                    return
+                now = self.led_at = monotonic()
                 if now >= self.wake_at:
-                    self.tick(now)
-                if spot.woken or now >= spot.deadline or self.session.closed is not None:
+                    self.tick(now, reads=True)
+                if spot.woken or now >= spot.deadline or self.tells or self.session.closed is not None:
                     return
                 self.flush()
                 connection, unsent = self.socket, bool(self._unsent)
                 left = min(self.slice, min(spot.deadline, self.wake_at) - now)
                 while self._ended:
                     self._ended.pop().close()
-            if self.tells:
-                self.tell()
             if connection is None:
                 self._connect(spot)
             else:
@@ -188,17 +207,17 @@ class Leading:
             self.session.receive_data(data, monotonic())
         except KvError as error:
             self.broken(error)
-        except BaseException as error:
-            self._interrupted(error)
+        except BaseException as error:  # a signal's: somebody's reply may have been lost on the way
+            self.broken(ConnectionLost(f"interrupted by {error!r}"))
+            self._miss_none()
             raise
         if self.session.draining and self.session.drained:
             self.broken(ConnectionLost("the server is going away"))
         if self.crowd:
             self.make_way()
 
-    def _interrupted(self, error: BaseException) -> None:
-        """The session was stopped in the middle: begin anew, and tell whoever's reply may have been lost on the way."""
-        self.broken(ConnectionLost(f"interrupted by {error!r}"))
+    def _miss_none(self) -> None:
+        """Wake who waits for a call that is open no more."""
         for spot in list(self._parked):
             if isinstance(spot, ParkedCall) and not spot.woken and self.calls.open.get(spot.id) is not spot:
                 if spot.state != DONE:
@@ -209,23 +228,27 @@ class Leading:
     # ---- sending
     def flush(self) -> bool:
         """Send what is outgoing, as far as it goes at once; whether that was all. The mutex is held."""
-        connection = self.socket
-        if connection is None:
+        try:
+            return self.socket is not None and self._send(self.socket)
+        except OSError as error:
+            self.broken(error)
             return False
+        except BaseException as error:  # a signal's: nobody knows what was sent
+            self.broken(ConnectionLost(f"interrupted by {error!r}"))
+            raise
+
+    def _send(self, connection: socket.socket) -> bool:
         data = self._unsent or self.calls.data_to_send()
         while data:
             try:
                 sent = connection.send(data, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 sent = 0
-            except OSError as error:
-                self.broken(error)
-                return False
             if sent != len(data):
                 self._unsent = memoryview(data)[sent:]
                 return False
             self._unsent = b""
-            data = self.calls.data_to_send()
+            data = self.calls.data_to_send() if self.calls.outgoing else b""
         return True
 
     def _write(self, left: float) -> None:
@@ -241,8 +264,14 @@ class Leading:
             self._writing = False
 
     # ---- time
-    def tick(self, now: float) -> None:
-        """Do what is due. The mutex is held."""
+    def tick(self, now: float, *, reads: bool) -> None:
+        """Do what is due; who *reads* takes first what has come, or the server may seem silent. The mutex is held."""
+        if reads and self.socket is not None:
+            try:
+                data: bytes | OSError = self.socket.recv(RECEIVE, socket.MSG_DONTWAIT)
+            except OSError as error:
+                data = error
+            self.received(self.socket, data)
         reason = self.session.tick(now)
         if reason is not None:
             self.broken(ConnectionLost(reason))
@@ -278,7 +307,7 @@ class Leading:
             self._closing.wait(max(0.0, min(delay, spot.deadline - monotonic())))
         until = min(monotonic() + self._connect_timeout, spot.deadline)
         try:
-            self._greet(self._dial(max(0.001, until - monotonic())), until)
+            self._greet(spot, self._dial(max(0.001, until - monotonic())), until)
             return
         except OSError as error:
             trouble: Exception = error
@@ -291,11 +320,17 @@ class Leading:
             trouble = error
         tries = self._backoff.tries
         with self.mutex:
-            self.session.connection_lost(
-                ConnectionLost(f"not connected after {tries} {'try' if tries == 1 else 'tries'}; the last: {trouble}")
+            self._lost(
+                spot,
+                ConnectionLost(f"not connected after {tries} {'try' if tries == 1 else 'tries'}; the last: {trouble}"),
             )
 
-    def _greet(self, connection: socket.socket, until: float) -> None:
+    def _lost(self, spot: Spot, error: ConnectionLost) -> None:
+        """What the owner of *spot* began has failed, unless another one leads by now. The mutex is held."""
+        if self.leader is spot:
+            self.session.connection_lost(error)
+
+    def _greet(self, spot: Spot, connection: socket.socket, until: float) -> None:
         """Say HELLO on *connection*, and go on over it when that is answered."""
         try:
             with self.mutex:
@@ -308,16 +343,19 @@ class Leading:
                 if not data:
                     raise ConnectionError("the server closed the connection before it answered HELLO")
                 with self.mutex:
+                    if self.leader is not spot:
+                        raise ConnectionError("it took too long: another one connects")
                     self.session.receive_data(data, monotonic())
             prepared(connection, self.slice)
         except BaseException:
             connection.close()
             with self.mutex:
-                self.session.connection_lost(ConnectionLost("not connected yet"))
+                self._lost(spot, ConnectionLost("not connected yet"))
             raise
         with self.mutex:
-            if self.session.closed is not None:
+            if self.session.closed is not None or self.leader is not spot:
                 connection.close()
+                self._lost(spot, ConnectionLost("the client is closed"))
                 return
             now = monotonic()
             self.socket = connection

@@ -52,8 +52,7 @@ class Link(link.Link):
         super().__init__(session, timeout)
         self.leading = leading
         self._mutex = leading.mutex
-        self._home = 0  # the process that has opened it
-        self._process = 0  # the same, while it is open
+        self._process = 0  # that has opened it, while it is open
         self._keeper: Keeper | None = None
 
     # ---- calls
@@ -87,6 +86,7 @@ class Link(link.Link):
                     soon = now + leading.slice
                     if leading.leader is None and limit >= soon and leading.wake_at >= soon:
                         leading.leader = call
+                        leading.led_at = now
                     else:
                         connection = None
                     if not leading.flush():
@@ -152,7 +152,7 @@ class Link(link.Link):
 
     # ---- what needs the mutex
     def post(self, call: Call) -> None:
-        self._check_process()
+        self.leading.check_process()
         with self._mutex:
             super().post(call)
 
@@ -161,11 +161,12 @@ class Link(link.Link):
             super().post_all(calls, limit)
 
     def leave(self, call: Call) -> bool:
-        self._check_process()
+        self.leading.check_process()
         with self._mutex:
             return super().leave(call)
 
     def take(self, call: Feed[E]) -> E:
+        self.leading.check_process()
         with self._mutex:
             return super().take(call)
 
@@ -178,7 +179,7 @@ class Link(link.Link):
             self._keeper.ring()
 
     def let_go(self, lease: Lease) -> None:
-        self._check_process()
+        self.leading.check_process()
         with self._mutex:
             super().let_go(lease)
 
@@ -197,7 +198,7 @@ class Link(link.Link):
     # ---- life
     def open(self, patience: float) -> None:
         """Connect, within *patience* seconds. From here on the client may be used, in this process."""
-        self._home = self._process = getpid()
+        self._process = self.leading.home = getpid()
         session = self.session
         self.leading.wait(Until(lambda: session.ready or session.closed is not None, monotonic() + patience))
         if session.closed is not None:
@@ -207,7 +208,7 @@ class Link(link.Link):
 
     def close(self, error: KvError | None = None) -> None:
         self._process = 0
-        if getpid() != self._home:
+        if getpid() != self.leading.home:
             self.leading.abandon()
             return
         self.leading.close(error)
@@ -217,10 +218,6 @@ class Link(link.Link):
     def check_run(self) -> None:
         if getpid() != self._process:
             self.refuse(self._process != 0, "process")
-
-    def _check_process(self) -> None:
-        if getpid() != self._home:
-            self.refuse(self._home != 0, "process")
 
     # ---- what threads have instead
     def owner(self) -> int:

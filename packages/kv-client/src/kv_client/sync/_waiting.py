@@ -48,7 +48,9 @@ class Waiter:
         try:
             self.wait_until(inf)
         except BaseException:
-            if not leave():
+            with self._leading.mutex:
+                gone = leave()
+            if not gone:
                 self.wait_until(inf)
             raise
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from time import perf_counter
 from typing import Final
 
@@ -15,9 +16,10 @@ from kv_server.durability.journal import Journal, Origin
 from kv_server.durability.recovery import Recovery
 from kv_server.durability.survey import Unreadable, survey
 from kv_server.engine.engine import Engine
+from kv_server.net.committer import Committer
 from kv_server.net.disk import Folder, FolderInUse
 from kv_server.net.gate import Gate
-from kv_server.net.keeper import Keeper, SnapshotRules
+from kv_server.net.keeper import Apart, Keeper, SnapshotRules
 from kv_server.net.server import Server
 from kv_server.spec.command import Flag
 
@@ -34,17 +36,28 @@ class CannotStart(Exception):
 
 
 class Storage:
-    """What *config* says is kept, and where. Raises `CannotStart`."""
+    """What *config* says is kept, and where. Raises `CannotStart`.
 
-    def __init__(self, config: Config) -> None:
+    *committer* and *apart* wait for the disk, in the place of the loop.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        folder: Callable[[str], Folder] = Folder,
+        committer: Callable[[], Committer] = Committer,
+        apart: Apart = trio.to_thread.run_sync,
+    ) -> None:
         self.config = config
+        self._committer = committer
+        self._apart = apart
         self.keeper: Keeper | None = None
         self.journal: Journal | None = None
         self.recovery: Recovery | None = None
         self.read_ms = 0
         self._gate: Gate | None = None
         try:
-            self.disk = Folder(config.data_dir)
+            self.disk = folder(config.data_dir)
         except (FolderInUse, OSError) as error:
             raise CannotStart(_told(config.data_dir, error)) from error
         try:
@@ -97,10 +110,10 @@ class Storage:
         engine.journal = journal.pending
         engine.loading = False
         engine.reopen()
-        self._gate = Gate(engine, journal, self.disk, server.connections)
+        self._gate = Gate(engine, journal, self.disk, server.connections, self._committer())
         server.loop.guard(self._gate)
         rules = SnapshotRules(config.snapshot_interval, config.snapshot_commits, config.snapshot_log)
-        self.keeper = Keeper(engine, journal, self.disk, server.loop, rules)
+        self.keeper = Keeper(engine, journal, self.disk, server.loop, rules, self._apart)
 
     async def _read(self, recovery: Recovery) -> None:
         progress = Progress("reading the data", lambda percent: log.info("reading the data percent=%d", percent))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
 import time
-from random import SystemRandom
+from random import Random, SystemRandom
 
 import trio
 
@@ -27,7 +26,7 @@ from kv_server.surfaces.hello import Limits as SurfaceLimits
 from kv_server.surfaces.native import NativeDoor
 from kv_server.surfaces.resp import RespDoor
 
-__all__ = ["NATIVE", "RESP", "serve"]
+__all__ = ["NATIVE", "RESP", "run", "serve"]
 
 NATIVE = 0x00
 """The first byte of a native client: its first frame is shorter than 16 MiB."""
@@ -48,23 +47,37 @@ async def serve(config: Config, *, task_status: trio.TaskStatus[Server] = trio.T
             storage.disk.close_folder()
         raise
     try:
-        async with open_readiness() as readiness:
-            server = build(config, listeners, readiness, storage)
-            try:
-                async with trio.open_nursery() as nursery:
-                    nursery.start_soon(_run, server, nursery.cancel_scope)
-                    if storage is not None:
-                        await storage.recover(server, origin_of(config, server.engine))
-                        assert storage.keeper is not None
-                        nursery.start_soon(storage.keeper.run)
-                    task_status.started(server)
-            finally:
-                server.close()
-                if storage is not None:
-                    storage.close(server)
+        clock = Clock(floor=storage.floor if storage is not None else (0, 0))
+        await run(config, listeners, storage, clock, SystemRandom(), task_status=task_status)
     finally:
         for listener in listeners:
             listener.close()
+
+
+async def run(
+    config: Config,
+    listeners: list[Listener],
+    storage: Storage | None,
+    clock: Clock,
+    dice: Random,
+    *,
+    task_status: trio.TaskStatus[Server] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Run a server on *listeners*, which stay the caller's; *storage* is closed at the end. Else as `serve`."""
+    async with open_readiness() as readiness:
+        server = build(config, listeners, readiness, storage, clock, dice)
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_run, server, nursery.cancel_scope)
+                if storage is not None:
+                    await storage.recover(server, origin_of(config, server.engine))
+                    assert storage.keeper is not None
+                    nursery.start_soon(storage.keeper.run)
+                task_status.started(server)
+        finally:
+            server.close()
+            if storage is not None:
+                storage.close(server)
 
 
 async def _run(server: Server, scope: trio.CancelScope) -> None:
@@ -77,17 +90,23 @@ def origin_of(config: Config, engine: Engine) -> Origin:
     return Origin(engine.epoch, engine.store.seed, config.shards)
 
 
-def build(config: Config, listeners: list[Listener], readiness: Readiness, storage: Storage | None) -> Server:
-    """A server that listens already and has yet to run."""
-    clock = Clock(floor=storage.floor if storage is not None else (0, 0))
+def build(
+    config: Config,
+    listeners: list[Listener],
+    readiness: Readiness,
+    storage: Storage | None,
+    clock: Clock,
+    dice: Random,
+) -> Server:
+    """A server that listens already and has yet to run. All chance in it is *dice*."""
     now_ms, elapsed_ms = clock.read()
     origin = storage.found.origin if storage is not None else None
-    epoch, seed = secrets.randbits(53), secrets.token_bytes(16)
+    epoch, seed = dice.getrandbits(53), dice.randbytes(16)
     if origin is not None:
         epoch, seed = origin.epoch, origin.seed
     engine = Engine(
         CATALOG,
-        start=Start(now_ms, elapsed_ms, epoch, seed, SystemRandom()),
+        start=Start(now_ms, elapsed_ms, epoch, seed, dice),
         shards=config.shards,
         limits=EngineLimits(namespaces=config.max_namespaces, parked=config.max_parked),
     )

@@ -8,7 +8,8 @@ from kv_protocol.errors import ConditionFailed, InvalidArgument
 from kv_server.commands.strings import current, expiry
 from kv_server.engine.rows import DELETED
 from kv_server.engine.tx import Tx
-from kv_server.model.dump import Damaged, Foreign, dumped, undumped
+from kv_server.model.container import CONTAINERS
+from kv_server.model.dump import Foreign, dumped, undumped
 from kv_server.model.entry import SCALAR
 from kv_server.spec.catalog import command
 from kv_server.spec.command import GROWS, NATIVE_DOOR, READ, RESP_DOOR, SLOW, WRITE
@@ -107,16 +108,18 @@ def restore_on_resp(
 
 def put_back(tx: Tx, key: bytes, octets: bytes, expires_ms: int) -> None:
     """Set *key* to the value in *octets*, to expire at *expires_ms* (0: never); past: delete it."""
+    past = 0 < expires_ms <= tx.now_ms
     try:
         kind, value = undumped(octets)
+        if kind != SCALAR and past:
+            CONTAINERS[kind].load(value)
+        elif kind != SCALAR:
+            tx.key_load(key, kind, value, expires_ms)
     except Foreign:
         raise InvalidArgument("DUMP payload version or checksum are wrong") from None
-    except Damaged:
+    except ValueError:
         raise InvalidArgument("Bad data format") from None
-    if 0 < expires_ms <= tx.now_ms:
-        if tx.exists(key):
-            tx.key_drop(key, DELETED)
-    elif kind == SCALAR:
+    if past and tx.exists(key):
+        tx.key_drop(key, DELETED)
+    elif kind == SCALAR and not past:
         tx.key_put(key, value, expires_ms)
-    else:
-        tx.key_load(key, kind, value, expires_ms)

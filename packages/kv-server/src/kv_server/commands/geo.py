@@ -5,23 +5,22 @@ What sorted sets can, these can: `ZREM` removes a place, `ZCARD` counts them.
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal, NamedTuple, cast
+from collections.abc import Sequence
+from typing import Annotated, NamedTuple
 
 from kv_protocol.errors import InvalidArgument, NotFound
 from kv_server.commands.geo_forms import PLACE_VIEWS, UNITS, Found, Position, Unit, fixed, position_of
+from kv_server.commands.geo_search import Order, Search, search
 from kv_server.commands.zset_forms import store_scores
 from kv_server.commands.zsets import Where, put_scores
 from kv_server.engine.tx import Tx
-from kv_server.model.geo import LATITUDES, LONGITUDES, Area, decode, decode_all, distance, encode, hash_text, ranges
-from kv_server.model.ranking import Pair
+from kv_server.model.geo import LATITUDES, LONGITUDES, Area, decode, distance, encode, hash_text
 from kv_server.spec.catalog import command
 from kv_server.spec.command import FAST, GROWS, READ, SLOW, WRITE, View
 from kv_server.spec.resp_kinds import Spelled
 from kv_server.spec.types import OPTIONAL, Count, Float, Key, Name, Octets, SourceKey, Token
 
-Order = Literal["ASC", "DESC"]
 Centre = Annotated[Name | None, Token("FROMMEMBER")]
-_AT_ONCE: Final = 1_024  # so many are looked at before it is asked whether that is enough
 
 
 class Place(NamedTuple):
@@ -45,17 +44,6 @@ class Box(NamedTuple):
     width: Float
     height: Float
     unit: Unit
-
-
-class Search(NamedTuple):
-    """What to look for, and how much of it is wanted in which order."""
-
-    area: Area
-    meters: float
-    """Of the unit of distances."""
-    order: Order | None
-    most: int | None
-    first_found: bool
 
 
 def four_decimals(meters: float | None) -> Octets | None:
@@ -276,44 +264,6 @@ def length(number: float, label: str) -> float:
     return number
 
 
-def search(tx: Tx, key: bytes, asked: Search | None) -> list[Found]:
-    """What lies in the area, in the order and number that were asked for."""
-    if asked is None:
-        return []
-    area, meters, order, most, first_found = asked
-    found: list[Found] = []
-    enough = most if first_found else None
-    for first, end in ranges(area):
-        start = tx.zset_rank_of_score(key, first, beyond=False)
-        stop = tx.zset_rank_of_score(key, end, beyond=False)
-        for at in range(start, stop, _AT_ONCE):
-            pairs = tx.zset_slice(key, at, min(at + _AT_ONCE, stop))
-            found += found_in(area, pairs, meters)
-            if enough is not None and len(found) >= enough:
-                return ordered(found[:enough], order)
-    if order is None and most is not None and not first_found:
-        order = "ASC"
-    return ordered(found, order)[:most]
-
-
-def found_in(area: Area, pairs: list[Pair], meters: float) -> list[Found]:
-    """Those of *pairs* that lie in *area*."""
-    hashes = [int(score) for score, _ in pairs]
-    places = decode_all(hashes)
-    facts = zip(pairs, area.distances(places), hashes, places, strict=True)
-    return [
-        Found(member, away / meters, hash, cast(Position, place))
-        for (_, member), away, hash, place in facts
-        if away is not None
-    ]
-
-
-def ordered(found: list[Found], order: Order | None) -> list[Found]:
-    if order is not None:
-        found.sort(key=lambda each: each.distance, reverse=order == "DESC")
-    return found
-
-
-def store_found(tx: Tx, target: bytes, found: list[Found], distances: bool) -> int:
+def store_found(tx: Tx, target: bytes, found: Sequence[Found], distances: bool) -> int:
     scores = {each.member: each.distance if distances else float(each.hash) for each in found}
     return store_scores(tx, target, scores)

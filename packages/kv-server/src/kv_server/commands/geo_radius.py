@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from kv_protocol.errors import InvalidArgument
 from kv_server.commands.geo import (
-    Order,
     Radius,
     check_position,
     position_of_member,
-    search,
     store_found,
     wanted,
 )  # fmt: skip
 from kv_server.commands.geo_forms import Unit, shown
+from kv_server.commands.geo_search import Order, search
 from kv_server.engine.tx import Tx
 from kv_server.spec.catalog import command
 from kv_server.spec.command import GROWS, READ, RESP_DOOR, SLOW, WRITE
+from kv_server.spec.resp_kinds import in_parts
 from kv_server.spec.types import Count, Float, Key, Name, SourceKey, Token
 
 Limit = Annotated[Count | None, Token("COUNT")]
@@ -151,4 +152,6 @@ def keep_or_show(
             "STORE option in GEORADIUS is not compatible with WITHDIST, WITHHASH and WITHCOORD options"
         )
     found = search(tx, key, wanted(around, radius, None, order, count, first_found))
-    return shown(found, asked) if target is None else store_found(tx, target, found, storedist is not None)
+    if target is None:
+        return in_parts(partial(shown, asked=asked))(found)
+    return store_found(tx, target, found, storedist is not None)

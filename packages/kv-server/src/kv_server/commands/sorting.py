@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from itertools import islice
-from operator import eq
-from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias, cast
 
 from kv_protocol.errors import InvalidArgument
-from kv_protocol.values import from_octets, octets
+from kv_protocol.values import all_octets, from_octets, octets
 from kv_server.engine.ground import wrong_type
 from kv_server.engine.rows import DELETED
 from kv_server.engine.tx import Tx
 from kv_server.model.entry import LIST, SET, ZSET
 from kv_server.spec.catalog import command
 from kv_server.spec.command import GROWS, NATIVE_DOOR, READ, RESP_DOOR, SLOW, WRITE
-from kv_server.spec.resp_kinds import in_parts
+from kv_server.spec.reply import Stretch
+from kv_server.spec.resp_kinds import LONG, in_parts
 from kv_server.spec.resp_reply import resp_value
 from kv_server.spec.types import Int, Key, Name, SourceKey, Token, Value
 
@@ -27,7 +26,10 @@ _NUMBER: Final = re.compile(
 )
 
 
-_UNUSUAL: Final = re.compile(rb"[_nN]")  # what Python reads as a number and C does not, or not so
+_UNUSUAL: Final = re.compile(rb"[_nN\s]")  # what Python reads as a number and C does not, or not so
+_HEADS: Final = bytes(range(0xA1, 0xB0))  # of strs of 1 to 15 octets
+_HEADS_AS_BLANKS: Final = bytes.maketrans(_HEADS, b" " * len(_HEADS))
+_OF_SHORT_INTS: Final = _HEADS + b"-0123456789"
 
 
 class Limit(NamedTuple):
@@ -166,12 +168,12 @@ def sorted_values(tx: Tx, key: bytes, asked: Asked, *, stored: bool) -> list[byt
     if unsorted and is_set and stored:  # a set has no order that a copy elsewhere would share
         unsorted, by, alpha = False, None, True
     if unsorted:
-        ranked = blobs[::-1] if asked.order == "DESC" else blobs
+        ranked: Sequence[bytes] = blobs[::-1] if asked.order == "DESC" else blobs
     else:
         ranked = arranged(tx, blobs, by, alpha, asked.order)
     chosen = part(ranked, asked.limit)
     if not asked.get:
-        return list(chosen)
+        return cast(list[bytes | None], chosen if len(chosen) > LONG else list(chosen))
     readers = [reader(tx, pattern) for pattern in asked.get]
     return [read(blob) for blob in chosen for read in readers]
 
@@ -190,28 +192,45 @@ def elements(tx: Tx, key: bytes) -> tuple[list[bytes], bool]:
     raise wrong_type(LIST, entry.kind)
 
 
-def arranged(tx: Tx, blobs: list[bytes], by: bytes | None, alpha: bool, order: Order) -> list[bytes]:
+def arranged(tx: Tx, blobs: list[bytes], by: bytes | None, alpha: bool, order: Order) -> Sequence[bytes]:
     """*blobs* by their weights: numbers, of which the elements part equal ones; or octets, of which missing ones come
     first.
     """
     backward = order == "DESC"
-    texts = list(map(octets, blobs))
-    found: Sequence[bytes | None] = texts
+    weights: Sequence[Any]
     if by is not None and by != b"#":
         found = [None if blob is None else octets(blob) for blob in map(reader(tx, by), blobs)]
-    weights: Sequence[Any] = [(text is not None, text or b"") for text in found] if alpha else numbers(found)
-    places = sorted(range(len(blobs)), key=weights.__getitem__, reverse=backward)
-    ranked = list(map(weights.__getitem__, places))
-    if not alpha and any(map(eq, ranked, islice(ranked, 1, None))):
-        places.sort(key=texts.__getitem__, reverse=backward)
-        places.sort(key=weights.__getitem__, reverse=backward)
-    return list(map(blobs.__getitem__, places))
+        weights = [(text is not None, text or b"") for text in found] if alpha else numbers(found)
+    elif alpha:
+        weights = all_octets(blobs)
+    else:
+        weights = short_ints(blobs) or numbers(all_octets(blobs))
+    by_weight = dict(zip(weights, blobs, strict=True))
+    if len(by_weight) == len(blobs):
+        return Stretch(sorted(by_weight, reverse=backward), by_weight.__getitem__)
+    places = list(range(len(blobs)))
+    if not alpha:
+        places.sort(key=all_octets(blobs).__getitem__, reverse=backward)
+    places.sort(key=weights.__getitem__, reverse=backward)
+    return Stretch(places, blobs.__getitem__)
+
+
+def short_ints(blobs: list[bytes]) -> list[int]:
+    """The ints that all of *blobs* spell, if they are strs of up to 15 digits; else nothing."""
+    together = b"".join(blobs)
+    blanked = together.translate(_HEADS_AS_BLANKS)
+    if together.translate(None, _OF_SHORT_INTS) or blanked.count(b" ") != len(blobs):
+        return []
+    try:
+        return list(map(int, blanked.split()))
+    except ValueError:
+        return []
 
 
 def numbers(texts: Sequence[bytes | None]) -> Sequence[float]:
     """The weights that *texts* spell, 0 where there is none."""
     plain = [text or b"0" for text in texts]
-    if not _UNUSUAL.search(b" ".join(plain)):
+    if not _UNUSUAL.search(b",".join(plain)):
         try:
             return list(map(float, plain))
         except ValueError:
@@ -229,7 +248,7 @@ def number(text: bytes) -> float:
     return float.fromhex(plain.decode()) if b"0x" in plain else float(plain)
 
 
-def part(blobs: list[bytes], limit: Limit | None) -> list[bytes]:
+def part(blobs: Sequence[bytes], limit: Limit | None) -> Sequence[bytes]:
     if limit is None:
         return blobs
     start = max(limit.offset, 0)

@@ -165,7 +165,7 @@ def zintercard(tx: Tx, keys: Counted[SourceKey], /, *, limit: Annotated[Size, To
 
 
 def ranked(scores: dict[bytes, float]) -> list[Scored]:
-    return scored(in_order(zip(scores.values(), scores, strict=True)))
+    return scored(in_order(scores.values(), zip(scores.values(), scores, strict=True)))
 
 
 def weighted(tx: Tx, keys: Sequence[bytes], weights: Sequence[float] | None) -> list[Weighted]:
@@ -194,6 +194,9 @@ def union(tx: Tx, keys: Sequence[bytes], weights: Sequence[float] | None, aggreg
     union: dict[bytes, float] = {}
     for source, weight in weighted(tx, keys, weights):
         scores = dict(zip(source.members, times(source.values, weight), strict=True))
+        if not union:
+            union = scores
+            continue
         both = list(filter(union.__contains__, scores))
         common = joined(both, aggregate, map(union.__getitem__, both), map(scores.__getitem__, both))
         union |= scores

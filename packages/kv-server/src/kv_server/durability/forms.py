@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import inspect
 from base64 import b64decode, b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from itertools import chain
 from math import isfinite
 from typing import Any, Final, TypeAlias
 
@@ -20,6 +21,7 @@ from kv_protocol.values import decode, encode
 from kv_server.engine import rows
 from kv_server.engine.tx import EFFECTS
 from kv_server.model.entry import HASH, LIST, SET, STREAM, ZSET
+from kv_server.model.stream import parted
 from kv_server.model.stream_id import id_text, make_id
 
 __all__ = [
@@ -153,7 +155,8 @@ def collection_form(kind: int, dumped: Any) -> Form:
     if kind == ZSET:
         members, scores = dumped
         return [[name_form(member), plain_form(score)] for member, score in zip(members, scores, strict=True)]
-    last_id, added, max_deleted, entries, groups = dumped
+    last_id, added, max_deleted, ids, sizes, parts, groups = dumped
+    entries = zip(ids, parted(parts, sizes), strict=True)
     return {
         "last_id": id_text(last_id),
         "added": added,
@@ -174,11 +177,14 @@ def collection(kind: int, form: Form) -> Any:
     if kind == ZSET:
         return [[name(member) for member, _ in form], [float(plain(score)) for _, score in form]]
     assert kind == STREAM
+    every = [_pairs(fields) for _, fields in form["entries"]]
     return [
         _id(form["last_id"]),
         form["added"],
         _id(form["max_deleted"]),
-        [[_id(id), _pairs(fields)] for id, fields in form["entries"]],
+        [_id(id) for id, _ in form["entries"]],
+        list(map(len, every)),
+        list(chain.from_iterable(every)),
         [[name(called), _group(group)] for called, group in form["groups"]],
     ]
 
@@ -198,7 +204,7 @@ def _group(form: Form) -> list[Any]:
     return [_id(form["last_id"]), form["read"], consumers, pending]
 
 
-def _pairs_form(found: list[bytes]) -> Form:
+def _pairs_form(found: Sequence[bytes]) -> Form:
     """Names and values in turn."""
     return [[name_form(called), value_form(blob)] for called, blob in zip(found[::2], found[1::2], strict=True)]
 

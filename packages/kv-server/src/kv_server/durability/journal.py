@@ -1,11 +1,11 @@
 """The log while it is written: commits become groups of a segment, syncs make them last, and the gate says when answers
 may leave.
 
-A group is what one round of the loop changed. It is written at once and synced as the mode says: before any answer to
-it leaves (*always*), every interval, or when the system likes (*never*). Locks are safe only if they are remembered, so
-what grants, extends or releases one is synced before it is told in every mode. Room is reserved ahead: a full disk is
-met there, before anything is applied. A write or a sync that fails is never tried again: the journal has failed, its
-segment is not touched any more, and only a new snapshot opens another.
+A group is what one round of the loop changed, or several that share a sync. It is written at once and synced as the
+mode says: before any answer to it leaves (*always*), every interval, or when the system likes (*never*). Locks are safe
+only if they are remembered, so what grants, extends or releases one is synced before it is told in every mode. Room is
+reserved ahead: a full disk is met there, before anything is applied. A write or a sync that fails is never tried again:
+the journal has failed, its segment is not touched any more, and only a new snapshot opens another.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 from attrs import frozen
 from msgpack import Packer
 
-from kv_protocol.limits import MIB
+from kv_protocol.limits import KIB, MIB
 from kv_server.durability.disk import Disk
 from kv_server.durability.frames import END, GROUP, HEAD, Stamp, pack
 from kv_server.durability.groups import Row, pack_rows, unpack_rows
@@ -45,6 +45,7 @@ TEMPORARY: Final = ".new"  # what the name of a file that is not complete ends w
 _GRACE_MS: Final = 100  # how much longer than the interval anything may stay unsynced
 _STEP: Final = 4 * MIB  # what is reserved at a time
 _LOW: Final = 1 * MIB  # when less of it is left, more is reserved
+_ZEROS: Final = bytes(256 * KIB)  # what is written ahead at a time, where every group is synced
 _KEPT_BUFFER: Final = 1 * MIB  # a packer that has grown beyond is let go
 
 
@@ -114,7 +115,7 @@ class Journal:
         self._oldest_ms = 0
         self._synced_ms = 0
         self._handle = -1
-        self._at = self._reserved = 0
+        self._at = self._reserved = self._zeroed = 0
         self._finished: list[tuple[int, int]] = []
         self._folder = False
         self._syncing: Sync | None = None
@@ -140,7 +141,7 @@ class Journal:
             self._give_back(handle)
             raise
         self._let_go()
-        self._handle, self._at, self._reserved = handle, at, _STEP
+        self._handle, self._at, self._reserved, self._zeroed = handle, at, _STEP, at
         self._folder = False
         self.written = self.durable = revision
         self._urgent = 0
@@ -170,7 +171,7 @@ class Journal:
         except OSError:
             return
         self._finished.append((self._handle, self._at))
-        self._handle, self._at, self._reserved = handle, at, _STEP
+        self._handle, self._at, self._reserved, self._zeroed = handle, at, _STEP, at
         self._folder = True
 
     def close(self, now_ms: int, elapsed_ms: int) -> None:
@@ -215,6 +216,8 @@ class Journal:
             self._new_packer()
         try:
             self._put(GROUP, revision, now_ms, elapsed_ms, payload)
+            if self.mode == ALWAYS:
+                self._write_ahead()
         except OSError as error:
             self._held.append((revision, payload))
             self.fail(error)
@@ -238,6 +241,13 @@ class Journal:
         self._at += len(data)
         self.bytes += len(data)
         self.since_snapshot += len(data)
+
+    def _write_ahead(self) -> None:
+        """Write zeros where groups will be. To sync what was written before costs less: its place is known by then."""
+        self._zeroed = max(self._zeroed, self._at)
+        if self._zeroed - self._at < len(_ZEROS) // 2 and self._zeroed + len(_ZEROS) <= self._reserved:
+            self.disk.write(self._handle, _ZEROS, self._zeroed)
+            self._zeroed += len(_ZEROS)
 
     def reserve(self) -> None:
         """Make sure of room for what comes next; without it the state is FULL, with it that ends."""

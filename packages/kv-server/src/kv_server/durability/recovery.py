@@ -20,7 +20,7 @@ from kv_protocol.limits import MIB
 from kv_server.durability.disk import Disk
 from kv_server.durability.frames import BLOCK, END, GROUP, Damage, Frame, frames_beyond, read_frames
 from kv_server.durability.groups import Row, unpack_rows
-from kv_server.durability.snapshot import COLLECTIONS, LOCKS, SCALARS, SESSIONS
+from kv_server.durability.snapshot import COLLECTIONS, COMPRESSED, LOCKS, SCALARS, SESSIONS
 from kv_server.durability.survey import File, Survey, Unreadable, head_of
 from kv_server.engine.commit import Commit
 from kv_server.engine.engine import Engine
@@ -317,7 +317,8 @@ def snapshot_frames(disk: Disk, file: File) -> Iterator[Frame]:
 def objects_of(frame: Frame) -> Iterator[list[Any]]:
     """What a block of a snapshot says, piece by piece."""
     pieces = Unpacker(max_buffer_size=0, strict_map_key=False, unicode_errors="surrogateescape")
-    pieces.feed(decompress(frame.payload))
+    payload = frame.payload
+    pieces.feed(decompress(payload) if payload[:1] == COMPRESSED else payload)
     yield from pieces
 
 

@@ -14,7 +14,7 @@ from zlib import compress
 from attrs import define
 from msgpack import Packer, packb
 
-from kv_protocol.limits import KIB
+from kv_protocol.limits import KIB, MIB
 from kv_protocol.names import slot
 from kv_server.durability.disk import Disk
 from kv_server.durability.frames import BLOCK, END, HEAD, Stamp, pack
@@ -24,17 +24,20 @@ from kv_server.engine.session import Lost, Session
 from kv_server.model.entry import SCALAR, Entry
 from kv_server.model.table import Table
 
-__all__ = ["COLLECTIONS", "LOCKS", "SCALARS", "SESSIONS", "Snapshot", "Writer", "snapshot_name"]
+__all__ = ["COLLECTIONS", "COMPRESSED", "LOCKS", "SCALARS", "SESSIONS", "Snapshot", "Writer", "snapshot_name"]
 
 SCALARS: Final = 1  # namespace, shard, then keys, values, versions and expiries in four rows
 COLLECTIONS: Final = 2  # namespace, shard, then for each: kind, key, what it dumped, version, expiry
 LOCKS: Final = 3  # namespace, then for each: name, token, session, owner, granted, until, renewals, most, keys
 SESSIONS: Final = 4  # for each: id, secret, client, namespace, seen, and its answers: seq, reply, lost at, size
+COMPRESSED: Final = b"x"  # begins what zlib made, and nothing that msgpack makes of arrays
 
-_SLICE_KEYS: Final = 1_024
-_SLICE_BYTES: Final = 512 * KIB
-_ENOUGH: Final = 128 * KIB  # what is collected before it is worth a block
+_SLICE_KEYS: Final = 256
+_SLICE_BYTES: Final = 64 * KIB
+_ENOUGH: Final = 32 * KIB  # of small tables before the others have their turn
 _LEVEL: Final = 1  # of compression: more costs much and gains little
+_SAMPLE: Final = 8 * KIB  # shows whether a block is worth it
+_SYNCED: Final = 1 * MIB  # is written at most before a sync, so that nobody waits long for the disk because of us
 
 
 def snapshot_name(revision: int) -> str:
@@ -162,8 +165,8 @@ class Writer:
 
     def __init__(self, disk: Disk, origin: Origin, snapshot: Snapshot) -> None:
         self.bytes = 0
-        self.raw_bytes = 0
         self._disk = disk
+        self._pays = False
         self._name = snapshot_name(snapshot.revision)
         self._stamp = Stamp(snapshot.revision, 0, snapshot.now_ms, snapshot.elapsed_ms)
         self._handle = disk.create(self._name + TEMPORARY)
@@ -172,11 +175,18 @@ class Writer:
         except OSError:
             self.give_up()
             raise
+        self._synced = self.bytes
 
     def add(self, piece: bytes) -> None:
-        """Write one piece."""
-        self.raw_bytes += len(piece)
-        self._put(BLOCK, compress(piece, _LEVEL))
+        """Write one block, compressed if what is written now becomes half as long by that."""
+        if self._synced == self.bytes:
+            middle = len(piece) // 2
+            sample = piece[middle : middle + _SAMPLE]
+            self._pays = len(compress(sample, _LEVEL)) < len(sample) // 2
+        self._put(BLOCK, compress(piece, _LEVEL) if self._pays else piece)
+        if self.bytes - self._synced >= _SYNCED:
+            self._disk.sync(self._handle)
+            self._synced = self.bytes
 
     def finish(self, snapshot: Snapshot) -> None:
         """Write the end, and let the file appear under its name once all of it is on the medium."""

@@ -29,7 +29,7 @@ class Container(Protocol):
 
     @classmethod
     def load(cls, dumped: Any) -> Self:
-        """The container that was dumped."""
+        """The container that was dumped. Raises `ValueError` where a name comes twice."""
 
 
 CONTAINERS: Final[dict[int, type[Container]]] = {}

@@ -2,7 +2,7 @@
 
     "kv"  version (1)  kind  body  CRC-32 of all before, 4 octets
 
-The body of a scalar is its blob, that of a collection the msgpack of its container's dump. Octets come from strangers:
+The body of a scalar is its blob, that of a collection the msgpack of its container's dump; Octets come from strangers:
 a right checksum proves nothing, so every part is checked before a container is made of it.
 """
 
@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from binascii import crc32
 from collections.abc import Callable
-from itertools import chain
+from io import BytesIO
+from math import isfinite, isnan
 from typing import Any, Final
 
-from msgpack import Unpacker, UnpackException, packb, unpackb
+from msgpack import Packer, Unpacker, UnpackException, unpackb
 
 from kv_protocol.errors import InvalidArgument
-from kv_protocol.values import check
+from kv_protocol.values import check_all
 from kv_server.model.entry import HASH, LIST, SCALAR, SET, STREAM, ZSET, Entry
 from kv_server.model.stream_id import FIRST
 
@@ -40,23 +41,28 @@ class Damaged(ValueError):
 
 def dumped(entry: Entry) -> bytes:
     """All that *entry* holds; not when it expires."""
-    body: bytes = entry.value if entry.kind == SCALAR else packb(entry.value.dump())
-    octets = MAGIC + bytes((VERSION, entry.kind)) + body
-    return octets + crc32(octets).to_bytes(4, "big")
+    body: bytes | memoryview = entry.value
+    if entry.kind != SCALAR:
+        packer = Packer(autoreset=False)
+        packer.pack(entry.value.dump())
+        body = packer.getbuffer()
+    head = MAGIC + bytes((VERSION, entry.kind))
+    return b"".join((head, body, crc32(body, crc32(head)).to_bytes(4, "big")))
 
 
 def undumped(octets: bytes) -> tuple[int, Any]:
     """The kind that was dumped, and the blob of a scalar or what the kind's container loads."""
     if len(octets) < _LEAST or octets[:3] != MAGIC + bytes((VERSION,)):
         raise Foreign("no dump of this version")
-    if crc32(octets[:-4]).to_bytes(4, "big") != octets[-4:]:
+    if crc32(memoryview(octets)[:-4]).to_bytes(4, "big") != octets[-4:]:
         raise Foreign("the checksum does not fit")
-    kind, body = octets[3], octets[_HEAD:-4]
+    kind = octets[3]
     try:
         if kind == SCALAR:
+            body = octets[_HEAD:-4]
             _blobs([body])
             return kind, body
-        return kind, _CHECKS[kind](_read(body))
+        return kind, _CHECKS[kind](_read(octets))
     except Damaged:
         raise
     except (KeyError, TypeError, ValueError, IndexError, OverflowError, UnpackException) as error:
@@ -68,14 +74,15 @@ def checked(kind: int, found: Any) -> Any:
     return _CHECKS[kind](found)
 
 
-def _read(body: bytes) -> Any:
-    """What the msgpack in *body* holds. It is walked over first: nothing is made longer than *body* fills."""
-    unpacker = Unpacker(max_buffer_size=len(body) or 1)
-    unpacker.feed(body)
+def _read(octets: bytes) -> Any:
+    """What the msgpack of a body holds. It is walked over first: nothing is made longer than the body fills."""
+    stream = BytesIO(octets)
+    stream.seek(_HEAD)
+    unpacker = Unpacker(stream, max_buffer_size=len(octets))
     unpacker.skip()
-    if unpacker.tell() != len(body):
-        raise Damaged("octets after the value")
-    return unpackb(body, raw=True, max_map_len=0)
+    if unpacker.tell() != len(octets) - _LEAST:
+        raise Damaged("octets after the value, or none of it")
+    return unpackb(memoryview(octets)[_HEAD:-4], raw=True, max_map_len=0)
 
 
 # ---- what each container loads
@@ -84,78 +91,81 @@ def _require(holds: bool) -> None:
         raise Damaged("parts that do not fit each other")
 
 
-def _octets(*found: Any) -> None:
-    _require(set(map(type, found)) <= {bytes})
+def _all(kind: type, found: Any) -> None:
+    """A list of things of one kind."""
+    _require(type(found) is list and set(map(type, found)) <= {kind})
 
 
 def _blobs(found: list[Any]) -> None:
-    """Values in canonical form."""
-    _octets(*found)
+    """Octets that are values in canonical form."""
     try:
-        for blob in found:
-            check(blob)
+        check_all(found)
     except InvalidArgument as error:
         raise Damaged("a value that is none") from error
 
 
+def _names(found: list[Any]) -> None:
+    """At least one; that there is none twice is seen where they are loaded."""
+    _all(bytes, found)
+    _require(len(found) > 0)
+
+
 def _different(found: list[Any]) -> None:
-    """Names, at least one, none of them twice."""
-    _octets(*found)
-    _require(0 < len(found) == len(set(found)))
+    _names(found)
+    _require(len(found) == len(set(found)))
 
 
 def _whole(number: Any, least: int = 0) -> None:
     _require(type(number) is int and number in _INT64 and number >= least)
 
 
-def _id(*found: Any) -> None:
-    _require(all(type(each) is bytes and len(each) == len(FIRST) for each in found))
-
-
 def _ascending(ids: list[bytes]) -> None:
-    _id(*ids)
-    _require(all(one < other for one, other in zip([FIRST, *ids], ids, strict=False)))
+    _all(bytes, ids)
+    _require(set(map(len, ids)) <= {len(FIRST)} and ids == sorted(ids) and FIRST not in ids[:1])
+
+
+def _id(found: Any) -> None:
+    _require(type(found) is bytes and len(found) == len(FIRST))
 
 
 def _hash(found: list[Any]) -> Any:
-    _require(len(found) % 2 == 0)
-    _different(found[::2])
+    _all(bytes, found)
+    _require(len(found) > 0 and len(found) % 2 == 0)
     _blobs(found[1::2])
     return found
 
 
 def _list(found: list[Any]) -> Any:
-    _require(type(found) is list and len(found) > 0)
+    _names(found)
     _blobs(found)
     return found
 
 
 def _set(found: list[Any]) -> Any:
-    _require(type(found) is list)
-    _different(found)
+    _names(found)
     return found
 
 
 def _zset(found: list[Any]) -> Any:
     members, scores = found
-    _different(members)
-    _require(type(scores) is list and len(scores) == len(members))
-    _require(all(type(score) is float and score == score for score in scores))
+    _names(members)
+    _all(float, scores)
+    _require(len(scores) == len(members) and (isfinite(sum(scores)) or not any(map(isnan, scores))))
     return found
 
 
 def _stream(found: list[Any]) -> Any:
-    last_id, added, max_deleted, entries, groups = found
-    _id(last_id, max_deleted)
-    _whole(added, len(entries))
-    ids = [id for id, _ in entries]
+    last_id, added, max_deleted, ids, sizes, parts, groups = found
+    _id(last_id)
+    _id(max_deleted)
+    _whole(added, len(ids))
     _ascending(ids)
     _require(not ids or ids[-1] <= last_id)
-    every = [fields for _, fields in entries]
-    _require(set(map(type, every)) <= {list})
-    _require(all(fields and len(fields) % 2 == 0 for fields in every))
-    _octets(*chain.from_iterable(fields[::2] for fields in every))
-    _blobs(list(chain.from_iterable(fields[1::2] for fields in every)))
+    _all(int, sizes)
+    _require(len(sizes) == len(ids) and all(size > 0 and size % 2 == 0 for size in set(sizes)))
+    _all(bytes, parts)
+    _require(len(parts) == sum(sizes))
+    _blobs(parts[1::2])
     if groups:
         _different([name for name, _ in groups])
     for _, group in groups:
@@ -172,7 +182,9 @@ def _group(last_id: Any, read: Any, consumers: list[Any], pending: list[Any]) ->
     for _, seen_ms, active_ms in consumers:
         _whole(seen_ms)
         _whole(active_ms, -1)
-    _ascending([id for id, _, _, _ in pending])
+    ids = [id for id, _, _, _ in pending]
+    _ascending(ids)
+    _require(len(ids) == len(set(ids)))
     for _, consumer, delivered_ms, count in pending:
         _require(consumer in names)
         _whole(delivered_ms)

@@ -23,6 +23,7 @@ LATITUDES: Final = (-85.05112878, 85.05112878)
 _STEPS: Final = 26  # bits of each coordinate
 _HALF_MAP: Final = 20037726.37  # meters: half of Mercator's square
 _WHOLE_LATITUDES: Final = (-90.0, 90.0)
+_SLACK: Final = 2.0  # meters: more than what floats lose, and than a side of the smallest cell
 _ALPHABET: Final = "0123456789bcdefghjkmnpqrstuvwxyz"
 _RADIANS: Final = pi / 180
 _SPREAD: Final = ((16, 0x0000FFFF0000FFFF), (8, 0x00FF00FF00FF00FF), (4, 0x0F0F0F0F0F0F0F0F),
@@ -55,6 +56,17 @@ class Area(NamedTuple):
         if distance(longitude, latitude, self.longitude, latitude) > self.width / 2:
             return None
         return distance(self.longitude, self.latitude, longitude, latitude)
+
+    def away(self, first: int, end: int) -> tuple[float, float]:
+        """How far the places of a cell, which has the numbers from *first* up to *end*, are from the middle, at least
+        and at most.
+        """
+        west, south = decode(first)
+        half = (1 << ((end - first).bit_length() - 1) // 2) / (1 << _STEPS) / 2
+        aside, up = half * (LONGITUDES[1] - LONGITUDES[0]), half * (LATITUDES[1] - LATITUDES[0])
+        middle = distance(self.longitude, self.latitude, west + aside, south + up)
+        around = (aside + up) * _RADIANS * EARTH_RADIUS + _SLACK
+        return middle - around, middle + around
 
     @property
     def reach(self) -> float:
@@ -90,7 +102,8 @@ def _distances(longitude: float, latitude: float, places: list[Place]) -> list[f
             continue
         there = other_latitude * _RADIANS
         along = sin((there - here) / 2)
-        found.append(twice * asin(sqrt(along * along + narrow * cos(there) * across * across)))
+        squared = along * along + narrow * cos(there) * across * across
+        found.append(twice * asin(sqrt(squared) if squared < 1.0 else 1.0))
     return found
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
-__all__ = ["matcher", "matches"]
+__all__ = ["fitting", "matcher", "matches"]
 
 _STAR: Final = b"*"
 
@@ -17,6 +17,21 @@ _STAR: Final = b"*"
 @lru_cache(maxsize=256)
 def matcher(pattern: bytes) -> Callable[[bytes], object]:
     """What says of a name whether all of it fits *pattern*."""
+    return re.compile(_source(pattern), re.DOTALL).fullmatch
+
+
+def fitting(pattern: bytes, names: list[bytes]) -> list[bytes]:
+    """Those of *names* that fit *pattern*: sought as lines of one text where no name, nor a class, has line breaks."""
+    if pattern == _STAR:
+        return names
+    text = b"\n".join(names)
+    if text.count(b"\n") != len(names) - 1 or b"\n" in pattern or b"[" in pattern:
+        return list(filter(matcher(pattern), names))
+    return re.findall(b"^%b$" % _source(pattern), text, re.MULTILINE)
+
+
+def _source(pattern: bytes) -> bytes:
+    """The regular expression for *pattern*."""
     runs: list[list[bytes]] = [[]]
     for token in _tokens(pattern):
         if token == _STAR:
@@ -25,10 +40,9 @@ def matcher(pattern: bytes) -> Callable[[bytes], object]:
             runs[-1].append(token)
     first, *others = [b"".join(run) for run in runs]
     if not others:
-        return re.compile(first, re.DOTALL).fullmatch
+        return first
     *between, last = others
-    source = first + b"".join(b"(?>.*?%b)" % run for run in between if run) + b".*" + last
-    return re.compile(source, re.DOTALL).fullmatch
+    return first + b"".join(b"(?>.*?%b)" % run for run in between if run) + b".*" + last
 
 
 def matches(pattern: bytes, name: bytes) -> bool:

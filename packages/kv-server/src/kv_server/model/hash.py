@@ -85,6 +85,8 @@ class Hash(dict[bytes, bytes]):
         """The hash that was dumped."""
         made = cls()
         made.update(zip(dumped[::2], dumped[1::2], strict=True))
+        if 2 * len(made) != len(dumped):
+            raise ValueError("a field twice")
         made.bytes = sum(map(len, made)) + sum(map(len, made.values())) + FIELD_BYTES * len(made)
         return made
 

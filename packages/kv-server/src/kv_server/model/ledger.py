@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from operator import gt
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, Self, TypeVar
 
 from kv_server.model.container import Piece
 
@@ -30,6 +30,16 @@ class Ledger(Generic[V]):
         self.found: dict[bytes, V] = {}
         self._order: list[bytes] = []
         self._head = 0
+
+    @classmethod
+    def of(cls, ids: Sequence[bytes], things: Iterable[V]) -> Self:
+        """One that keeps *things* under *ids*, which ascend. Raises `ValueError` where one comes twice."""
+        made = cls()
+        made.found = dict(zip(ids, things, strict=True))
+        made._order = list(ids)
+        if len(made.found) != len(made._order):
+            raise ValueError("an id twice")
+        return made
 
     def __len__(self) -> int:
         return len(self.found)

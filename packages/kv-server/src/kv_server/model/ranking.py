@@ -7,10 +7,10 @@ index of partial sums (Fenwick's), so both cost O(log n). An insertion moves at 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator
-from itertools import chain, islice
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import chain
 from math import inf, nextafter
-from operator import eq, itemgetter
+from operator import itemgetter
 from typing import Final, TypeAlias
 
 __all__ = ["Pair", "Ranking", "in_order"]
@@ -22,11 +22,12 @@ _score = itemgetter(0)
 _member = itemgetter(1)
 
 
-def in_order(pairs: Iterable[Pair]) -> list[Pair]:
-    """*pairs*, sorted. Floats compare faster than pairs do, and after that only ties are left to be put right."""
+def in_order(scores: Collection[float], pairs: Iterable[Pair]) -> list[Pair]:
+    """*pairs*, which have these *scores*, sorted. Floats compare faster than pairs do, and after that only ties are
+    left to be put right.
+    """
     ordered = sorted(pairs, key=_score)
-    scores = list(map(_score, ordered))
-    ties = sum(map(eq, scores, islice(scores, 1, None)))
+    ties = len(scores) - len(set(scores))
     if ties * 4 > len(ordered):
         ordered.sort(key=_member)
         ordered.sort(key=_score)
@@ -130,9 +131,14 @@ class Ranking:
             self.count -= 1
             self._sum_up()
 
-    def without(self, members: set[bytes]) -> Ranking:
-        """The same pairs but for those of *members*."""
-        return Ranking([pair for pair in chain.from_iterable(self.chunks) if pair[1] not in members])
+    def without(self, first: Pair, members: Sequence[bytes]) -> Ranking:
+        """The same pairs but for those of *members*, each once, of which *first* is that of the first."""
+        start = self.rank(first)
+        stop = start + len(members)
+        if list(map(_member, self.slice(start, stop))) == members:
+            return Ranking(self.slice(0, start) + self.slice(stop, self.count))
+        gone = set(members)
+        return Ranking([pair for pair in chain.from_iterable(self.chunks) if pair[1] not in gone])
 
     def rank(self, pair: tuple[float] | Pair) -> int:
         """How many pairs stand before *pair*, be it there or not; a score alone stands before its members."""

@@ -5,7 +5,7 @@ place are all one step.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import compress, count
+from itertools import compress, count, islice
 from random import Random
 from typing import Any, Final, TypeVar
 
@@ -30,15 +30,37 @@ def sample(dice: Random, population: Sequence[T], count: int) -> list[T]:
     size = len(population)
     if count <= _FEW:
         return dice.sample(population, count)
-    if count > size // 2:
-        left_out = set(sample(dice, range(size), size - count))
-        return [population[place] for place in range(size) if place not in left_out]
     throws = Random(dice.getrandbits(64))
+    if count * 8 > size:
+        return list(compress(population, mask(throws, size, count)))
     chosen: dict[int, None] = {}
     while len(chosen) < count:
         numbers = memoryview(throws.randbytes(8 * (count - len(chosen)))).cast("Q")
         chosen |= dict.fromkeys(map(size.__rmod__, numbers))
     return list(map(population.__getitem__, chosen))
+
+
+def mask(throws: Random, size: int, count: int) -> bytearray:
+    """*size* zeros and ones, *count* of them ones, by chance: about so many at first, then some more or less."""
+    likely = 256 * count // size
+    drawn = bytearray(throws.randbytes(size).translate(b"\1" * likely + bytes(256 - likely)))
+    left = count - drawn.count(1)
+    missing = int(left > 0)
+    while left:
+        place = throws.randrange(size)
+        if drawn[place] != missing:
+            drawn[place] = missing
+            left += 1 - 2 * missing
+    return drawn
+
+
+def numbers(count: int) -> Iterator[int]:
+    """0, 1, and so on, *count* of them: the same objects for all sets."""
+    _numbers.extend(range(len(_numbers), count))
+    return islice(_numbers, count)
+
+
+_numbers: Final[list[int]] = []
 
 
 class Set:
@@ -48,7 +70,7 @@ class Set:
 
     def __init__(self, members: Iterable[bytes] = ()) -> None:
         self.members = list(members)
-        self.places = dict(zip(self.members, range(len(self.members)), strict=True))
+        self.places = dict(zip(self.members, numbers(len(self.members)), strict=True))
         self.bytes = weight(self.members)
 
     def __len__(self) -> int:
@@ -90,7 +112,7 @@ class Set:
         for place in map(self.places.__getitem__, members):
             kept[place] = 0
         self.members = list(compress(self.members, kept))
-        self.places = dict(zip(self.members, range(len(self.members)), strict=True))
+        self.places = dict(zip(self.members, numbers(len(self.members)), strict=True))
         return kept
 
     def page(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
@@ -119,7 +141,10 @@ class Set:
     @classmethod
     def load(cls, dumped: Any) -> Set:
         """The set that was dumped."""
-        return cls(dumped)
+        made = cls(dumped)
+        if len(made.places) != len(made.members):
+            raise ValueError("a member twice")
+        return made
 
 
 def weight(members: Sequence[bytes]) -> int:

@@ -6,7 +6,7 @@ A field's name may come again within one entry, so the fields are one tuple of n
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, islice, repeat
 from typing import Any, Final, Self, cast
 
 from kv_server.model.container import CONTAINERS, Piece
@@ -17,7 +17,7 @@ from kv_server.model.stream_id import FIRST, LAST
 from kv_server.spec.reply import Stretch
 from kv_server.spec.resp_kinds import LONG
 
-__all__ = ["Fields", "Stream", "Stored"]
+__all__ = ["Fields", "Stored", "Stream", "parted"]
 
 Fields = tuple[bytes, ...]
 """Name, value blob, name, value blob, and so on."""
@@ -37,6 +37,14 @@ def weight_of_all(entries: Sequence[Fields]) -> int:
     """What many entries are accounted for."""
     octets = sum(map(len, chain.from_iterable(entries)))
     return octets + PART_BYTES * sum(map(len, entries)) + RECORD_BYTES * len(entries)
+
+
+def parted(parts: Sequence[bytes], sizes: Sequence[int]) -> list[Fields]:
+    """The fields of many entries, of which each is of so many of *parts*."""
+    rest = iter(parts)
+    if len(set(sizes)) == 1:
+        return list(zip(*[rest] * sizes[0], strict=True))
+    return list(map(tuple, map(islice, repeat(rest), sizes)))
 
 
 class Stream:
@@ -104,9 +112,7 @@ class Stream:
     def keep(self, count: int) -> int:
         """Keep the newest *count* entries alone. What the entries were in is left as it was."""
         newest = self.entries.between(FIRST, LAST, count, backwards=True)[::-1]
-        self.entries = Ledger()
-        if newest:
-            self.entries.put_all([id for id, _ in newest], [fields for _, fields in newest])
+        self.entries = Ledger.of([id for id, _ in newest], [fields for _, fields in newest])
         groups = sum(len(name) + group.size for name, group in self.groups.items())
         return groups + weight_of_all([fields for _, fields in newest]) - self.bytes
 
@@ -163,18 +169,19 @@ class Stream:
         return self.entries.pieces() + [piece for group in self.groups.values() for piece in group.pieces()]
 
     def dump(self) -> Any:
-        entries = self.entries.between(FIRST, LAST, None)
+        """Of the entries their ids, of how many parts each is, and the parts of all."""
+        ids, every = list(self.entries.found), self.entries.found.values()
         groups = [[name, group.dump()] for name, group in sorted(self.groups.items())]
-        return [self.last_id, self.added, self.max_deleted, entries, groups]
+        parts = list(chain.from_iterable(every))
+        return [self.last_id, self.added, self.max_deleted, ids, list(map(len, every)), parts, groups]
 
     @classmethod
     def load(cls, dumped: Any) -> Self:
         stream = cls()
-        last_id, added, max_deleted, entries, groups = dumped
-        if entries:
-            everything = [tuple(fields) for _, fields in entries]
-            stream.entries.put_all([id for id, _ in entries], everything)
-            stream.bytes = weight_of_all(everything)
+        last_id, added, max_deleted, ids, sizes, parts, groups = dumped
+        if ids:
+            stream.entries = Ledger.of(ids, parted(parts, sizes))
+            stream.bytes = sum(map(len, parts)) + PART_BYTES * len(parts) + RECORD_BYTES * len(ids)
         stream.last_id, stream.added, stream.max_deleted = last_id, added, max_deleted
         for name, group in groups:
             stream.groups[name] = loaded = Group.load(group)

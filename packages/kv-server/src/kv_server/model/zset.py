@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import chain, compress
+from itertools import chain, compress, filterfalse
+from math import copysign
 from typing import Any, Final
 
 from kv_server.model.container import CONTAINERS, Piece
@@ -31,8 +32,10 @@ class SortedSet:
 
     def __init__(self, members: Iterable[bytes] = (), scores: Iterable[float] = ()) -> None:
         self.members = Set(members)
-        self.scores = [score + 0.0 for score in scores]
-        self.ranking = Ranking(in_order(zip(self.scores, self.members, strict=True)))
+        self.scores = list(scores)
+        if any(copysign(1.0, zero) < 0 for zero in filterfalse(None, self.scores)):
+            self.scores = [score + 0.0 for score in self.scores]
+        self.ranking = Ranking(in_order(self.scores, zip(self.scores, self.members, strict=True)))
         self.bytes = self.members.bytes + (SCORE_BYTES - MEMBER_BYTES) * len(self.scores)
 
     def __len__(self) -> int:
@@ -81,16 +84,19 @@ class SortedSet:
         ordered = chain.from_iterable(self.ranking.chunks)
         if len(fresh) == len(pairs):
             self.ranking = Ranking(
-                in_order(chain(ordered, zip(scores[len(scores) - len(fresh) :], fresh, strict=True)))
+                in_order(scores, chain(ordered, zip(scores[len(scores) - len(fresh) :], fresh, strict=True)))
             )
         else:
-            self.ranking = Ranking(in_order(zip(scores, self.members.members, strict=True)))
+            self.ranking = Ranking(in_order(scores, zip(scores, self.members.members, strict=True)))
         return weight(fresh)
 
     def remove_all(self, members: Sequence[bytes]) -> None:
         """The same as `remove` for many, each once. What it was made of before is left as it was."""
+        if not members:
+            return
+        first = self.scores[self.members.places[members[0]]], members[0]
         self.scores = list(compress(self.scores, self.members.remove_all(members)))
-        self.ranking = self.ranking.without(set(members)) if self.scores else Ranking()
+        self.ranking = self.ranking.without(first, members) if self.scores else Ranking()
 
     def pair(self, place: int) -> Pair:
         """Score and member at a place of the walk."""
@@ -125,7 +131,10 @@ class SortedSet:
     def load(cls, dumped: Any) -> SortedSet:
         """The sorted set that was dumped."""
         members, scores = dumped
-        return cls(members, scores)
+        made = cls(members, scores)
+        if len(made.members.places) != len(scores):
+            raise ValueError("a member twice")
+        return made
 
 
 CONTAINERS[ZSET] = SortedSet

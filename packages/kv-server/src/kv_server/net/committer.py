@@ -42,10 +42,13 @@ class Committer:
 
     def _run(self) -> None:
         while (work := self._work.get()) is not None:
-            try:
-                work()
-            except OSError as error:
-                self._outcome.put(error)
-            else:
-                self._outcome.put(None)
-            os.write(self._bell, b"!")
+            self._do(work)
+
+    def _do(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except OSError as error:
+            self._outcome.put(error)
+        else:
+            self._outcome.put(None)
+        os.write(self._bell, b"!")

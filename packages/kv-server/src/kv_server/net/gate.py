@@ -1,17 +1,21 @@
 """The one gate that all output passes: nothing leaves before what it tells is as safe as the journal's mode promises.
 
-What is computed while a sync is under way waits for the next. A sync that answers wait for runs in the loop if nobody
-else wants to be served meanwhile, else in the committer's thread. When the disk fails, answers that were held become
-errors, and the engine goes on reading only.
+Answers that wait for a sync wait until nothing is left to run, or a little time is over, so that many share one. While
+syncs are quick, they are done in the loop: to hand one over costs more than to wait for it. Else the committer's thread
+does them, and what is computed meanwhile waits for the next. When the disk fails, answers that were held become errors,
+and the engine goes on reading only.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from time import perf_counter
+from typing import Final
 
 from kv_protocol.errors import KvError, NotKept, ReadOnly
 from kv_server.durability.disk import Disk
-from kv_server.durability.journal import FAILED, FULL, WELL, Journal, Sync
+from kv_server.durability.journal import ALWAYS, FAILED, FULL, WELL, Journal, Sync
 from kv_server.engine.engine import Engine
 from kv_server.engine.gates import CLOSED
 from kv_server.net.committer import Committer
@@ -20,26 +24,49 @@ from kv_server.spec.command import Flag
 
 __all__ = ["Gate"]
 
+_GATHER_S: Final = 0.004  # how long answers wait for others to share their sync
+_QUICK_S: Final = 0.002
+_APART: Final = (
+    16  # syncs that the thread does after one that was not quick; twice as many if the next one is not either
+)
+_MOST_APART: Final = 1 << 16
+
 log = logging.getLogger("kv.log")
 
 
 class Gate:
     """Writes what *engine* changed to *journal*, and lets the output of *connections* out when it may leave."""
 
-    def __init__(self, engine: Engine, journal: Journal, disk: Disk, connections: Connections) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        journal: Journal,
+        disk: Disk,
+        connections: Connections,
+        committer: Committer,
+        timer: Callable[[], float] = perf_counter,
+    ) -> None:
         self.journal = journal
         self._engine = engine
         self._disk = disk
         self._connections = connections
-        self._committer = Committer()
+        self._committer = committer
+        self._timer = timer
+        self._gather_until = 0.0
+        self._apart = 0
+        """How many syncs the thread does, before one is tried in the loop again."""
+        self._next_apart = _APART
         self._reads_only = ~engine.catalog.bits(Flag.WRITE)
         self.fd = self._committer.fd
         journal.on_state = self._turned
 
-    def let_out(self, *, idle: bool) -> None:
-        """Write what was changed, then send what may be sent. *idle*: nobody waits for the loop."""
+    def let_out(self, *, more: bool = False) -> None:
+        """Write what was changed, then send what may be sent. *more*: this is called again after other calls."""
         engine, journal = self._engine, self.journal
         elapsed_ms = engine.elapsed_ms
+        if more and journal.pending and (journal.mode == ALWAYS or engine.tx.urgent) and self._gathers():
+            return
+        self._gather_until = 0.0
         if journal.pending:
             journal.write(engine.now_ms, elapsed_ms, urgent=engine.tx.urgent)
             engine.tx.urgent = False
@@ -50,22 +77,35 @@ class Gate:
                 self._begin(journal.begin_sync(elapsed_ms))
         elif not journal.syncing:
             sync = journal.begin_sync(elapsed_ms)
-            if idle:
-                journal.end_sync(sync, self._try(sync), elapsed_ms)
-                self._connections.flush()
-            else:
+            if self._apart:
+                self._apart -= 1
                 self._connections.seal()
                 self._begin(sync)
+            else:
+                journal.end_sync(sync, self._try(sync), elapsed_ms)
+                self._connections.flush()
+
+    def _gathers(self) -> bool:
+        """Whether there is time for what is pending to grow."""
+        now = self._timer()
+        self._gather_until = self._gather_until or now + _GATHER_S
+        return now < self._gather_until
 
     def _begin(self, sync: Sync) -> None:
         self._syncing = sync
         self._committer.start(lambda: sync.run(self._disk))
 
     def _try(self, sync: Sync) -> OSError | None:
+        """Sync here and now, and see how long that takes."""
+        began = self._timer()
         try:
             sync.run(self._disk)
         except OSError as error:
             return error
+        if self._timer() - began > _QUICK_S:
+            self._apart, self._next_apart = self._next_apart, min(2 * self._next_apart, _MOST_APART)
+        else:
+            self._next_apart = _APART
         return None
 
     def synced(self) -> None:
@@ -74,7 +114,7 @@ class Gate:
         """
         self.journal.end_sync(self._syncing, self._committer.take(), self._engine.elapsed_ms)
         self._connections.release()
-        self.let_out(idle=False)
+        self.let_out()
 
     def due_ms(self) -> int | None:
         """When `let_out` next has something to do, although nothing came in."""

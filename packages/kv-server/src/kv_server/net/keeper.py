@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
 
 import trio
 from attrs import define, frozen
 
 from kv_protocol.errors import InternalError, KvError, ReadOnly
+from kv_protocol.limits import KIB
 from kv_server.durability.disk import Disk
 from kv_server.durability.journal import FAILED, Journal
 from kv_server.durability.snapshot import Snapshot, Writer
@@ -20,16 +22,20 @@ from kv_server.engine.engine import Engine
 from kv_server.net.loop import Loop
 from kv_server.surfaces.trace import trace_of
 
-__all__ = ["Keeper", "SnapshotRules", "Taken"]
+__all__ = ["Apart", "Keeper", "SnapshotRules", "Taken"]
 
 _KEPT = 2  # snapshots; the older one stands in if the newer is damaged
 _RETRY_S = 1.0
 _LOOK_S = 0.01
+_BLOCK = 64 * KIB  # what is collected before it is worth a block
 
 log = logging.getLogger("kv.snapshot")
 
 Told = Callable[[int | KvError], None]
 """Is called with the revision of a snapshot, or with why there is none."""
+
+Apart: TypeAlias = Callable[..., Awaitable[Any]]
+"""Does work that waits for the disk where nobody has to wait for it, as `trio.to_thread.run_sync` does."""
 
 
 @frozen
@@ -61,7 +67,9 @@ class Taken:
 class Keeper:
     """Snapshots of *engine* in the folder of *journal*."""
 
-    def __init__(self, engine: Engine, journal: Journal, disk: Disk, loop: Loop, rules: SnapshotRules) -> None:
+    def __init__(
+        self, engine: Engine, journal: Journal, disk: Disk, loop: Loop, rules: SnapshotRules, apart: Apart
+    ) -> None:
         self.taken = Taken()
         self.began_ms = 0
         """When, on the elapsed clock, the snapshot was begun that is being written; 0 if none is."""
@@ -70,6 +78,7 @@ class Keeper:
         self._disk = disk
         self._loop = loop
         self._rules = rules
+        self._apart = apart
         self._asked = trio.Event()
         self._waiting: list[Told] = []
         self._next_ms = 0
@@ -143,7 +152,7 @@ class Keeper:
             "snapshot revision=%d keys=%d bytes=%d ms=%d",
             revision, taken.last_keys, taken.last_bytes, taken.last_duration_ms,
         )  # fmt: skip
-        await trio.to_thread.run_sync(self._prune)
+        await self._apart(self._prune)
         return revision
 
     async def _write(self) -> int:
@@ -157,15 +166,15 @@ class Keeper:
         before, commits = journal.since_snapshot, journal.commits
         snapshot = Snapshot(engine, engine.revision if after_failure else journal.written)
         try:
-            writer = await trio.to_thread.run_sync(Writer, self._disk, journal.origin, snapshot)
+            writer = await self._apart(Writer, self._disk, journal.origin, snapshot)
             try:
-                while (piece := self._step(snapshot)) is not None:
-                    await trio.to_thread.run_sync(writer.add, piece)
+                while piece := await self._collect(snapshot):
+                    await self._apart(writer.add, piece)
                 while not after_failure and journal.state != FAILED and journal.durable < snapshot.revision:
                     journal.hurry()
                     self._loop.send()
                     await trio.sleep(_LOOK_S)
-                await trio.to_thread.run_sync(writer.finish, snapshot)
+                await self._apart(writer.finish, snapshot)
             except BaseException:
                 writer.give_up()
                 raise
@@ -177,6 +186,16 @@ class Keeper:
         if after_failure and journal.state == FAILED:
             journal.open(snapshot.revision, snapshot.revision, engine.now_ms, engine.elapsed_ms)
         return snapshot.revision
+
+    async def _collect(self, snapshot: Snapshot) -> bytes:
+        """Copy enough for a block, and serve everybody after each step; nothing at the end."""
+        pieces: list[bytes] = []
+        size = 0
+        while size < _BLOCK and (piece := self._step(snapshot)) is not None:
+            pieces.append(piece)
+            size += len(piece)
+            await trio.lowlevel.checkpoint()
+        return b"".join(pieces)
 
     def _step(self, snapshot: Snapshot) -> bytes | None:
         began = trio.current_time()

@@ -124,7 +124,7 @@ class Loop:
             connections.flush()
         else:
             rest = rest or self._readiness.poll()
-            self._gate.let_out(idle=not rest)
+            self._gate.let_out(more=bool(rest or connections.stalled))
         self._set_alarm()
         return rest
 
@@ -157,14 +157,18 @@ class Loop:
         if self._gate is None:
             self._connections.flush()
         else:
-            self._gate.let_out(idle=False)
+            self._gate.let_out()
 
     def ring(self) -> None:
         """Another task has answered calls: send that, and let the calls behind them go on."""
         self.send()
         if self._connections.stalled:
-            self._alarm_ms = 0
-            self._alarm.deadline = trio.current_time()
+            self.look()
+
+    def look(self) -> None:
+        """See at once what is due: the clock may have leapt."""
+        self._alarm_ms = 0
+        self._alarm.deadline = trio.current_time()
 
     async def keep_time(self) -> None:
         """Ring when something falls due, and sweep once a second."""

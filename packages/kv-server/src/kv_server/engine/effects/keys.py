@@ -80,14 +80,18 @@ class KeyEffects(Ground):
 
     @effect(KEY_LOAD)
     def key_load(self, key: bytes, kind: int, dumped: Any, expires_ms: int) -> None:
-        """Set *key* to the collection of *kind* that was dumped, whatever it was, to expire at *expires_ms*."""
+        """Set *key* to the collection of *kind* that was dumped, whatever it was, to expire at *expires_ms*.
+
+        Raises `ValueError` before anything has changed if it cannot be loaded.
+        """
+        loaded = CONTAINERS[kind].load(dumped)
         entry = self.touch(key)
         space = self.open_namespace()
         table = self.table_of(space, key)
         if entry is not None:
             self.store.discard(table.remove(key))
         self.effects.append((KEY_LOAD, key, kind, dumped, expires_ms))
-        table.put(key, Entry(kind, CONTAINERS[kind].load(dumped), self.revision, expires_ms))
+        table.put(key, Entry(kind, loaded, self.revision, expires_ms))
         self.last_key = None
         if expires_ms:
             self.store.schedule(space, table)
