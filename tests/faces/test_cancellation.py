@@ -107,9 +107,9 @@ async def test_ten_thousand_cancelled_calls_do_no_harm(async_face):
                             victims.pop().cancel()
             cancelled += sum(task.cancelled for task in started)
         assert not wrong
-        assert cancelled >= ROUNDS * CALLS // 4
+        assert cancelled >= ROUNDS * CALLS // 10
         assert set(counts) == set(KINDS)
-        assert sum(counts.values()) >= ROUNDS * CALLS // 4
+        assert sum(counts.values()) >= ROUNDS * CALLS // 10
 
         async def idle():
             await client.ping()

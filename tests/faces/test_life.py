@@ -166,7 +166,7 @@ async def test_calls_without_a_connection_time_out_as_connection_lost(face, betw
         async def back():
             try:
                 return await client.set("a", 2)
-            except kv.ConnectionLost:
+            except kv.KvError:
                 return False
 
         await face.until(back)

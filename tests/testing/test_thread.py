@@ -162,3 +162,39 @@ def test_synchronous_clients_come_back_to_it(tmp_path: Path) -> None:
                 client.get("a")
                 while client.locks():
                     pass
+
+
+def test_a_lease_under_asyncio_follows_a_leap_in_a_partition() -> None:
+    async def work() -> None:
+        client = kv_client.aio.connect(s.url, dial=s.dial, clock=s.clock, name="one")
+        async with client, client.lock("job", ttl=DAY):
+            s.faults.partition("one")
+            s.clock.advance(DAY)
+            await asyncio.Event().wait()
+
+    with thread_server() as s, pytest.raises(kv_client.LockLost, match="before a renewal was confirmed"):
+        asyncio.run(work())
+
+
+def test_a_lease_under_trio_follows_a_leap_in_a_partition() -> None:
+    async def work() -> None:
+        client = kv_client.connect(s.url, dial=s.dial, clock=s.clock, name="one")
+        async with client, client.lock("job", ttl=DAY):
+            s.faults.partition("one")
+            s.clock.advance(DAY)
+            await trio.sleep_forever()
+
+    with thread_server() as s, pytest.raises(kv_client.LockLost, match="before a renewal was confirmed"):
+        trio.run(work)
+
+
+def test_a_lease_of_threads_follows_a_leap_in_a_partition() -> None:
+    lost = threading.Event()
+    with thread_server() as s:
+        client = kv_client.sync.connect(s.url, dial=s.socket, clock=s.clock, name="one")
+        with client, client.lock("job", ttl=DAY, on_lost=lambda _: lost.set()) as held:
+            s.faults.partition("one")
+            s.clock.advance(DAY)
+            assert lost.wait(30)
+            assert held.lost
+            s.faults.heal()

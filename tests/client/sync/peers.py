@@ -76,12 +76,17 @@ class Dialled(socket.socket):
 
     sends = receives = 0
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.reading = threading.Event()
+
     def send(self, *args: Any) -> int:
         self.sends += 1
         return super().send(*args)
 
     def recv(self, *args: Any) -> bytes:
         self.receives += 1
+        self.reading.set()
         return super().recv(*args)
 
 

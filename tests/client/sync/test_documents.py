@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 import textwrap
 from pathlib import Path
-from typing import Any
 
 import trio
 from tools.emitters.blocking import blocking
@@ -12,24 +14,25 @@ from tools.emitters.blocking import blocking
 import kv_client.sync
 from kv_client._sync import commands, handles, keyspace, limiter, typed, walk
 from kv_client.sync import Client
-from tests.client.examples import KNOWN, blocks, documented, failures, statements
+from tests.client.examples import KNOWN, documented, failures, statements
+from tests.client.sync.peers import SECONDS
 from tests.client.test_examples import EXAMPLES as ASYNC_EXAMPLES
 from tests.client.test_examples import ROOT
 from tests.client.test_typing import CALLS, HEAD, checked
+from tests.faults.processes import Server
 
 EXAMPLES = dict(documented(commands, handles, keyspace, limiter, typed, walk))
-PAGE = ROOT / "docs" / "clients.md"
 
 
 def in_threads(text: str) -> bool:
-    """Whether the block of examples is one of the blocking client."""
+    """Whether an example is one of the blocking client."""
     return "await " not in text and "async " not in text
 
 
-async def found_wrong(client: Client, texts: dict[str, str], **more: Any) -> list[str]:
+async def found_wrong(client: Client, texts: dict[str, str]) -> list[str]:
     found: list[str] = []
     for number, (name, doc) in enumerate(texts.items()):
-        space = {**KNOWN, **vars(kv_client.sync), "client": client.ns(f"example {number}"), **more}
+        space = {**KNOWN, **vars(kv_client.sync), "client": client.ns(f"example {number}")}
         found += await failures(doc, name, client, space)
     return found
 
@@ -44,11 +47,15 @@ def test_what_docstrings_show_is_so(client: Client) -> None:
     assert not found, "\n".join(found)
 
 
-def test_what_the_page_shows_is_so(client: Client, url: str) -> None:
-    shown = {f"block {number}": text for number, text in enumerate(blocks(PAGE)) if in_threads(text)}
-    assert shown
-    found = trio.run(lambda: found_wrong(client, shown, kv_client=kv_client, url=url))
-    assert not found, "\n".join(found)
+def test_what_the_page_shows_runs_and_is_typed(server: Server, tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "clients.md").read_text("utf-8")
+    (shown,) = [text for text in re.findall(r"^```python\n(.*?)^```", page, re.M | re.S) if "kv_client.sync" in text]
+    file = tmp_path / "shown.py"
+    file.write_text(shown.replace(":7440", f":{server.port}"))
+    assert checked(file) == ""
+    outcome = subprocess.run([sys.executable, file], capture_output=True, text=True, check=True, timeout=SECONDS)
+    assert outcome.stdout == "{'name': 'Ada'} 1 ['user:1']\nset user:2 {'name': 'Bob'}\n"
+    assert not outcome.stderr
 
 
 def test_what_docstrings_show_is_typed(tmp_path: Path) -> None:

@@ -137,12 +137,14 @@ def test_an_interrupted_pop_leaves_well(peer: Peer, interrupt) -> None:
 
         def serve() -> None:
             pop = wire.expect("BLPOP")
+            assert peer.ends[0].reading.wait(SECONDS)
             interrupt()
             cancel = wire.expect("CANCEL")
             assert cancel[2] == [pop[0]]
             wire.fail(pop, "CANCELLED")
             wire.reply(cancel, True)
 
+        peer.ends[0].reading.clear()
         serving = start(serve)
         with pytest.raises(Interrupt):
             client.blpop("jobs")
@@ -179,9 +181,11 @@ def test_an_interrupted_read_is_forgotten(peer: Peer, interrupt) -> None:
 
         def serve() -> list[object]:
             get = wire.expect("GET")
+            assert peer.ends[0].reading.wait(SECONDS)
             interrupt()
             return get
 
+        peer.ends[0].reading.clear()
         serving = start(serve)
         with pytest.raises(Interrupt):
             client.get("a")
@@ -190,6 +194,21 @@ def test_an_interrupted_read_is_forgotten(peer: Peer, interrupt) -> None:
         wire.reply(wire.expect("GET"), b"\x02")
         assert asked.result(SECONDS) == 2
         assert client.statistics().late == 1
+
+
+def test_an_interrupted_send_costs_no_other_call(peer: Peer, interrupt) -> None:
+    with peer.client() as client:
+        first = peer.wire()
+        waiting = start(client.blpop, "jobs")
+        pop = first.expect("BLPOP")
+        peer.ends[0].send = lambda *args: interrupt()  # type: ignore[assignment, method-assign]
+        with pytest.raises(Interrupt):
+            client.get("a")
+        second = peer.wire()
+        again = second.expect("BLPOP")
+        assert again[:2] == pop[:2]
+        second.reply(again, ["jobs", b"\x01"])
+        assert waiting.result(SECONDS) == ("jobs", 1)
 
 
 def test_a_fork_is_refused_and_does_the_parent_no_harm(client: Client) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Self
 import trio
 from trio.lowlevel import checkpoint
 
+from kv_client._asleep import Leaping
 from kv_client._async.keyspace import Keyspace
 from kv_client._core.address import parse_url
 from kv_client._core.session import Session
@@ -30,14 +31,16 @@ def connect(
     timeout: float | None = 5.0,
     connect_timeout: float = 5.0,
     dial: Dial | None = None,
+    clock: Leaping | None = None,
 ) -> "Client":
     """Return a client of the server at *url*, to be opened by `async with`. Nothing happens before that.
 
     *url* is `kv://host:port/namespace` or `kv+unix:///path?namespace=name`. *name* is how operators see the client.
     *timeout* bounds each call that does not wait by its nature; trio's own deadlines hold besides. *connect_timeout*
     bounds each try to connect, and the opening. *dial* makes the connected socket instead, for tunnels and tests.
+    *clock* is that of a server under test, which leases follow where it leaps.
     """
-    return Client(url, name=name, timeout=timeout, connect_timeout=connect_timeout, dial=dial)
+    return Client(url, name=name, timeout=timeout, connect_timeout=connect_timeout, dial=dial, clock=clock)
 
 
 class Client(Keyspace):
@@ -46,13 +49,20 @@ class Client(Keyspace):
     _link: Link
 
     def __init__(
-        self, url: str, *, name: str | None, timeout: float | None, connect_timeout: float, dial: Dial | None
+        self,
+        url: str,
+        *,
+        name: str | None,
+        timeout: float | None,
+        connect_timeout: float,
+        dial: Dial | None,
+        clock: Leaping | None,
     ) -> None:
         address = parse_url(url)
         if (timeout is not None and not timeout > 0) or not connect_timeout > 0:
             raise InvalidArgument("timeout, connect_timeout: seconds above 0")
         session = Session(name=name, namespace=address.namespace, place=address.place)
-        super().__init__(Link(session, timeout), address.namespace)
+        super().__init__(Link(session, timeout, clock), address.namespace)
         self._lifeline = Lifeline(self._link, dial or dialler(address), connect_timeout)
         self._connect_timeout = connect_timeout
         self._nursery: Any = trio.open_nursery

@@ -4,6 +4,7 @@ A call packs its frame into the list of outgoing calls and parks. No nursery, no
 """
 
 from collections.abc import AsyncGenerator, Callable, Generator
+from functools import partial
 from math import inf
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ from trio.lowlevel import (
     wait_task_rescheduled,
 )
 
-from kv_client._asleep import asleep
+from kv_client._asleep import Asleep, Leaping
 from kv_client._async import link
 from kv_client._core.call import DONE, WAITS, Call, Fencing, Wire
 from kv_client._core.calls import MAX_BYTES, MAX_CALLS
@@ -31,6 +32,9 @@ from kv_client._trio.pump import PORTION, Pump
 from kv_protocol.errors import CallTimeout, ConnectionLost, DeadlineExceeded, KvError
 
 __all__ = ["Link"]
+
+
+def _nothing() -> None: ...
 
 
 class Woken(Outcome[None]):
@@ -113,8 +117,9 @@ class Waiter:
 class Link(link.Link):
     """A session and the means to speak through it, within one trio run."""
 
-    def __init__(self, session: Session, timeout: float | None) -> None:
+    def __init__(self, session: Session, timeout: float | None, clock: Leaping | None) -> None:
         super().__init__(session, timeout)
+        self._clock = clock
         self.pump = Pump(session)
         self.pump.on_received = self.make_way
         self._crowd = ParkingLot()
@@ -122,6 +127,7 @@ class Link(link.Link):
         self._wake_at = inf
         self._timer = trio.CancelScope()
         self._token: TrioToken | None = None
+        self._unwatch: Callable[[], None] = _nothing
 
     # ---- calls
     async def call(
@@ -191,11 +197,15 @@ class Link(link.Link):
     # ---- life
     def open(self) -> None:
         """From here on the client may be used, in this trio run."""
-        self._token = current_trio_token()
+        self._token = token = current_trio_token()
+        if self._clock is not None:
+            self._unwatch = self._clock.watch(partial(token.run_sync_soon, self.poke, -inf))
 
     def close(self, error: KvError | None = None) -> None:
         """What is outgoing still leaves, if it can at once."""
         self.pump.flush()
+        self._unwatch()
+        self._unwatch = _nothing
         self.session.close(error)
         self._crowd.unpark_all()
         self.pump.detach()
@@ -239,11 +249,11 @@ class Link(link.Link):
 
     async def keep_time(self) -> None:
         """The timer task."""
-        suspended = asleep()
+        asleep = Asleep(self._clock)
         while True:
-            before, suspended = suspended, asleep()
-            if suspended - before > 0.01:
-                self.session.leases.skip(suspended - before)
+            uncounted = asleep.uncounted()
+            if uncounted:
+                self.session.leases.skip(uncounted)
             reason = self.session.tick(self.now())
             if reason is not None:
                 self.pump.broken(ConnectionLost(reason))

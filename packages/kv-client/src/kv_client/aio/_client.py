@@ -13,6 +13,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+from kv_client._asleep import Leaping
 from kv_client._async.keyspace import Keyspace
 from kv_client._core.address import parse_url
 from kv_client._core.backoff import Backoff
@@ -43,14 +44,16 @@ def connect(
     timeout: float | None = 5.0,
     connect_timeout: float = 5.0,
     dial: Dial | None = None,
+    clock: Leaping | None = None,
 ) -> Client:
     """Return a client of the server at *url*, to be opened by `async with`. Nothing happens before that.
 
     *url* is `kv://host:port/namespace` or `kv+unix:///path?namespace=name`. *name* is how operators see the client.
     *timeout* bounds each call that does not wait by its nature; `asyncio.timeout` holds besides. *connect_timeout*
     bounds each try to connect, and the opening. *dial* makes the connected socket instead, for tunnels and tests.
+    *clock* is that of a server under test, which leases follow where it leaps.
     """
-    return Client(url, name=name, timeout=timeout, connect_timeout=connect_timeout, dial=dial)
+    return Client(url, name=name, timeout=timeout, connect_timeout=connect_timeout, dial=dial, clock=clock)
 
 
 class Client(Keyspace):
@@ -59,13 +62,20 @@ class Client(Keyspace):
     _link: Link
 
     def __init__(
-        self, url: str, *, name: str | None, timeout: float | None, connect_timeout: float, dial: Dial | None
+        self,
+        url: str,
+        *,
+        name: str | None,
+        timeout: float | None,
+        connect_timeout: float,
+        dial: Dial | None,
+        clock: Leaping | None,
     ) -> None:
         self._address = parse_url(url)
         if (timeout is not None and not timeout > 0) or not connect_timeout > 0:
             raise InvalidArgument("timeout, connect_timeout: seconds above 0")
         session = Session(name=name, namespace=self._address.namespace, place=self._address.place)
-        super().__init__(Link(session, timeout), self._address.namespace)
+        super().__init__(Link(session, timeout, clock), self._address.namespace)
         self._dial = dial
         self._connect_timeout = connect_timeout
         self._backoff = Backoff(random.Random())

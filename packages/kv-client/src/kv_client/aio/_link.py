@@ -15,7 +15,7 @@ from contextlib import suppress
 from math import inf
 from typing import Any, Final
 
-from kv_client._asleep import asleep
+from kv_client._asleep import Asleep, Leaping
 from kv_client._async import link
 from kv_client._core.call import DONE, TAKES, WAITS, Call, Fencing, Wire
 from kv_client._core.calls import MAX_BYTES, MAX_CALLS
@@ -28,6 +28,9 @@ __all__ = ["Link"]
 
 PORTION: Final = 32  # calls of one turn that are sent without waiting for more, so that the server works while we do
 SHORTEST_S: Final = 0.001  # between two looks of the timer: loops round the time
+
+
+def _nothing() -> None: ...
 
 
 class FutureCall(Call):
@@ -45,8 +48,9 @@ class FutureCall(Call):
 class Link(link.Link):
     """A session and the means to speak through it, within one event loop."""
 
-    def __init__(self, session: Session, timeout: float | None) -> None:
+    def __init__(self, session: Session, timeout: float | None, clock: Leaping | None) -> None:
         super().__init__(session, timeout)
+        self._clock = clock
         self.pipe: Pipe | None = None
         self.on_crash: Callable[[Exception], None]
         self._loop: AbstractEventLoop | None = None
@@ -54,7 +58,8 @@ class Link(link.Link):
         self._crowd: deque[Future[None]] = deque()
         self._wake_at = inf
         self._timer: TimerHandle | None = None
-        self._asleep = asleep()
+        self._asleep = Asleep(clock)
+        self._unwatch: Callable[[], None] = _nothing
 
     # ---- calls
     async def call(
@@ -162,7 +167,13 @@ class Link(link.Link):
     # ---- life
     def open(self) -> None:
         """From here on the client may be used, in this event loop."""
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop = asyncio.get_running_loop()
+        if self._clock is not None:
+
+            def leapt() -> None:
+                loop.call_soon_threadsafe(self.poke, -inf)
+
+            self._unwatch = self._clock.watch(leapt)
 
     def attach(self, pipe: Pipe) -> None:
         """Go on over *pipe*, which has been greeted."""
@@ -178,6 +189,8 @@ class Link(link.Link):
     def close(self, error: KvError | None = None) -> None:
         """What is outgoing still leaves, if it can at once."""
         self.flush_now()
+        self._unwatch()
+        self._unwatch = _nothing
         self.session.close(error)
         for place in self._crowd:
             if not place.done():
@@ -229,9 +242,9 @@ class Link(link.Link):
             self.on_crash(crash)
 
     def _do_what_is_due(self) -> None:
-        before, self._asleep = self._asleep, asleep()
-        if self._asleep - before > 0.01:
-            self.session.leases.skip(self._asleep - before)
+        uncounted = self._asleep.uncounted()
+        if uncounted:
+            self.session.leases.skip(uncounted)
         now = self.now()
         reason = self.session.tick(now)
         if reason is not None and self.pipe is not None:

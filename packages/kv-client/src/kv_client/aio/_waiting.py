@@ -129,4 +129,11 @@ class Scope:
             self._timer.cancel()
             self._timer = None
         if self._task is not None and self._deadline != inf:
-            self._timer = self._task.get_loop().call_at(self._deadline, self.cancel)
+            self._timer = self._task.get_loop().call_at(self._deadline, self._look)
+
+    def _look(self) -> None:
+        """Timers may come early; who leaves must find that the deadline is over."""
+        if self._task is not None and self._task.get_loop().time() < self._deadline:
+            self._set_timer()
+        else:
+            self.cancel()

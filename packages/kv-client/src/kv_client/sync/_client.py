@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
+from kv_client._asleep import Leaping
 from kv_client._core.address import parse_url
 from kv_client._core.session import Session
 from kv_client._core.statistics import Statistics, statistics
@@ -24,14 +25,16 @@ def connect(
     timeout: float | None = 5.0,
     connect_timeout: float = 5.0,
     dial: Dial | None = None,
+    clock: Leaping | None = None,
 ) -> Client:
     """Return a client of the server at *url*, to be opened by `with`. Nothing happens before that.
 
     *url* is `kv://host:port/namespace` or `kv+unix:///path?namespace=name`. *name* is how operators see the client.
     *timeout* bounds each call that does not wait by its nature. *connect_timeout* bounds each try to connect, and the
-    opening. *dial* makes the connected socket instead, for tunnels and tests.
+    opening. *dial* makes the connected socket instead, for tunnels and tests. *clock* is that of a server under test,
+    which leases follow where it leaps.
     """
-    return Client(url, name=name, timeout=timeout, connect_timeout=connect_timeout, dial=dial)
+    return Client(url, name=name, timeout=timeout, connect_timeout=connect_timeout, dial=dial, clock=clock)
 
 
 class Client(Keyspace):
@@ -42,14 +45,22 @@ class Client(Keyspace):
     _link: Link
 
     def __init__(
-        self, url: str, *, name: str | None, timeout: float | None, connect_timeout: float, dial: Dial | None
+        self,
+        url: str,
+        *,
+        name: str | None,
+        timeout: float | None,
+        connect_timeout: float,
+        dial: Dial | None,
+        clock: Leaping | None,
     ) -> None:
         address = parse_url(url)
         if (timeout is not None and not timeout > 0) or not connect_timeout > 0:
             raise InvalidArgument("timeout, connect_timeout: seconds above 0")
         session = Session(name=name, namespace=address.namespace, place=address.place)
         made = dialler(address) if dial is None else lambda seconds: dial()
-        super().__init__(Link(session, timeout, Leading(session, timeout, made, connect_timeout)), address.namespace)
+        leading = Leading(session, timeout, made, connect_timeout)
+        super().__init__(Link(session, timeout, leading, clock), address.namespace)
         self._connect_timeout = connect_timeout
         self._entered = False
 

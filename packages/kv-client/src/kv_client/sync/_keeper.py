@@ -7,7 +7,7 @@ from threading import Event, Thread, current_thread
 from time import monotonic
 from typing import Final
 
-from kv_client._asleep import asleep
+from kv_client._asleep import Asleep, Leaping
 from kv_client.sync._leading import Leading
 from kv_client.sync._waiting import Until
 
@@ -19,10 +19,11 @@ END_S: Final = 1.0
 class Keeper:
     """Begins with the first lock or lease of a client, ends with the client."""
 
-    def __init__(self, leading: Leading) -> None:
+    def __init__(self, leading: Leading, clock: Leaping | None) -> None:
         self._leading = leading
         self._bell = Event()
-        self._asleep = asleep()
+        self._asleep = Asleep(clock)
+        self._unwatch = clock.watch(self.ring) if clock is not None else None
         self._thread = Thread(target=self._run, name="kv client keeper", daemon=True)
 
     def start(self) -> None:
@@ -34,6 +35,8 @@ class Keeper:
 
     def end(self) -> None:
         """The client is closed."""
+        if self._unwatch is not None:
+            self._unwatch()
         self.ring()
         if self._thread is not current_thread():
             self._thread.join(END_S)
@@ -47,10 +50,10 @@ class Keeper:
     def _keep(self) -> float:
         """Do what is due; return when there is more, in seconds from now."""
         leading, leases = self._leading, self._leading.session.leases
-        before, self._asleep = self._asleep, asleep()
+        uncounted = self._asleep.uncounted()
         with leading.mutex:
-            if self._asleep - before > 0.01:
-                leases.skip(self._asleep - before)
+            if uncounted:
+                leases.skip(uncounted)
             leading.tick(monotonic(), reads=leading.leader is None)
             first_end = leases.next_wake(inf, renew=False)
         leading.wait(Until(self._kept, first_end))

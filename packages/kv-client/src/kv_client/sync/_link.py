@@ -14,6 +14,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, TypeVar
 
+from kv_client._asleep import Leaping
 from kv_client._core.call import WAITS, Call, Fencing, Wire
 from kv_client._core.calls import MAX_BYTES, MAX_CALLS
 from kv_client._core.leases import Lease
@@ -48,8 +49,9 @@ class Scope:
 class Link(link.Link):
     """A session and the means to speak through it, for all threads of one process."""
 
-    def __init__(self, session: Session, timeout: float | None, leading: Leading) -> None:
+    def __init__(self, session: Session, timeout: float | None, leading: Leading, clock: Leaping | None = None) -> None:
         super().__init__(session, timeout)
+        self._clock = clock
         self.leading = leading
         self._mutex = leading.mutex
         self._process = 0  # that has opened it, while it is open
@@ -174,7 +176,7 @@ class Link(link.Link):
         with self._mutex:
             super().hold(lease)
             if self._keeper is None:
-                self._keeper = Keeper(self.leading)
+                self._keeper = Keeper(self.leading, self._clock)
                 self._keeper.start()
             self._keeper.ring()
 
