@@ -32,6 +32,7 @@ class State:
     fields: dict[str, str] = Factory(dict)
     scores: dict[str, int] = Factory(dict)
     entries: list[str] = Factory(list)
+    grouped: bool = False
     given: int = 0
     pending: list[str] = Factory(list)
     members: set[str] = Factory(set)
@@ -55,7 +56,7 @@ def deed(line: str, n: int) -> Deed:
         return Deed(
             (("XGROUP", "CREATE", f"{line}:x", "g", "0", "MKSTREAM"),),
             lambda c: c.xgroup_create(f"{line}:x", "g", "0", create_stream=True),
-            lambda state: None,
+            lambda state: setattr(state, "grouped", True),
         )
     return DEEDS[n % CYCLE](line, n, str(n))
 
@@ -252,6 +253,7 @@ def read_state(answers: list[Any]) -> State:
     if type(groups) is list and groups:
         told = dict(zip(groups[0][::2], groups[0][1::2], strict=True))
         last = told["last-delivered-id"]
+        state.grouped = True
         state.given = state.entries.index(last) + 1 if last != "0-0" else 0
         state.pending = [row[0] for row in pending]
     return state
