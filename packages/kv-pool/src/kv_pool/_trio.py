@@ -92,8 +92,9 @@ class KvPool(Pool[Client]):
         with trio.move_on_at(moment):
             await event.wait()
 
-    def _open_one(self) -> None:
+    def _open_one(self) -> bool:
         self._children.start_soon(self._keep, name="kv pool connection")
+        return True
 
     # ---- the background
     async def _run(self, task_status: trio.TaskStatus[trio.Nursery]) -> None:

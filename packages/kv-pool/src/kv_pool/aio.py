@@ -100,8 +100,9 @@ class KvPool(Pool[Client]):
             async with asyncio.timeout_at(None if moment == inf else moment):
                 await event.wait()
 
-    def _open_one(self) -> None:
+    def _open_one(self) -> bool:
         self._start(self._keep())
+        return True
 
     # ---- the background
     def _start(self, work: Coroutine[Any, Any, None]) -> None:

@@ -92,7 +92,7 @@ class KvPool(Pool[Client]):
             if not event.wait(min(left, RETRY_S)):
                 self._settle()
 
-    def _open_one(self) -> None:
+    def _open_one(self) -> bool:
         client = self._connect()
         try:
             client.__enter__()
@@ -101,7 +101,7 @@ class KvPool(Pool[Client]):
                 mistake = isinstance(error, CommandError | UnsupportedVersion)
                 self._ledger.failed(error, for_good=mistake or self._entering)
                 self._ledger.not_opened()
-            return
+            return False
         except BaseException:
             with self._guard:
                 self._ledger.not_opened()
@@ -112,6 +112,7 @@ class KvPool(Pool[Client]):
             late = self._ledger.closed
         if late:
             self._close_one(seat)
+        return not late
 
     def _close_one(self, seat: Seat[Client]) -> None:
         seat.client.__exit__(None, None, None)

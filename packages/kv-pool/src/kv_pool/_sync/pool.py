@@ -54,8 +54,8 @@ class Pool(Generic[C]):
         """Wait for *event*, but not beyond *moment*."""
         raise NotImplementedError
 
-    def _open_one(self) -> None:
-        """Begin to open a connection."""
+    def _open_one(self) -> bool:
+        """Begin to open a connection; False if there is no point in beginning with another one now."""
         raise NotImplementedError
 
     # ---- what is built on that
@@ -119,8 +119,8 @@ class Pool(Generic[C]):
             retired = self._ledger.to_close()
         for seat in retired:
             seat.leave()
-        while self._wants_one():
-            self._open_one()
+        while self._wants_one() and self._open_one():
+            pass
 
     def _wants_one(self) -> bool:
         with self._guard:
