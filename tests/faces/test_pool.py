@@ -47,7 +47,7 @@ async def test_fifty_on_two_connections_are_served_in_their_order_and_nobody_fai
             free.set()
             for holder in holders:
                 await holder.result()
-        if not face.blocking:  # two are let go at once, and trio runs them in any order; threads run as the system likes
+        if not face.blocking:  # two are let go at once, and run in any order; threads as the system likes
             assert all(abs(place - number) <= 1 for place, number in enumerate(order))
         assert sorted(order) == list(range(50))
         assert sizes == {2}

@@ -1,4 +1,5 @@
-"""Makes the binders of a command: emits their source, compiles it into the catalog's namespace, hands them out.
+"""Makes the binders of a command: emits their source, compiles it into the catalog's namespace, hands them out by the
+names that `Command` has for them.
 
 The namespace is shared by a whole catalog and every name in it starts with its command's, so that `Catalog.source()` is
 one module that a later build may compile ahead of time.
@@ -7,36 +8,22 @@ one module that a later build may compile ahead of time.
 import linecache
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from kv_protocol.errors import CommandError
 from kv_server.spec import checks
-from kv_server.spec.command import Flag, Invocation, View
+from kv_server.spec.command import Flag, Invocation
 from kv_server.spec.reply import Form, FormKind, present_expression
 from kv_server.spec.resp_kinds import LONG, NIL_ARRAY, Members, Pairs, PairTable, longer
 from kv_server.spec.resp_reply import resp_expression, resp_value
 from kv_server.spec.signature import Block, Choice, Param
 from kv_server.spec.source import Plan, Source
-from kv_server.spec.text import arity_of, text_source
+from kv_server.spec.text import text_source
 from kv_server.spec.typed import typed_source
 from kv_server.spec.types import Row
 from kv_server.spec.words import Words
 
-__all__ = ["Binders", "bind", "ident_of", "new_namespace"]
-
-
-class Binders(NamedTuple):
-    """The generated functions of one command."""
-
-    call: Callable[[Any, Any, Any], Any]
-    bind_typed: Callable[[Any, Any], Invocation]
-    call_text: Callable[..., Any]
-    bind_text: Callable[[list[bytes]], Invocation]
-    keys: Callable[[Invocation], list[tuple[bytes, Flag]]]
-    present: Callable[[Any], Any] | None
-    shapes: dict[View | None, Callable[[Any], Any] | None]
-    arity: int
-    source: str
+__all__ = ["bind", "ident_of", "new_namespace"]
 
 
 def new_namespace(commands: dict[str, Any]) -> dict[str, Any]:
@@ -67,7 +54,7 @@ def ident_of(word: str) -> str:
     return re.sub(r"\W", "_", word.lower())
 
 
-def bind(plan: Plan, function: Callable[..., Any], form: Form, space: dict[str, Any]) -> Binders:
+def bind(plan: Plan, function: Callable[..., Any], form: Form, space: dict[str, Any]) -> dict[str, Any]:
     """Emit and compile the binders of one command into *space*."""
     own: dict[str, Any] = {plan.function: function, f"{plan.ident}_view": plan.plain_view}
     for param in plan.signature.params:
@@ -94,17 +81,12 @@ def bind(plan: Plan, function: Callable[..., Any], form: Form, space: dict[str, 
         ]
     )
     _compile(plan, text, space)
-    return Binders(
-        call=space[f"{plan.ident}_call"],
-        bind_typed=space[f"{plan.ident}_bind_typed"],
-        call_text=space[f"{plan.ident}_call_text"],
-        bind_text=space[f"{plan.ident}_bind_text"],
-        keys=space[f"{plan.ident}_keys"],
-        present=space.get(f"{plan.ident}_present"),
-        shapes={view: space.get(name) for view, (name, _, _) in shapes.items()},
-        arity=arity_of(plan),
-        source=text,
-    )
+    always = ("call", "bind_typed", "call_text", "bind_text", "keys")
+    return {name: space[f"{plan.ident}_{name}"] for name in always} | {
+        "present": space.get(f"{plan.ident}_present"),
+        "shapes": {view: space.get(name) for view, (name, _, _) in shapes.items()},
+        "source": text,
+    }
 
 
 def _shape(ident: str, form: Form) -> tuple[str, str | None, str | None]:

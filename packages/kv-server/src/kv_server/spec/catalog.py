@@ -1,6 +1,7 @@
 """The table of all commands: `@command` declares one, a `Catalog` is an explicit list of them, in order, frozen."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache, partial
 from typing import Any, Final, TypeVar
 
 from attrs import evolve
@@ -12,6 +13,7 @@ from kv_server.spec.command import Command, Declaration, Door, Flag, Grammar, Vi
 from kv_server.spec.reply import RESP_ONLY, Form, form_of
 from kv_server.spec.signature import Signature, signature_of
 from kv_server.spec.source import Plan
+from kv_server.spec.text import arity_of
 from kv_server.spec.usage import native_usage, text_usage
 
 __all__ = ["Catalog", "command"]
@@ -178,10 +180,10 @@ def _build(function: Callable[..., Any], bit: int, space: dict[str, Any]) -> tup
     _check_native(word, form)
     usage, native = text_usage(word, declaration, signature), native_usage(word, signature)
     ident = ident_of(word) + ("_on_resp" if declaration.doors is Door.RESP else "")
-    binders = bind(Plan(ident, word, declaration, signature, native), function, form, space)
+    plan = Plan(ident, word, declaration, signature, native)
     made = Command(
         name=word, bit=bit, function=function, declaration=declaration, signature=signature, reply=form, usage=usage,
-        native=native, **binders._asdict(),
+        native=native, arity=arity_of(plan), generate=cache(partial(bind, plan, function, form, space)),
     )  # fmt: skip
     return ident, made
 
@@ -227,7 +229,7 @@ def _words(commands: Iterable[Command], door: Door) -> Mapping[bytes, Command]:
 
 
 def _spoken(words: Mapping[bytes, Command]) -> Mapping[bytes, Command]:
-    made = {command: evolve(command, call=command.call_text) for command in dict.fromkeys(words.values())}
+    made = {command: evolve(command, spoken=True) for command in dict.fromkeys(words.values())}
     return {word: made[command] for word, command in words.items()}
 
 

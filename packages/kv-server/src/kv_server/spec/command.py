@@ -132,9 +132,14 @@ class Declaration:
         return self.exclusive + self.one_of
 
 
+GENERATED: Final = ("call", "bind_typed", "call_text", "bind_text", "keys", "present", "shapes", "source")
+
+
 @frozen(eq=False, repr=False)
 class Command:
-    """A declared command with all that is derived from it; its functions are generated, see `binders`."""
+    """A declared command with all that is derived from it. Its functions are generated, see `binders`, when the first
+    of them is asked for: most processes call few commands, and all of them wait for the start.
+    """
 
     name: str
     bit: int
@@ -146,21 +151,25 @@ class Command:
     """One line, as on a command line."""
     native: str
     """One line, as on the native wire."""
-    call: Callable[[Any, Any, Any], Any]
-    """`call(place, args, options)`: check what came over the wire and run."""
-    bind_typed: Callable[[Any, Any], Invocation]
-    call_text: Callable[..., Any]
-    """`call_text(place, words)`: the same for a command line; the reply is as RESP has it, see `resp_kinds`."""
-    bind_text: Callable[[list[bytes]], Invocation]
-    keys: Callable[[Invocation], list[tuple[bytes, Flag]]]
-    """The keys that a call names, each with `READ` or `WRITE`: the most it may do to them."""
-    present: Callable[[Any], Any] | None
-    """What makes a reply ready for the wire; None where it is."""
-    shapes: Mapping[View | None, Callable[[Any], Any] | None]
-    """By view, what makes its reply as RESP has it; None where it is."""
     arity: int
     """Words of a command line, its name's included; negative: so many or more."""
-    source: str
+    generate: Callable[[], Mapping[str, Any]]
+    """Makes the functions below, by their names."""
+    spoken: bool = False
+    """As the text door calls it: *call* is *call_text*."""
+    call: Callable[..., Any] = field(init=False)
+    """`call(place, args, options)`: check what came over the wire and run."""
+    bind_typed: Callable[[Any, Any], Invocation] = field(init=False)
+    call_text: Callable[..., Any] = field(init=False)
+    """`call_text(place, words)`: the same for a command line; the reply is as RESP has it, see `resp_kinds`."""
+    bind_text: Callable[[list[bytes]], Invocation] = field(init=False)
+    keys: Callable[[Invocation], list[tuple[bytes, Flag]]] = field(init=False)
+    """The keys that a call names, each with `READ` or `WRITE`: the most it may do to them."""
+    present: Callable[[Any], Any] | None = field(init=False)
+    """What makes a reply ready for the wire; None where it is."""
+    shapes: Mapping[View | None, Callable[[Any], Any] | None] = field(init=False)
+    """By view, what makes its reply as RESP has it; None where it is."""
+    source: str = field(init=False)
     flags: Flag = field(init=False)
     group: str = field(init=False)
     place: str = field(init=False)
@@ -193,6 +202,17 @@ class Command:
     @plain_view.default
     def _plain_view(self) -> View | None:
         return next((view for view in self.declaration.views if not view.tokens and not view.without), None)
+
+    def __getattr__(self, name: str) -> Any:
+        """The generated functions come all at once; then they are ordinary attributes."""
+        if name not in GENERATED:
+            raise AttributeError(name)
+        made = self.generate()
+        for each in GENERATED:
+            object.__setattr__(self, each, made[each])
+        if self.spoken:
+            object.__setattr__(self, "call", made["call_text"])
+        return getattr(self, name)
 
     def __repr__(self) -> str:
         return f"<command {self.name}>"
