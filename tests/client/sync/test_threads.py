@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import warnings
+from math import inf
 from types import FrameType
 
 import pytest
@@ -13,7 +14,8 @@ import pytest
 import kv_client
 from kv_client._core.calls import MAX_CALLS
 from kv_client.sync import Client
-from tests.client.sync.peers import SECONDS, Peer, start, together
+from kv_client.sync._waiting import Until
+from tests.client.sync.peers import SECONDS, WELCOME, Peer, start, together
 
 
 class Interrupt(BaseException):
@@ -201,6 +203,7 @@ def test_an_interrupted_send_costs_no_other_call(peer: Peer, interrupt) -> None:
         first = peer.wire()
         waiting = start(client.blpop, "jobs")
         pop = first.expect("BLPOP")
+        peer.greeting = [1, 0, {**WELCOME, "resumed": True}]
         peer.ends[0].send = lambda *args: interrupt()  # type: ignore[assignment, method-assign]
         with pytest.raises(Interrupt):
             client.get("a")
@@ -209,6 +212,15 @@ def test_an_interrupted_send_costs_no_other_call(peer: Peer, interrupt) -> None:
         assert again[:2] == pop[:2]
         second.reply(again, ["jobs", b"\x01"])
         assert waiting.result(SECONDS) == ("jobs", 1)
+
+
+def test_a_reader_that_is_gone_for_good_is_replaced(client: Client) -> None:
+    leading = client._link.leading
+    leading.leader = Until(lambda: False, inf)  # as two signals leave it, one upon the other
+    leading.led_at -= 3600
+    assert client.incr("n") == 1
+    assert client.incr("n") == 2
+    assert client.statistics().connections == 2
 
 
 def test_a_fork_is_refused_and_does_the_parent_no_harm(client: Client) -> None:

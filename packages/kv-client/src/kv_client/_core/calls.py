@@ -172,6 +172,10 @@ class Calls:
         if not calls:
             return b""
         self.outgoing = []
+        if len(calls) == 1 and calls[0].state == QUEUED:
+            calls[0].state = SENT
+            self.sent += 1
+            return calls[0].frame
         frames = []
         for call in calls:
             if call.state == QUEUED:

@@ -100,6 +100,7 @@ class Client(Keyspace):
         if session.closed is not None:
             raise session.closed
         if not self._lifeline.opened.is_set():
+            self._lifeline.give_up()
             raise ConnectionLost(session.trouble)
 
     async def __aexit__(

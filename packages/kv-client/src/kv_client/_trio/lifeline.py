@@ -46,6 +46,7 @@ class Lifeline:
         self._session: Session = link.session
         self._dial = dial
         self._connect_timeout = connect_timeout
+        self._silence = f"no answer within {connect_timeout:g} s"
         self._backoff = Backoff(random.Random())
 
     async def run(self) -> None:
@@ -74,7 +75,7 @@ class Lifeline:
                     raise
             return connection
         except trio.TooSlowError:
-            trouble = TimeoutError(f"no answer within {self._connect_timeout:g} s")
+            trouble = TimeoutError(self._silence)
         except OSError as error:
             trouble = _innermost(error)
         except KvError as error:
@@ -83,11 +84,19 @@ class Lifeline:
                 self.opened.set()
                 return None
             trouble = error
+        self._failed(trouble)
+        return None
+
+    def give_up(self) -> None:
+        """Whoever opens the client waits no longer, even if the first try is still under way."""
+        if self._backoff.tries == 1:
+            self._failed(self._silence)
+
+    def _failed(self, trouble: object) -> None:
         tries = self._backoff.tries
         self._session.connection_lost(
             ConnectionLost(f"not connected after {tries} {'try' if tries == 1 else 'tries'}; the last: {trouble}")
         )
-        return None
 
     async def _greet(self, connection: socket.socket) -> None:
         connection.send(self._session.connection_made(trio.current_time()))  # on a new connection it fits

@@ -78,6 +78,7 @@ class Client(Keyspace):
         super().__init__(Link(session, timeout, clock), self._address.namespace)
         self._dial = dial
         self._connect_timeout = connect_timeout
+        self._silence = f"no answer within {connect_timeout:g} s"
         self._backoff = Backoff(random.Random())
         self._opened = asyncio.Event()
         self._scope = Scope()
@@ -114,6 +115,8 @@ class Client(Keyspace):
         if session.closed is not None:
             raise session.closed
         if not self._opened.is_set():
+            if self._backoff.tries == 1:
+                self._failed(self._silence)
             raise ConnectionLost(session.trouble)
 
     async def __aexit__(
@@ -177,7 +180,7 @@ class Client(Keyspace):
                 self._link.close(error)
                 self._opened.set()
             elif isinstance(error, OSError | KvError):
-                self._failed(f"no answer within {self._connect_timeout:g} s" if limit.expired() else str(error))
+                self._failed(self._silence if limit.expired() else str(error))
             else:
                 raise
             return None

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from math import inf
 from os import getpid
+from socket import MSG_DONTWAIT
 from threading import Event, RLock
 from time import monotonic
 from typing import Any, Final
@@ -228,27 +229,23 @@ class Leading:
     # ---- sending
     def flush(self) -> bool:
         """Send what is outgoing, as far as it goes at once; whether that was all. The mutex is held."""
+        connection = self.socket
+        if connection is None:
+            return False
+        data: bytes | memoryview = b""
         try:
-            return self.socket is not None and self._send(self.socket)
+            while data := self._unsent or self.calls.data_to_send():
+                sent = connection.send(data, MSG_DONTWAIT)
+                self._unsent = b"" if sent == len(data) else memoryview(data)[sent:]
+        except BlockingIOError:
+            self._unsent = data
+            return False
         except OSError as error:
             self.broken(error)
             return False
         except BaseException as error:  # a signal's: nobody knows what was sent
             self.broken(ConnectionLost(f"interrupted by {error!r}"))
             raise
-
-    def _send(self, connection: socket.socket) -> bool:
-        data = self._unsent or self.calls.data_to_send()
-        while data:
-            try:
-                sent = connection.send(data, socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                sent = 0
-            if sent != len(data):
-                self._unsent = memoryview(data)[sent:]
-                return False
-            self._unsent = b""
-            data = self.calls.data_to_send() if self.calls.outgoing else b""
         return True
 
     def _write(self, left: float) -> None:
@@ -268,7 +265,7 @@ class Leading:
         """Do what is due; who *reads* takes first what has come, or the server may seem silent. The mutex is held."""
         if reads and self.socket is not None:
             try:
-                data: bytes | OSError = self.socket.recv(RECEIVE, socket.MSG_DONTWAIT)
+                data: bytes | OSError = self.socket.recv(RECEIVE, MSG_DONTWAIT)
             except OSError as error:
                 data = error
             self.received(self.socket, data)

@@ -100,7 +100,10 @@ class Link(link.Link):
                 except OSError as error:
                     data = error
                 with self._mutex:
-                    leading.received(connection, data)
+                    if connection is leading.socket and data.__class__ is bytes:
+                        leading.take(data)
+                    else:
+                        leading.received(connection, data)
                     if call.woken:
                         leading.step_down()
             if not call.woken:
