@@ -30,9 +30,9 @@ from trio.lowlevel import (
 )
 
 from kv_client._core.call import DONE, TAKES, Call
-from kv_client._core.patience import LOOK_S, Patience
 from kv_client._core.session import Session
 from kv_protocol.errors import ConnectionLost, KvError
+from kv_protocol.patience import LOOK_S, Patience
 
 __all__ = ["PORTION", "RECEIVE", "Pump"]
 

@@ -1,18 +1,18 @@
-"""Whether a lone caller should look for its reply a few times before it sleeps.
+"""Whether who waits for the other side should look a few times before it sleeps.
 
-Going to sleep and being woken costs more than the whole round trip to a server on the same machine. Looking costs the
-loop's time, so it is bounded, and given up for a while where it does not help: a far server, a busy one, one core for
-both.
+Going to sleep and being woken costs more than the whole round trip on the same machine. Looking costs time of the
+processor, so it is bounded, and given up for a while where it does not help: the other side is far, or busy, or on the
+same core.
 """
 
 from typing import Final
 
 __all__ = ["LOOK_S", "Patience"]
 
-LOOK_S: Final = 80e-6  # from the send; about what sleeping and waking would cost
+LOOK_S: Final = 80e-6  # about what sleeping and waking would cost
 FULL: Final = 12
 MISS_COSTS: Final = 3  # hits
-FIRST_REST: Final = 32  # calls
+FIRST_REST: Final = 32  # times
 LONGEST_REST: Final = 4_096
 
 
