@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 
+import msgpack
 import pytest
 
 import kv_client as kv
@@ -70,7 +71,8 @@ async def test_a_server_that_says_nothing_is_told_too(face):
             with pytest.raises(kv.ConnectionLost) as caught:
                 async with face.connect(f"kv://127.0.0.1:{port}", connect_timeout=0.2):
                     pass
-    assert f"kv://127.0.0.1:{port}: " in str(caught.value)
+    place = f"kv://127.0.0.1:{port}"
+    assert str(caught.value) == f"{place}: not connected after 1 try; the last: no answer within 0.2 s"
 
 
 async def test_who_speaks_otherwise_is_told_too(face):
@@ -263,6 +265,35 @@ async def test_a_dial_that_fails_is_told_and_tried_again(face):
     with pytest.raises(ZeroDivisionError, match="dialled"):
         async with face.connect(dial=crash):
             pass
+
+
+async def test_a_connection_that_ends_with_its_greeting_is_made_again(face):
+    welcome = {
+        "server": "kv", "protocol": [1, 1], "epoch": 7, "revision": 1, "clock_ms": 1, "now_ms": 1, "session": b"s" * 16,
+        "session_id": 3, "resumed": False, "namespace": "0", "limits": {"frame": 1 << 26},
+    }  # fmt: skip
+    body = msgpack.packb([1, 0, welcome])
+    dials, ends = [], []
+
+    async def dial():
+        dials.append(1)
+        if len(dials) < 3:
+            ours, theirs = socket.socketpair()
+            ours.sendall(len(body).to_bytes(4, "big") + body)
+            ours.shutdown(socket.SHUT_WR)
+            ends.append(ours)
+        else:
+            theirs = socket.create_connection(("127.0.0.1", face.port))
+        theirs.setblocking(False)
+        return theirs
+
+    async with face.within(20):
+        async with face.connect(dial=dial) as client:
+            assert await client.get("n") is None  # what is only read is asked again, what is written might not be
+            assert await client.incr("n") == 1
+    for end in ends:
+        end.close()
+    assert len(dials) == 3
 
 
 async def test_a_crash_of_the_background_ends_the_block_with_it(face):

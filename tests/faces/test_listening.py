@@ -150,3 +150,26 @@ async def test_a_watch_ends_with_its_client(face):
         with pytest.raises(kv.ClientClosed):
             await reading.result()
     await watch.__aexit__(None, None, None)
+
+
+async def test_a_reader_who_is_slow_is_told_how_much_was_missed(face):
+    async with face.connect() as client, face.connect() as other:
+        async with client.subscribe("news") as messages:
+            for _ in range(10):
+                async with other.batch() as batch:
+                    for _ in range(500):
+                        batch.publish("news", 1)
+            async with other.batch() as batch:
+                batch.publish("news", "last")
+            heard, missed = 0, 0
+            while True:
+                message = await anext(messages)
+                if isinstance(message, kv.Gap):
+                    missed += message.missed
+                elif message.value == "last":
+                    break
+                else:
+                    heard += 1
+            assert heard + missed == 5_000
+            assert missed > 0
+        assert client.statistics().connections == 1
