@@ -195,9 +195,9 @@ class Ledger(Generic[C]):
         return least
 
     # ---- opening and closing
-    def to_open(self) -> bool:
-        """Whether to open one more connection now; it counts from here on."""
-        wanted = len(self._line) > self.opening or self._size < self.config.min_size
+    def to_open(self, *, spare: bool = True) -> bool:
+        """Whether to open one more connection now; it counts from here on. *spare*: for nobody in particular, too."""
+        wanted = len(self._line) > self.opening or (spare and self._size < self.config.min_size)
         if self.closed or not wanted or self._size >= self.config.max_size:
             return False
         self.opening += 1

@@ -1,6 +1,7 @@
 """The pool for threads: whoever misses a connection opens it, whoever has the last use of one closes it.
 
-There is no thread behind it: what is idle for too long is closed when the pool is next used.
+There is no thread behind it: what is idle for too long is closed when the pool is next used, and nobody opens one for
+others, once the pool is open.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from typing import Final, Self
 
 from kv_client.sync import Client, connect
 from kv_pool._config import PoolConfig
-from kv_pool._ledger import PoolStatistics, PoolTimeout, Seat
+from kv_pool._ledger import Ask, PoolStatistics, PoolTimeout, Seat
 from kv_pool._sync.pool import Pool
 from kv_protocol.errors import CommandError, UnsupportedVersion
 
 __all__ = ["KvPool", "PoolConfig", "PoolStatistics", "PoolTimeout"]
 
-RETRY_S: Final = 0.5
+RETRY_S: Final = 0.1
 
 
 class KvPool(Pool[Client]):
@@ -118,9 +119,19 @@ class KvPool(Pool[Client]):
         seat.client.__exit__(None, None, None)
         with self._guard:
             self._ledger.gone(seat)
-        self._settle()
 
     def _settle(self) -> None:
         with self._guard:
             self._ledger.tidy(self._now())
         super()._settle()
+
+    def _wants_one(self) -> bool:
+        with self._guard:
+            return self._ledger.to_open(spare=self._entering)
+
+    def _give_back(self, ask: Ask[Client]) -> None:
+        with self._guard:
+            self._ledger.give_back(ask, self._now())
+            retired = self._ledger.to_close()
+        for seat in retired:
+            seat.leave()
