@@ -337,9 +337,11 @@ class World:
             self.saving.send(None)
         self.saving.close()
         self.note()
-        whole = self.journal.state != FAILED
+        whole, syncing = self.journal.state != FAILED, self.journal.syncing
         self.storage.close(self.server)
         assert not self.disk.handles, "a handle is left"
+        if syncing and self.journal.state == FAILED:
+            whole = False  # the sync had failed before the disk was well again
         if whole and not self.disk.fail and not self.disk.full:
             assert self.journal.durable == self.journal.written
             assert self.engine.journal == []
@@ -614,8 +616,8 @@ def same(found: Any, known: Any) -> bool:
 
 
 def differences(found: Any, known: Any) -> Iterator[str]:
-    """Where they differ. A store that was read may keep answers of which the client had said that they arrived, and
-    an answer that had become doubtful may be anything.
+    """Where they differ. A store that was read may keep answers of which the client had said that they arrived. An answer
+    that had become doubtful may be anything; and one that was written as lost since may be in the log as it was.
     """
     for name in found[0].keys() ^ known[0].keys():
         yield f"only one has the namespace {name!r}"
@@ -641,7 +643,7 @@ def differences(found: Any, known: Any) -> Iterator[str]:
 
 def same_answer(found: Any, known: Any) -> bool:
     if isinstance(known, Lost):
-        return known.doubtful or (isinstance(found, Lost) and found.revision == known.revision)
+        return known.doubtful or not isinstance(found, Lost) or found.revision == known.revision
     return plain(found) == plain(known)
 
 

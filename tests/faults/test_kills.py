@@ -51,7 +51,7 @@ async def lives(folder: Path, fsync: str, kills: int, dice: Random) -> None:
             await keeper.start_soon()
             assert await crowd.check() == 0
         assert "trace=" not in keeper.said(), keeper.said()
-        assert crowd.saves >= kills
+        assert crowd.saves, "no snapshot was taken among the kills"
 
 
 async def powerless_lives(folder: Path, fsync: str, losses: int, dice: Random) -> None:
