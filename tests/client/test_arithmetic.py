@@ -15,9 +15,9 @@ from kv_client._core.call import DONE, SENT, TAKES, WAITS, WRITE, Call
 from kv_client._core.clock import ServerClock
 from kv_client._core.leases import Lease, LeaseBook, margin
 from kv_client._core.liveness import Liveness, Pulse
-from kv_protocol.patience import Patience
 from kv_client._core.writes import Writes
 from kv_protocol.errors import InvalidArgument, ProtocolError
+from kv_protocol.patience import Patience
 from kv_protocol.values import encode
 
 moments = st.floats(0, 1e6)

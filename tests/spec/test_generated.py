@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 import kv_client._async.names  # noqa: F401  # so that the sample's records do not get into the real ones
-
 from kv_server.spec import Catalog
 
 ROOT = Path(__file__).parents[2]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 from kv_protocol.errors import ConditionFailed, InvalidArgument
 from kv_server.commands.strings import current, expiry
 from kv_server.engine.rows import DELETED
 from kv_server.engine.tx import Tx
-from kv_server.model.container import CONTAINERS
-from kv_server.model.dump import Foreign, dumped, undumped
-from kv_server.model.entry import SCALAR
+from kv_server.model.container import CONTAINERS, Container
+from kv_server.model.dump import Foreign, dumping, undumping
+from kv_server.model.entry import SCALAR, Entry
+from kv_server.model.steps import Steps
 from kv_server.spec.catalog import command
 from kv_server.spec.command import GROWS, NATIVE_DOOR, READ, RESP_DOOR, SLOW, WRITE
 from kv_server.spec.resp_kinds import OK, RespError, Simple
@@ -28,7 +29,9 @@ def dump(tx: Tx, key: SourceKey, /) -> Octets | None:
     <class 'bytes'>
     """
     entry = tx.find(key)
-    return None if entry is None else dumped(entry)
+    if entry is None and tx.work is None:
+        return None
+    return tx.slowly(lambda: dumping(cast(Entry, entry)))
 
 
 @command(
@@ -106,15 +109,19 @@ def restore_on_resp(
     return OK
 
 
+def loading(octets: bytes) -> Steps[tuple[int, Any, Container | None]]:
+    """Of what was dumped its kind, what a row tells of it, and the container if it is one."""
+    kind, value = yield from undumping(octets)
+    return kind, value, None if kind == SCALAR else (yield from CONTAINERS[kind].loading(value))
+
+
 def put_back(tx: Tx, key: bytes, octets: bytes, expires_ms: int) -> None:
     """Set *key* to the value in *octets*, to expire at *expires_ms* (0: never); past: delete it."""
     past = 0 < expires_ms <= tx.now_ms
     try:
-        kind, value = undumped(octets)
-        if kind != SCALAR and past:
-            CONTAINERS[kind].load(value)
-        elif kind != SCALAR:
-            tx.key_load(key, kind, value, expires_ms)
+        kind, value, loaded = tx.slowly(lambda: loading(octets))
+        if loaded is not None and not past:
+            tx.key_loaded(key, kind, value, expires_ms, loaded)
     except Foreign:
         raise InvalidArgument("DUMP payload version or checksum are wrong") from None
     except ValueError:

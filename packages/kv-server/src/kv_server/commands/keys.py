@@ -13,7 +13,7 @@ from kv_server.commands.strings import change_expiry, demand
 from kv_server.engine.rows import DELETED
 from kv_server.engine.tx import Tx
 from kv_server.model.entry import KINDS, SCALAR
-from kv_server.model.glob import fitting, matcher
+from kv_server.model.glob import matcher, seeking
 from kv_server.spec.catalog import command
 from kv_server.spec.command import FAST, GROWS, NATIVE_DOOR, READ, SLOW, SWEEPS, WRITE, View
 from kv_server.spec.resp_kinds import Simple
@@ -304,7 +304,7 @@ def keys_(tx: Tx, pattern: Pattern, /) -> list[Name]:
     >>> sorted(await client.all_keys("user:*"))
     ['user:1', 'user:2']
     """
-    return fitting(pattern, tx.all_keys())
+    return tx.slowly(lambda: seeking(pattern, tx.all_keys()))
 
 
 def redis_page(page: ScanPage) -> tuple[str, list[Name]]:

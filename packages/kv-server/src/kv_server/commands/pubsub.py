@@ -80,7 +80,7 @@ def psubscribe(session: Caller, /, *patterns: Pattern) -> Replies:
 @command(READ | LISTENS, group="pubsub", since="0.1", cost="O(channels)", doors=RESP_DOOR, method=None)
 def ssubscribe(session: Caller, /, *channels: Channel) -> Replies:
     """Listen to the shard *channels* from now on; within a transaction that is not allowed."""
-    if session.engine.within:
+    if session.engine.tx.within:
         raise InvalidArgument("SSUBSCRIBE isn't allowed for a DENY BLOCKING client")
     hearing = own(session)
     return begin(session, "ssubscribe", hearing.shards, session.engine.channels.shards, channels)
@@ -215,7 +215,7 @@ def stop(
 
 def say(session: Caller, said: Replies) -> Replies:
     """Say it as what answers no call, which is said also to those who want no replies; or as part of others."""
-    if session.engine.within:
+    if session.engine.tx.within:
         return said
     for word in said:
         session.line.push(*word)

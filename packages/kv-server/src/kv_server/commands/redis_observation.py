@@ -26,7 +26,7 @@ def monitor(session: Caller, /) -> Simple:
 
     Shown is what has run, but not what only an operator may do, the words of a login, or what this connection calls.
     """
-    if session.engine.within:
+    if session.engine.tx.within:
         raise InvalidArgument("MONITOR isn't allowed for DENY BLOCKING client")
     session.engine.observation.monitor(session.session)
     return OK

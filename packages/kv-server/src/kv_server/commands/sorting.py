@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import repeat
 from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias, cast
 
 from kv_protocol.errors import InvalidArgument
@@ -12,6 +13,7 @@ from kv_server.engine.ground import wrong_type
 from kv_server.engine.rows import DELETED
 from kv_server.engine.tx import Tx
 from kv_server.model.entry import LIST, SET, ZSET
+from kv_server.model.steps import Steps, finished, parts, sorting
 from kv_server.spec.catalog import command
 from kv_server.spec.command import GROWS, NATIVE_DOOR, READ, RESP_DOOR, SLOW, WRITE
 from kv_server.spec.reply import Stretch
@@ -162,57 +164,84 @@ def store(tx: Tx, target: bytes, found: list[bytes | None]) -> int:
 
 def sorted_values(tx: Tx, key: bytes, asked: Asked, *, stored: bool) -> list[bytes | None]:
     """What is asked for of the elements at *key*, in order."""
-    blobs, is_set = elements(tx, key)
     by, alpha = asked.by, asked.alpha
+    if by in (None, b"#") and not asked.get:  # the elements say all: nothing else is looked up
+        if stored:
+            return finished(arranging(*elements(tx, key)[:2], asked))
+        return tx.slowly(lambda: arranging(*elements(tx, key)[:2], asked))
+    found, as_blobs, is_set = elements(tx, key)
+    blobs = as_blobs(found)
     unsorted = by is not None and b"*" not in by
     if unsorted and is_set and stored:  # a set has no order that a copy elsewhere would share
         unsorted, by, alpha = False, None, True
     if unsorted:
         ranked: Sequence[bytes] = blobs[::-1] if asked.order == "DESC" else blobs
     else:
-        ranked = arranged(tx, blobs, by, alpha, asked.order)
-    chosen = part(ranked, asked.limit)
+        weights = own(blobs, alpha) if by in (None, b"#") else looked_up(tx, blobs, by, alpha)
+        ranked = finished(arranged(blobs, weights, alpha, asked.order))
+    chosen = chosen_of(ranked, asked.limit)
     if not asked.get:
-        return cast(list[bytes | None], chosen if len(chosen) > LONG else list(chosen))
+        return cast(list[bytes | None], chosen)
     readers = [reader(tx, pattern) for pattern in asked.get]
     return [read(blob) for blob in chosen for read in readers]
 
 
-def elements(tx: Tx, key: bytes) -> tuple[list[bytes], bool]:
-    """The elements at *key* as blobs, and whether they are those of a set."""
+def elements(tx: Tx, key: bytes) -> tuple[list[Any], Callable[[Any], list[bytes]], bool]:
+    """The elements at *key* as they are kept, what makes blobs of them, and whether they are those of a set."""
     entry = tx.find(key)
     if entry is None:
-        return [], False
+        return [], list, False
     if entry.kind == LIST:
-        return tx.list_part(key, 0, tx.list_len(key)), False
+        return tx.list_part(key, 0, tx.list_len(key)), list, False
     if entry.kind == SET:
-        return [from_octets(member) for member in tx.set_members(key)], True
+        return tx.set_members(key), lambda members: list(map(from_octets, members)), True
     if entry.kind == ZSET:
-        return [from_octets(member) for _, member in tx.zset_slice(key, 0, tx.zset_len(key))], False
+        pairs = tx.zset_slice(key, 0, tx.zset_len(key))
+        return pairs, lambda pairs: [from_octets(member) for _, member in pairs], False
     raise wrong_type(LIST, entry.kind)
 
 
-def arranged(tx: Tx, blobs: list[bytes], by: bytes | None, alpha: bool, order: Order) -> Sequence[bytes]:
-    """*blobs* by their weights: numbers, of which the elements part equal ones; or octets, of which missing ones come
-    first.
-    """
+def arranging(found: list[Any], as_blobs: Callable[[Any], list[bytes]], asked: Asked) -> Steps[list[bytes | None]]:
+    """The elements that were *found*, by what they are themselves."""
+    blobs: list[bytes] = []
+    weights: list[Any] = []
+    for part in parts(found):
+        some = as_blobs(part)
+        blobs += some
+        weights += own(some, asked.alpha)
+        yield
+    ranked = yield from arranged(blobs, weights, asked.alpha, asked.order)
+    return cast(list[bytes | None], chosen_of(ranked, asked.limit))
+
+
+def arranged(blobs: list[bytes], weights: Sequence[Any], alpha: bool, order: Order) -> Steps[Sequence[bytes]]:
+    """*blobs* by their *weights*: octets, or numbers, of which the elements part equal ones."""
+    by_weight: dict[Any, bytes] = {}
+    for some, part in zip(parts(weights), parts(blobs), strict=True):
+        by_weight.update(zip(some, part, strict=True))
+        yield
     backward = order == "DESC"
-    weights: Sequence[Any]
-    if by is not None and by != b"#":
-        found = [None if blob is None else octets(blob) for blob in map(reader(tx, by), blobs)]
-        weights = [(text is not None, text or b"") for text in found] if alpha else numbers(found)
-    elif alpha:
-        weights = all_octets(blobs)
-    else:
-        weights = short_ints(blobs) or numbers(all_octets(blobs))
-    by_weight = dict(zip(weights, blobs, strict=True))
     if len(by_weight) == len(blobs):
-        return Stretch(sorted(by_weight, reverse=backward), by_weight.__getitem__)
-    places = list(range(len(blobs)))
-    if not alpha:
-        places.sort(key=all_octets(blobs).__getitem__, reverse=backward)
-    places.sort(key=weights.__getitem__, reverse=backward)
-    return Stretch(places, blobs.__getitem__)
+        ordered = yield from sorting(weights)
+        return Stretch(ordered[::-1] if backward else ordered, by_weight.__getitem__)
+    places: Iterator[int] = iter(range(0, -len(blobs), -1) if backward else range(len(blobs)))
+    keys: list[tuple[Any, bytes, int]] = []
+    for some, part in zip(parts(weights), parts(blobs), strict=True):
+        keys += zip(some, repeat(b"") if alpha else all_octets(part), places, strict=False)
+        yield
+    ordered = yield from sorting(keys)
+    return Stretch(ordered[::-1] if backward else ordered, lambda key: blobs[abs(key[2])])
+
+
+def own(blobs: list[bytes], alpha: bool) -> Sequence[Any]:
+    """The weights of *blobs* themselves."""
+    return all_octets(blobs) if alpha else short_ints(blobs) or numbers(all_octets(blobs))
+
+
+def looked_up(tx: Tx, blobs: list[bytes], by: bytes, alpha: bool) -> Sequence[Any]:
+    """The weights that are found by the pattern *by*. Of octets, missing ones come first."""
+    found = [None if blob is None else octets(blob) for blob in map(reader(tx, by), blobs)]
+    return [(text is not None, text or b"") for text in found] if alpha else numbers(found)
 
 
 def short_ints(blobs: list[bytes]) -> list[int]:
@@ -248,11 +277,12 @@ def number(text: bytes) -> float:
     return float.fromhex(plain.decode()) if b"0x" in plain else float(plain)
 
 
-def part(blobs: Sequence[bytes], limit: Limit | None) -> Sequence[bytes]:
-    if limit is None:
-        return blobs
-    start = max(limit.offset, 0)
-    return blobs[start:] if limit.most < 0 else blobs[start : start + limit.most]
+def chosen_of(blobs: Sequence[bytes], limit: Limit | None) -> Sequence[bytes]:
+    """The part that *limit* tells; a short one as a list."""
+    if limit is not None:
+        start = max(limit.offset, 0)
+        blobs = blobs[start:] if limit.most < 0 else blobs[start : start + limit.most]
+    return blobs if len(blobs) > LONG else list(blobs)
 
 
 def reader(tx: Tx, pattern: bytes) -> Callable[[bytes], bytes | None]:

@@ -308,7 +308,7 @@ class Caller:
         """Run another command line in the place of this call."""
         engine, session = self.engine, self.session
         command = engine.catalog.find_spoken(words)
-        if not engine.within:
+        if not engine.tx.within:
             return engine.execute(session, self.request_id, command, words, None, meta)
         if meta and FENCE in meta:
             check_fence(engine.store, engine.elapsed_ms, session.namespace, meta[FENCE])
@@ -327,7 +327,7 @@ class Caller:
     def later(self, wait_ms: int, reply: object) -> object:
         """Let this call of the text door wait, and then be answered with *reply*."""
         line = self.line
-        if self.engine.within:
+        if self.engine.tx.within:
             return reply
         command = line.command
         assert command is not None

@@ -28,7 +28,7 @@ from kv_server.engine.rows import MESSAGE
 from kv_server.engine.session import EVERYTHING, Session, Waiting
 from kv_server.engine.transactions import WatchedKeys
 from kv_server.engine.tx import Tx
-from kv_server.engine.waiting import Alarm, Listener, Owed, Parked, Subscription, WouldBlock
+from kv_server.engine.waiting import Alarm, Listener, Owed, Parked, Subscription, Unfinished, WouldBlock
 from kv_server.engine.watchers import Watchers
 from kv_server.model.entry import SCALAR
 from kv_server.model.schedule import Schedule
@@ -72,8 +72,6 @@ class Executor:
         self.calls = 0
         self.hits = self.misses = 0
         """Calls that only read, by whether the last key they looked at was there."""
-        self.within = False
-        """A call is part of several that are one commit: nothing waits."""
         self._serving = False
 
     @property
@@ -117,11 +115,12 @@ class Executor:
         tx.start(namespace, session)
         try:
             reply = command.call(place, args, options)
-        except (WouldBlock, CommandError) as refusal:
+        except (WouldBlock, CommandError, Unfinished) as refusal:
             if tx.effects:
                 self.seal()
                 raise AssertionError(f"{command.name} changed something and then refused") from refusal
-            if isinstance(refusal, CommandError):
+            if not isinstance(refusal, WouldBlock):
+                self.calls -= isinstance(refusal, Unfinished)
                 raise
             self.park(Parked(session, request_id, command, args, options, namespace, seq, fence), refusal)
             return PARKED
@@ -256,11 +255,11 @@ class Executor:
         if any(command.flags & Flag.SWEEPS for command, _ in calls):
             self.sweep()
         at_first = session.namespace
-        self.within = True
+        self.tx.within = True
         try:
             replies = [self.run_within(session, request_id, command, words) for command, words in calls]
         finally:
-            self.within = False
+            self.tx.within = False
         if self.watchers.woken or session.namespace is not at_first:
             self.seal()
             self.serve()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from binascii import crc_hqx
 from collections.abc import Callable
 from random import Random
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from kv_protocol.errors import TooManyNamespaces, WrongType
 from kv_protocol.names import slot
@@ -13,8 +13,10 @@ from kv_server.engine.before import Keeper
 from kv_server.engine.commit import Effect
 from kv_server.engine.rows import EXPIRED, KEY_DROP
 from kv_server.engine.session import Session
+from kv_server.engine.waiting import Unfinished
 from kv_server.model.container import CONTAINERS, Container
 from kv_server.model.entry import KINDS, Entry
+from kv_server.model.steps import Steps, finished
 from kv_server.model.store import Namespace, Store
 from kv_server.model.table import Table
 
@@ -22,7 +24,10 @@ __all__ = ["EFFECTS", "Ground", "effect", "wrong_type"]
 
 EFFECTS: dict[int, Callable[..., Any]] = {}
 
+_STEPS_AT_ONCE: Final = 16
+
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 
 def effect(opcode: int) -> Callable[[F], F]:
@@ -63,6 +68,10 @@ class Ground:
         self.before: Keeper | None = None
         self.urgent = False
         """The effects grant, extend or release a lock: whoever is told of that must be able to rely on it."""
+        self.within = False
+        """The call is part of several that are one commit: nothing waits."""
+        self.work: Unfinished | None = None
+        """What the call, which is run again, has worked out meanwhile."""
         self.kept: Any = None
         """What the call kept when it began to wait; None in its first try."""
         self.turn: bytes | None = None
@@ -78,6 +87,32 @@ class Ground:
             self.space = self.store.namespaces.get(namespace)
         self.session = session
         self.last_key = None
+
+    def slowly(self, begin: Callable[[], Steps[T]]) -> T:
+        """What the steps make that *begin* returns: later, if they are many and the caller can go on later; it comes
+        here again then. At once, nothing but *begin* itself looks at the store.
+        """
+        if self.work is not None:
+            made: T = self.work.result()
+            return made
+        steps = begin()
+        if self.within or self.session is None or not self.session.patient:
+            return finished(steps)
+        for _ in range(_STEPS_AT_ONCE):
+            try:
+                next(steps)
+            except StopIteration as done:
+                made = done.value
+                return made
+        raise Unfinished(steps)
+
+    def again(self, work: Unfinished, run: Callable[[], T]) -> T:
+        """Run the call again for which *work* was done."""
+        self.work = work
+        try:
+            return run()
+        finally:
+            self.work = None
 
     def find(self, key: bytes) -> Entry | None:
         """The live entry at *key*, of whatever kind."""

@@ -14,6 +14,7 @@ from attrs import define, field
 
 from kv_protocol.errors import KvError
 from kv_server.engine.session import Line, Session
+from kv_server.engine.waiting import Unfinished
 from kv_server.spec.command import Command, Flag
 
 if TYPE_CHECKING:
@@ -135,12 +136,18 @@ class Observation:
 
     def see(self, session: Session, command: Command, words: list[bytes], run: Callable[[], object]) -> object:
         """Run a call and note it."""
-        began = self.timer()
+        work = self.engine.tx.work
+        began = self.timer() - (0.0 if work is None else work.spent_s)
         error: object = None
+        ended = True
         try:
             reply = run()
             error = reply if isinstance(reply, KvError) else None
             return reply
+        except Unfinished as unfinished:
+            unfinished.spent_s = self.timer() - began
+            ended = False
+            raise
         except Exception as raised:
             error = raised
             raise
@@ -148,7 +155,7 @@ class Observation:
             spent_us = int((self.timer() - began) * 1e6)
             hidden, self._hidden = self._hidden, frozenset()
             enough = len(words) == command.arity if command.arity > 0 else len(words) >= -command.arity
-            if enough:
+            if enough and ended:
                 self.note(session, command, words, hidden, spent_us, error is not None)
 
     def hide(self, places: Iterable[int]) -> None:

@@ -90,7 +90,7 @@ class Session:
 
     __slots__ = (
         "answer_bytes", "answers", "client", "detour", "ends_ms", "hearing", "id", "lasting", "namespace", "open",
-        "outbox", "secret", "seen", "transaction", "waiting",
+        "outbox", "patient", "secret", "seen", "transaction", "waiting",
     )  # fmt: skip
 
     def __init__(self, number: int, secret: bytes, client: str, namespace: bytes) -> None:
@@ -99,6 +99,8 @@ class Session:
         self.client = client
         self.namespace = namespace
         self.lasting = True
+        self.patient = False
+        """Its connection goes on with a call that is `Unfinished`."""
         self.open = EVERYTHING
         self.detour: Detour | None = None
         self.transaction: Transaction | None = None

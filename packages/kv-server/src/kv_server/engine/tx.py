@@ -43,12 +43,14 @@ class Tx(
     def open_block(self) -> None:
         """From here on, keep what is changed as it was."""
         self.before = Before(self.store, self.before)
+        self.within = True
 
     def close_block(self, *, keep: bool) -> None:
         """End the block; unless *keep*, put everything back as it was."""
         before = self.before
         assert isinstance(before, Before)
         self.before = before.outer
+        self.within = False
         if not keep:
             before.put_back()
             self.effects = []

@@ -9,9 +9,10 @@ from typing import Any
 from kv_protocol.limits import MAX_EVENTS
 from kv_protocol.types import Change, Message
 from kv_server.engine.session import Outbox, Session
+from kv_server.model.steps import Steps
 from kv_server.spec.command import Command
 
-__all__ = ["Alarm", "Expecting", "Listener", "Owed", "Parked", "Subscription", "WouldBlock"]
+__all__ = ["Alarm", "Expecting", "Listener", "Owed", "Parked", "Subscription", "Unfinished", "WouldBlock"]
 
 
 class WouldBlock(Exception):
@@ -42,6 +43,43 @@ class WouldBlock(Exception):
         self.names = tuple(names)
         self.wait_ms = wait_ms
         self.otherwise = otherwise
+
+
+class Unfinished(Exception):
+    """Raised by a command that has more to work out than others should wait for. The caller does the *steps* between
+    rounds, and then runs the call again with this as `tx.work`.
+    """
+
+    def __init__(self, steps: Steps[Any]) -> None:
+        super().__init__("the call goes on later")
+        self.steps = steps
+        self.made: Any = None
+        self.error: Exception | None = None
+        self.spent_s = 0.0
+
+    def go_on(self, timer: Callable[[], float], slice_s: float) -> bool:
+        """Work for a slice of time; True once all is done, or has failed."""
+        self.__traceback__ = None
+        began = now = timer()
+        try:
+            while now - began < slice_s:
+                next(self.steps)
+                now = timer()
+        except StopIteration as done:
+            self.made = done.value
+        except Exception as error:
+            self.error = error
+        else:
+            self.spent_s += now - began
+            return False
+        self.spent_s += timer() - began
+        return True
+
+    def result(self) -> Any:
+        """What was made."""
+        if self.error is not None:
+            raise self.error
+        return self.made
 
 
 class Alarm:

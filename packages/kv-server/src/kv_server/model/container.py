@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final, Protocol, Self, TypeAlias
 
+from kv_server.model.steps import Steps
+
 __all__ = ["CONTAINERS", "Container", "Piece"]
 
 Piece: TypeAlias = "list[Any] | dict[Any, Any]"
@@ -30,6 +32,10 @@ class Container(Protocol):
     @classmethod
     def load(cls, dumped: Any) -> Self:
         """The container that was dumped. Raises `ValueError` where a name comes twice."""
+
+    @classmethod
+    def loading(cls, dumped: Any) -> Steps[Self]:
+        """The same in steps; `load` takes less time in all."""
 
 
 CONTAINERS: Final[dict[int, type[Container]]] = {}

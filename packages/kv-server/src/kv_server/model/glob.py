@@ -9,7 +9,9 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
-__all__ = ["fitting", "matcher", "matches"]
+from kv_server.model.steps import Steps, parts
+
+__all__ = ["fitting", "matcher", "matches", "seeking"]
 
 _STAR: Final = b"*"
 
@@ -28,6 +30,15 @@ def fitting(pattern: bytes, names: list[bytes]) -> list[bytes]:
     if text.count(b"\n") != len(names) - 1 or b"\n" in pattern or b"[" in pattern:
         return list(filter(matcher(pattern), names))
     return re.findall(b"^%b$" % _source(pattern), text, re.MULTILINE)
+
+
+def seeking(pattern: bytes, names: list[bytes]) -> Steps[list[bytes]]:
+    """The same in steps."""
+    found: list[bytes] = []
+    for part in parts(names):
+        found += fitting(pattern, list(part))
+        yield
+    return found
 
 
 def _source(pattern: bytes) -> bytes:

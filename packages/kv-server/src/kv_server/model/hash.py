@@ -9,6 +9,7 @@ from typing import Any, Final
 from kv_server.model.container import CONTAINERS, Piece
 from kv_server.model.entry import HASH
 from kv_server.model.set import Set, sample
+from kv_server.model.steps import Steps, parts
 
 __all__ = ["FIELD_BYTES", "Hash"]
 
@@ -88,6 +89,17 @@ class Hash(dict[bytes, bytes]):
         if 2 * len(made) != len(dumped):
             raise ValueError("a field twice")
         made.bytes = sum(map(len, made)) + sum(map(len, made.values())) + FIELD_BYTES * len(made)
+        return made
+
+    @classmethod
+    def loading(cls, dumped: Any) -> Steps[Hash]:
+        made = cls()
+        for part in parts(dumped):
+            made.update(zip(part[::2], part[1::2], strict=True))
+            made.bytes += sum(map(len, part)) + FIELD_BYTES * (len(part) // 2)
+            yield
+        if 2 * len(made) != len(dumped):
+            raise ValueError("a field twice")
         return made
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from kv_server.model.container import CONTAINERS, Piece
 from kv_server.model.entry import LIST
+from kv_server.model.steps import Steps, parts
 
 __all__ = ["ELEMENT_BYTES", "List"]
 
@@ -136,6 +137,14 @@ class List:
     def load(cls, dumped: Any) -> List:
         """The list that was dumped."""
         return cls(dumped)
+
+    @classmethod
+    def loading(cls, dumped: Any) -> Steps[List]:
+        made = cls()
+        for part in parts(dumped):
+            made.bytes += made.push(False, part)
+            yield
+        return made
 
 
 def weight(blobs: Sequence[bytes]) -> int:

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 from kv_server.model.container import CONTAINERS, Piece
 from kv_server.model.entry import SET
+from kv_server.model.steps import Steps, parts
 
 __all__ = ["MEMBER_BYTES", "Set", "few", "sample", "weight"]
 
@@ -142,6 +143,19 @@ class Set:
     def load(cls, dumped: Any) -> Set:
         """The set that was dumped."""
         made = cls(dumped)
+        if len(made.places) != len(made.members):
+            raise ValueError("a member twice")
+        return made
+
+    @classmethod
+    def loading(cls, dumped: Any) -> Steps[Set]:
+        made = cls()
+        places = numbers(len(dumped))
+        for part in parts(dumped):
+            made.places.update(zip(part, places, strict=False))
+            made.members += part
+            made.bytes += weight(part)
+            yield
         if len(made.places) != len(made.members):
             raise ValueError("a member twice")
         return made

@@ -5,13 +5,14 @@ A field's name may come again within one entry, so the fields are one tuple of n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain, islice, repeat
 from typing import Any, Final, Self, cast
 
 from kv_server.model.container import CONTAINERS, Piece
 from kv_server.model.entry import STREAM
 from kv_server.model.ledger import Ledger
+from kv_server.model.steps import Steps, parts
 from kv_server.model.stream_group import UNKNOWN, Group
 from kv_server.model.stream_id import FIRST, LAST
 from kv_server.spec.reply import Stretch
@@ -170,23 +171,49 @@ class Stream:
 
     def dump(self) -> Any:
         """Of the entries their ids, of how many parts each is, and the parts of all."""
-        ids, every = list(self.entries.found), self.entries.found.values()
+        return [list(part) if isinstance(part, Iterator) else part for part in self.frozen()]
+
+    def frozen(self) -> list[Any]:
+        """What is dumped, with iterators that no change disturbs in the place of the long lists."""
+        ids, every = list(self.entries.found), list(self.entries.found.values())
         groups = [[name, group.dump()] for name, group in sorted(self.groups.items())]
-        parts = list(chain.from_iterable(every))
-        return [self.last_id, self.added, self.max_deleted, ids, list(map(len, every)), parts, groups]
+        told = chain.from_iterable(every)
+        return [self.last_id, self.added, self.max_deleted, iter(ids), map(len, every), told, groups]
 
     @classmethod
     def load(cls, dumped: Any) -> Self:
+        ids, sizes, told = dumped[3:6]
         stream = cls()
-        last_id, added, max_deleted, ids, sizes, parts, groups = dumped
         if ids:
-            stream.entries = Ledger.of(ids, parted(parts, sizes))
-            stream.bytes = sum(map(len, parts)) + PART_BYTES * len(parts) + RECORD_BYTES * len(ids)
-        stream.last_id, stream.added, stream.max_deleted = last_id, added, max_deleted
+            stream.entries = Ledger.of(ids, parted(told, sizes))
+            stream.bytes = sum(map(len, told)) + PART_BYTES * len(told) + RECORD_BYTES * len(ids)
+        return stream._with(dumped)
+
+    @classmethod
+    def loading(cls, dumped: Any) -> Steps[Self]:
+        ids, sizes, told = dumped[3:6]
+        stream = cls()
+        start = 0
+        for some, lengths in zip(parts(ids), parts(sizes), strict=True):
+            stop = start + sum(lengths)
+            stream.entries.put_all(some, parted(told[start:stop], lengths))
+            start = stop
+            yield
+        if len(stream.entries) != len(ids):
+            raise ValueError("an id twice")
+        for part in parts(told):
+            stream.bytes += sum(map(len, part))
+            yield
+        stream.bytes += PART_BYTES * len(told) + RECORD_BYTES * len(ids)
+        return stream._with(dumped)
+
+    def _with(self, dumped: Any) -> Self:
+        """The same with what was dumped beside the entries."""
+        self.last_id, self.added, self.max_deleted, *_, groups = dumped
         for name, group in groups:
-            stream.groups[name] = loaded = Group.load(group)
-            stream.bytes += len(name) + loaded.size
-        return stream
+            self.groups[name] = loaded = Group.load(group)
+            self.bytes += len(name) + loaded.size
+        return self
 
 
 CONTAINERS[STREAM] = Stream

@@ -11,6 +11,7 @@ from kv_server.model.container import CONTAINERS, Piece
 from kv_server.model.entry import ZSET
 from kv_server.model.ranking import Pair, Ranking, in_order
 from kv_server.model.set import MEMBER_BYTES, Set
+from kv_server.model.steps import Steps, parts, sorting
 
 __all__ = ["SCORE_BYTES", "SortedSet", "weight"]
 
@@ -134,6 +135,20 @@ class SortedSet:
         made = cls(members, scores)
         if len(made.members.places) != len(scores):
             raise ValueError("a member twice")
+        return made
+
+    @classmethod
+    def loading(cls, dumped: Any) -> Steps[SortedSet]:
+        members, scores = dumped
+        made = cls()
+        made.members = yield from Set.loading(members)
+        made.bytes = made.members.bytes + (SCORE_BYTES - MEMBER_BYTES) * len(members)
+        pairs: list[Pair] = []
+        for some, found in zip(parts(scores), parts(members), strict=True):
+            made.scores += [score + 0.0 for score in some]
+            pairs += zip(made.scores[-len(some) :], found, strict=True)
+            yield
+        made.ranking = Ranking((yield from sorting(pairs)))
         return made
 
 

@@ -27,9 +27,10 @@ from kv_protocol.messages import GOAWAY, MORE, OK
 from kv_protocol.types import Change, Message
 from kv_server.engine.engine import PARKED, Engine
 from kv_server.engine.session import Session
+from kv_server.engine.waiting import Unfinished
 from kv_server.spec.command import Command
 from kv_server.surfaces.hello import Limits, printable, read_hello, welcome
-from kv_server.surfaces.replies import Encoder, LongReply
+from kv_server.surfaces.replies import Encoder, LongCall, LongReply, framed
 from kv_server.surfaces.requests import SHORT, Overfull, positive_numbers, read_first, read_long, refusal
 from kv_server.surfaces.trace import trace_of
 
@@ -95,7 +96,7 @@ class NativeConnection:
         self._waiting: list[bytes] = []
         self._open: set[int] = set()
         self._out: list[bytes] = []
-        self._owed: LongReply | None = None
+        self._owed: LongCall | LongReply | None = None
         self._told = 0
         self.session: Session | None = None
         self.calls = 0
@@ -165,7 +166,7 @@ class NativeConnection:
             request_id, status = int.from_bytes(body[2:6], "big"), body[6]
             if status == MORE:
                 return False
-            self._append(self._encoder.failed(request_id, refusal()) if status == OK and request_id else _framed(body))
+            self._append(self._encoder.failed(request_id, refusal()) if status == OK and request_id else framed(body))
         if self._owed is not None:
             self._append(self._encoder.failed(self._owed.request_id, refusal()))
             self._owed = None
@@ -187,13 +188,13 @@ class NativeConnection:
         if self.session is not None:
             self._door.engine.detach(self.session, self)
 
-    def _go_on(self, long: LongReply) -> bool:
-        """Go on packing the answer that the calls behind it wait for; False if it is not done."""
-        timer = self._door.timer
-        until = timer() + SLICE_S / 2
+    def _go_on(self, long: LongCall | LongReply) -> bool:
+        """Go on with the call, or the answer, that the calls behind it wait for; False if it is not done."""
         frame: bytes | None
         try:
-            frame = long.go_on(lambda: timer() <= until)
+            frame = long.go_on(self._door.timer, SLICE_S / 2)
+        except LongReply as reply:
+            self._owed, frame = reply, None
         except Exception as error:
             frame = self._failure(long.request_id, long.command.name.encode(), error)
         if frame is None:
@@ -211,7 +212,8 @@ class NativeConnection:
         execute, commands, encode, timer = door.engine.execute, door.commands, door.encoder.ok, door.timer
         assert session is not None
         held = done = 0
-        name: Any = None
+        command: Any = None
+        name = args = command
         frame: bytes | None
         until = timer() + SLICE_S if len(bodies) > FEW else inf
         for body in bodies:
@@ -248,8 +250,9 @@ class NativeConnection:
                         frame = None
                     else:
                         frame = encode(request_id, command, reply)
-            except LongReply as long:
-                self._owed = long
+            except (LongReply, Unfinished) as long:
+                call = session, request_id, command, args, options, meta
+                self._owed = LongCall(door.encoder, long, call) if isinstance(long, Unfinished) else long
                 break
             except Exception as error:
                 frame = self._failure(request_id, name, error)
@@ -294,6 +297,7 @@ class NativeConnection:
             self._append(self._encoder.failed(request_id, error))
         else:
             self.session = session
+            session.patient = True
             self._reader.max_frame = door.limits.frame
             answer = welcome(door.server, door.engine, session, resumed, door.limits)
             self._append(self._encoder.plain(request_id, answer))
@@ -366,7 +370,7 @@ class NativeConnection:
         try:
             frame = self._encoder.ok(request_id, command, reply)
         except LongReply as long:
-            frame = long.go_on(lambda: True)
+            frame = long.go_on(lambda: 0.0, 0.0)
         except Exception as error:
             frame = self._failure(request_id, command.name.encode(), error)
         if frame is not None:
@@ -392,7 +396,3 @@ class NativeConnection:
 
     def lost(self) -> bool:
         return self.closing or self._lost()
-
-
-def _framed(body: bytes) -> bytes:
-    return len(body).to_bytes(4, "big") + body

@@ -15,11 +15,13 @@ from kv_protocol.messages import FAILED, MORE, OK
 from kv_protocol.names import wire
 from kv_protocol.types import Change, Message
 from kv_server.engine.engine import Engine
+from kv_server.engine.session import Session
+from kv_server.engine.waiting import Unfinished
 from kv_server.spec.command import Command, Flag
 from kv_server.spec.reply import Stretch
 from kv_server.spec.resp_kinds import LONG
 
-__all__ = ["Encoder", "LongReply"]
+__all__ = ["Encoder", "LongCall", "LongReply", "framed"]
 
 _START: Final = 0x93CE  # an array of three, then the id as uint32
 _HEAD_LENGTH: Final = 7  # of the head of a frame, what its length counts
@@ -55,16 +57,16 @@ class LongReply(Exception):
         self._parts = self._packed(reply)
         self._made: list[bytes] = []
 
-    def go_on(self, may: Callable[[], bool]) -> bytes | None:
-        """Pack as long as one *may*; the frame once it is whole. Raises as `Encoder.ok` does."""
-        while may():
-            part = next(self._parts, None)
-            if part is None:
-                body = b"".join(self._made)
-                frame = _head(_HEAD_LENGTH + len(body), _START, self.request_id, OK) + body
-                return self._encoder.checked(self.command, frame)
+    def go_on(self, timer: Callable[[], float], slice_s: float) -> bytes | None:
+        """Pack for a slice of time; the frame once it is whole. Raises as `Encoder.ok` does."""
+        until = timer() + slice_s
+        while (part := next(self._parts, None)) is not None:
             self._made.append(part)
-        return None
+            if timer() > until:
+                return None
+        body = b"".join(self._made)
+        frame = _head(_HEAD_LENGTH + len(body), _START, self.request_id, OK) + body
+        return self._encoder.checked(self.command, frame)
 
     def _packed(self, reply: Any) -> Iterator[bytes]:
         size, present, pack = len(reply), self.command.present, Packer(autoreset=True).pack
@@ -75,6 +77,24 @@ class LongReply(Exception):
         rest = iter(reply.items() if mapped else reply)
         while part := kind(islice(rest, _PART)):
             yield pack(part if present is None else present(part))[1 if len(part) < 16 else 3 :]
+
+
+class LongCall:
+    """A call that goes on with *work*, and then is run again."""
+
+    def __init__(self, encoder: Encoder, work: Unfinished, call: tuple[Session, int, Command, Any, Any, Any]) -> None:
+        self.request_id, self.command = call[1:3]
+        self._encoder = encoder
+        self._work = work
+        self._call = call
+
+    def go_on(self, timer: Callable[[], float], slice_s: float) -> bytes | None:
+        """Work for a slice of time; the frame of the answer once it is whole. Raises as calls and `Encoder.ok` do."""
+        engine, work = self._encoder.engine, self._work
+        if not work.go_on(timer, slice_s):
+            return None
+        reply = engine.tx.again(work, lambda: engine.execute(*self._call))
+        return self._encoder.ok(self.request_id, self.command, reply)
 
 
 class Encoder:
@@ -154,6 +174,10 @@ class Encoder:
         if len(packed) > _KEPT_BUFFER:
             self._new_packer()
         return packed
+
+
+def framed(body: bytes) -> bytes:
+    return len(body).to_bytes(4, "big") + body
 
 
 def _printable(message: str) -> str:

@@ -11,20 +11,19 @@ import logging
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
-from attrs import frozen
-
 from kv_protocol.errors import KvError, ProtocolError, TooManyConnections, UnknownCommand
 from kv_protocol.limits import MIB
 from kv_protocol.messages import GOAWAY, LOCK_LOST, REVOKED
 from kv_protocol.types import Change, Message
 from kv_server.engine.engine import PARKED, Engine
 from kv_server.engine.session import Session
-from kv_server.engine.waiting import Alarm
+from kv_server.engine.waiting import Unfinished
 from kv_server.spec.checks import WrongArity
 from kv_server.spec.command import Command, Flag
 from kv_server.spec.resp_kinds import OK, Push
 from kv_server.surfaces.hello import Limits
 from kv_server.surfaces.pieces import Pieces, take
+from kv_server.surfaces.resp_pause import Pause, Paused
 from kv_server.surfaces.resp_replies import RESP2, RESP3, failed
 from kv_server.surfaces.resp_requests import RequestReader
 from kv_server.surfaces.trace import trace_of
@@ -38,20 +37,6 @@ _CALL: Final = 1  # the id of every call: there is one at a time
 _OF_THE_NATIVE_DOOR: Final = frozenset((GOAWAY, LOCK_LOST, REVOKED))
 
 log = logging.getLogger("kv.resp")
-
-
-class Paused(Exception):
-    """The command has to wait until the door's pause is over."""
-
-
-@frozen
-class Pause:
-    """Commands wait: those that write, or everything."""
-
-    until_ms: int
-    everything: bool
-    alarm: Alarm
-    waiting: list[RespConnection]
 
 
 class RespDoor:
@@ -127,8 +112,9 @@ class RespConnection:
     """One client. The engine talks back to it through the methods of `Outbox`, commands through those of `Line`."""
 
     __slots__ = (
-        "_call", "_door", "_encode", "_lost", "_out", "_reader", "_rest", "_rest_size", "_waiting", "_wake", "calls",
-        "closing", "command", "held", "library", "long", "overflowed", "protocol", "session", "silent", "stalled",
+        "_call", "_door", "_encode", "_lost", "_out", "_reader", "_rest", "_rest_size", "_waiting", "_wake", "_work",
+        "calls", "closing", "command", "held", "library", "long", "overflowed", "protocol", "session", "silent",
+        "stalled",
     )  # fmt: skip
 
     def __init__(self, door: RespDoor, wake: Callable[[], None], lost: Callable[[], bool]) -> None:
@@ -140,6 +126,7 @@ class RespConnection:
         self._rest: list[bytes] = []
         self._rest_size = 0
         self._call: object = None  # what the commands behind it wait for
+        self._work: Unfinished | None = None  # the same, of the first of those that wait
         self.command: Command | None = None
         self.library = ("", "")
         self._out: list[bytes | Pieces] = []
@@ -166,6 +153,7 @@ class RespConnection:
             return
         if self.session is None:
             self.session = self._door.engine.open_line(self, b"0")
+            self.session.patient = True
         if self.stalled or self._call is not None:
             self._rest.append(data)
             self._rest_size += len(data)
@@ -179,7 +167,9 @@ class RespConnection:
         self.stalled = False
         if self.closing or self._call is not None:
             return
-        if self._waiting:
+        if self._work is not None:
+            self._go_on(self._work)
+        elif self._waiting:
             words, self._waiting = self._waiting, []
             self._run(words)
         elif self._rest:
@@ -187,6 +177,15 @@ class RespConnection:
             self._rest.clear()
             self._rest_size = 0
             self._run(self._reader.feed(data))
+
+    def _go_on(self, work: Unfinished) -> None:
+        """Go on with what the first command that waits has to work out; run that again when it is done."""
+        if work.go_on(self._door.timer, SLICE_S / 2):
+            self._work = None
+            line = self._waiting.pop(0)
+            self._door.engine.tx.again(work, lambda: self._run([line]))
+        else:
+            self.stalled = True
 
     def data_to_send(self) -> bytes:
         """Output to be sent now: about `HIGH_WATER` at most, or one reply. `held` is what is left after it."""
@@ -254,6 +253,10 @@ class RespConnection:
                     self._call = error
                     door.wait(self)
                     break
+                if type(error) is Unfinished:
+                    done -= 1
+                    self._work = error
+                    break
                 frame = self._failure(self.command, error)
             if self.silent:
                 frame = self._hush()
@@ -271,7 +274,7 @@ class RespConnection:
             self._end()
             return
         if done < len(lines):
-            self._waiting = lines[done:]
+            self._waiting = lines[done:] + self._waiting
         reader = self._reader
         if self._call is None:
             if self._waiting or self._rest:
@@ -309,6 +312,7 @@ class RespConnection:
     def _end(self) -> None:
         self.closing = True
         self.stalled = False
+        self._work = None
         self._waiting.clear()
         self._rest.clear()
 

@@ -56,14 +56,17 @@ class RequestReader:
             self._size += len(data)
             if self._size < self._need:
                 return []
-            data = b"".join(self._chunks)
-            self._chunks.clear()
-            self._size = self._need = 0
+            data = self._joined()
+            if self.failure is not None:
+                return []
         elif self._buffer:
             data = self._buffer + data
             self._buffer = b""
         found: list[list[bytes]] = []
         at = 0
+        if self._words and not self._left:
+            found.append(self._words)
+            self._words = []
         if self._left:
             at = self._read(data, 0, found)
         if not self._left and len(data) - at <= _SPLIT_AT_ONCE:
@@ -105,7 +108,7 @@ class RequestReader:
 
     def _read_words(self, data: bytes, at: int) -> int | None:
         """Read the bulk strings of a command; where they end, or None if more has to come."""
-        end, words, find = len(data), self._words, data.find
+        end, find = len(data), data.find
         while self._left:
             eol = find(b"\r\n", at, at + MAX_LINE + 2)
             if eol < 0:
@@ -123,25 +126,37 @@ class RequestReader:
             start = eol + 2
             stop = start + size
             if stop + 2 > end:
-                self._keep(data[at:], stop + 2 - at)
+                self._chunks = [data[start:]]
+                self._size, self._need = end - start, size + 2
                 return None
-            if data[stop : stop + 2] != b"\r\n":
-                self.failure = "a bulk string is longer than its length"
+            if not self._take(data[start:stop], data[stop : stop + 2]):
                 return None
-            self._total += size
-            if self._total > self.max_bulk:
-                self.failure = "too big command"
-                return None
-            words.append(data[start:stop])
-            self._left -= 1
             at = stop + 2
         return at
 
-    def _keep(self, rest: bytes, need: int) -> None:
-        """Keep the beginning of a bulk string until all of it is there."""
-        self._chunks = [rest]
-        self._size = len(rest)
-        self._need = need
+    def _take(self, word: bytes, ending: bytes) -> bool:
+        """Add a bulk string to the command, unless it spoils that."""
+        self._total += len(word)
+        if ending != b"\r\n":
+            self.failure = "a bulk string is longer than its length"
+        elif self._total > self.max_bulk:
+            self.failure = "too big command"
+        else:
+            self._words.append(word)
+            self._left -= 1
+        return self.failure is None
+
+    def _joined(self) -> bytes:
+        """Take the bulk string that has come in chunks, without another copy of it; what came behind it."""
+        last = self._chunks.pop()
+        end = self._need - 2 - (self._size - len(last))
+        if end < 0:  # its ending is in two chunks
+            last = b"".join((*self._chunks, last))
+            self._chunks, end = [], self._need - 2
+        self._take(b"".join((*self._chunks, last[:end])), last[end : end + 2])
+        self._chunks = []
+        self._size = self._need = 0
+        return last[end + 2 :]
 
     def _read_line(self, data: bytes, at: int, found: list[list[bytes]]) -> int | None:
         """Read a line as people type it; where it ends, or None if its rest has to come."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from kv_server.engine.ground import Ground, effect, wrong_type
 from kv_server.engine.rows import KEY_COPY, KEY_EXPIRY, KEY_LOAD, KEY_MOVE, KEY_PUT
-from kv_server.model.container import CONTAINERS
+from kv_server.model.container import CONTAINERS, Container
 from kv_server.model.entry import SCALAR, Entry
 
 __all__ = ["KeyEffects"]
@@ -84,7 +84,10 @@ class KeyEffects(Ground):
 
         Raises `ValueError` before anything has changed if it cannot be loaded.
         """
-        loaded = CONTAINERS[kind].load(dumped)
+        self.key_loaded(key, kind, dumped, expires_ms, CONTAINERS[kind].load(dumped))
+
+    def key_loaded(self, key: bytes, kind: int, dumped: Any, expires_ms: int, loaded: Container) -> None:
+        """The same with the collection *loaded* already."""
         entry = self.touch(key)
         space = self.open_namespace()
         table = self.table_of(space, key)
