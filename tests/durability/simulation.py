@@ -616,8 +616,8 @@ def same(found: Any, known: Any) -> bool:
 
 
 def differences(found: Any, known: Any) -> Iterator[str]:
-    """Where they differ. A store that was read may keep answers of which the client had said that they arrived. An answer
-    that had become doubtful may be anything; and one that was written as lost since may be in the log as it was.
+    """Where they differ. A store that was read may keep answers of which the client had said that they arrived. An
+    answer that had become doubtful may be anything; and one that was written as lost since may be in the log as it was.
     """
     for name in found[0].keys() ^ known[0].keys():
         yield f"only one has the namespace {name!r}"
