@@ -10,6 +10,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from tools.emitters.blocking import blocking
 
 from tests.client.examples import blocks, statements
 from tests.client.test_examples import EXAMPLES, PAGES, ROOT
@@ -37,11 +38,12 @@ def checked(file: Path) -> str:
 CALLS = (ROOT / "tests" / "client" / "typed_calls.py").read_text("utf-8")
 
 
-@pytest.fixture(params=["kv_client", "kv_client.aio"])
+@pytest.fixture(params=["kv_client", "kv_client.aio", "kv_client.sync"])
 def calls(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """The calls on a face."""
     file = tmp_path / "calls.py"
-    file.write_text(CALLS.replace("from kv_client import", f"from {request.param} import"))
+    text = CALLS.replace("from kv_client import", f"from {request.param} import")
+    file.write_text(blocking(text, "") if request.param.endswith("sync") else text)
     return file
 
 
