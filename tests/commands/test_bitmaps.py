@@ -81,9 +81,11 @@ class Model:
         return int(there)
 
     def setbit(self, key: bytes, offset: int, bit: bool) -> Any:
-        bits = self.bits(key)
-        bits = bits.ljust((offset // 8 + 1) * 8, "0")
-        self.put(key, bits[:offset] + str(int(bit)) + bits[offset + 1 :])
+        before = self.bits(key)
+        bits = before.ljust((offset // 8 + 1) * 8, "0")
+        after = bits[:offset] + str(int(bit)) + bits[offset + 1 :]
+        if after != before:  # what does not change stays of its type
+            self.put(key, after)
         return bits[offset] == "1"
 
     def getbit(self, key: bytes, offset: int) -> Any:

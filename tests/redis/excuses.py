@@ -195,7 +195,7 @@ def signless(reply: Any) -> Any:
         return tuple(map(signless, reply))
     if isinstance(reply.value, tuple):
         return reply._replace(value=tuple(map(signless, reply.value)))
-    return reply._replace(value=b"0") if reply.value == b"-0" else reply
+    return reply._replace(value=reply.value[1:]) if reply.value in (b"-0", b"-0.0") else reply
 
 
 def around(case: Case) -> bool:
