@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 UNWANTED = {
-    r"\bpypi\.org|pythonhosted\.org|--(extra-)?index-url[ =]|--find-links[ =]": "belongs to the installer's settings",
+    r"\bpyp[i]\.org|pythonhoste[d]\.org|--(extra-)?index-url[ =]|--find-links[ =]": "is for the installer's settings",
     r"(?<![\w.~$}*])/(home|root|Users|opt|tmp|work|workspace)/": "is a path of one machine",
     r"\b(TO[D]O|FIXM[E]|XX[X])\b": "is a note to oneself: do it, or open an issue",
     r"^(<{7}|>{7}) ": "is a merge conflict",

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from math import inf
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Self
 
 import trio
 from trio.lowlevel import TrioToken, checkpoint, current_task, current_trio_token
 
 from kv_client import Client, connect
 from kv_client._trio.lifeline import Dial
-from kv_pool._async.pool import Pool
 from kv_pool._config import PoolConfig
-from kv_protocol.errors import CommandError, UnsupportedVersion
+from kv_pool._tended import Tended
 
 __all__ = ["KvPool"]
 
-RETRY_S: Final = 0.5
 
-
-class KvPool(Pool[Client]):
+class KvPool(Tended[Client]):
     """Connections to the server at *url*, opened as they are needed, for the block of an `async with`.
 
     *url*, *name*, *timeout*, *connect_timeout* and *dial* are those of `kv_client.connect`.
@@ -45,7 +42,6 @@ class KvPool(Pool[Client]):
         self._nursery: Any = None
         self._children: Any = None
         self._scope = trio.CancelScope(shield=True)
-        self._entering = True
 
     async def __aenter__(self) -> Self:
         if self._token is not None:
@@ -92,6 +88,9 @@ class KvPool(Pool[Client]):
         with trio.move_on_at(moment):
             await event.wait()
 
+    async def _sleep(self, seconds: float) -> None:
+        await trio.sleep(seconds)
+
     def _open_one(self) -> bool:
         self._children.start_soon(self._keep, name="kv pool connection")
         return True
@@ -105,23 +104,3 @@ class KvPool(Pool[Client]):
                     moment = self._ledger.tidy(self._now())
                     self._settle()
                     await trio.sleep_until(moment)
-
-    async def _keep(self) -> None:
-        """The life of one connection. What goes wrong with it is told to those who wait for it, or hold it."""
-        leave, seat = trio.Event(), None
-        try:
-            async with self._connect() as client:
-                seat = self._ledger.opened(client, self._now())
-                seat.leave = leave.set
-                await leave.wait()
-        except Exception as error:
-            if seat is not None:
-                self._ledger.gone(seat, error)
-            else:
-                mistake = isinstance(error, CommandError | UnsupportedVersion)
-                self._ledger.failed(error, for_good=mistake or self._entering)
-                await trio.sleep(RETRY_S)
-                self._ledger.not_opened()
-        else:
-            self._ledger.gone(seat)
-        self._settle()

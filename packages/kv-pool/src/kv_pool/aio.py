@@ -12,18 +12,16 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from kv_client.aio import Client, connect
-from kv_pool._async.pool import Pool
 from kv_pool._config import PoolConfig
 from kv_pool._ledger import PoolStatistics, PoolTimeout
-from kv_protocol.errors import CommandError, UnsupportedVersion
+from kv_pool._tended import Tended
 
 __all__ = ["KvPool", "PoolConfig", "PoolStatistics", "PoolTimeout"]
 
-RETRY_S: Final = 0.5
 LONGEST_S: Final = 3600.0
 
 
-class KvPool(Pool[Client]):
+class KvPool(Tended[Client]):
     """Connections to the server at *url*, opened as they are needed, for the block of an `async with`.
 
     *url*, *name*, *timeout*, *connect_timeout* and *dial* are those of `kv_client.aio.connect`.
@@ -46,7 +44,6 @@ class KvPool(Pool[Client]):
         super().__init__(client, config)
         self._loop: AbstractEventLoop | None = None
         self._tasks: set[Task[None]] = set()
-        self._entering = True
 
     async def __aenter__(self) -> Self:
         if self._loop is not None:
@@ -100,6 +97,9 @@ class KvPool(Pool[Client]):
             async with asyncio.timeout_at(None if moment == inf else moment):
                 await event.wait()
 
+    async def _sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
     def _open_one(self) -> bool:
         self._start(self._keep())
         return True
@@ -109,26 +109,6 @@ class KvPool(Pool[Client]):
         task = asyncio.create_task(work, name="kv pool")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    async def _keep(self) -> None:
-        """The life of one connection. What goes wrong with it is told to those who wait for it, or hold it."""
-        leave, seat = asyncio.Event(), None
-        try:
-            async with self._connect() as client:
-                seat = self._ledger.opened(client, self._now())
-                seat.leave = leave.set
-                await leave.wait()
-        except Exception as error:
-            if seat is not None:
-                self._ledger.gone(seat, error)
-            else:
-                mistake = isinstance(error, CommandError | UnsupportedVersion)
-                self._ledger.failed(error, for_good=mistake or self._entering)
-                await asyncio.sleep(RETRY_S)
-                self._ledger.not_opened()
-        else:
-            self._ledger.gone(seat)
-        self._settle()
 
     async def _tidy(self) -> None:
         while True:
