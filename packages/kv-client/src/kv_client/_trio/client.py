@@ -14,12 +14,11 @@ from trio.lowlevel import checkpoint
 
 from kv_client._asleep import Leaping
 from kv_client._async.keyspace import Keyspace
-from kv_client._core.address import parse_url
-from kv_client._core.session import Session
+from kv_client._core.opening import opening
 from kv_client._core.statistics import Statistics, statistics
 from kv_client._trio.lifeline import Dial, Lifeline, dialler
 from kv_client._trio.link import Link
-from kv_protocol.errors import ConnectionLost, InternalError, InvalidArgument
+from kv_protocol.errors import ConnectionLost, InternalError
 
 __all__ = ["Client", "connect"]
 
@@ -58,10 +57,7 @@ class Client(Keyspace):
         dial: Dial | None,
         clock: Leaping | None,
     ) -> None:
-        address = parse_url(url)
-        if (timeout is not None and not timeout > 0) or not connect_timeout > 0:
-            raise InvalidArgument("timeout, connect_timeout: seconds above 0")
-        session = Session(name=name, namespace=address.namespace, place=address.place)
+        address, session = opening(url, name, timeout, connect_timeout)
         super().__init__(Link(session, timeout, clock), address.namespace)
         self._lifeline = Lifeline(self._link, dial or dialler(address), connect_timeout)
         self._connect_timeout = connect_timeout

@@ -9,10 +9,11 @@ import trio
 
 from kv_client._core.address import Address
 from kv_client._core.backoff import Backoff
+from kv_client._core.opening import not_connected
 from kv_client._core.session import Session
 from kv_client._trio.link import Link
 from kv_client._trio.pump import RECEIVE
-from kv_protocol.errors import CommandError, ConnectionLost, KvError, UnsupportedVersion
+from kv_protocol.errors import CommandError, KvError, UnsupportedVersion
 
 __all__ = ["Dial", "Lifeline", "dialler"]
 
@@ -94,9 +95,7 @@ class Lifeline:
 
     def _failed(self, trouble: object) -> None:
         tries = self._backoff.tries
-        self._session.connection_lost(
-            ConnectionLost(f"not connected after {tries} {'try' if tries == 1 else 'tries'}; the last: {trouble}")
-        )
+        self._session.connection_lost(not_connected(tries, trouble))
 
     async def _greet(self, connection: socket.socket) -> None:
         connection.send(self._session.connection_made(trio.current_time()))  # on a new connection it fits

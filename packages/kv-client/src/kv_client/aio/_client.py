@@ -15,9 +15,8 @@ from typing import Self
 
 from kv_client._asleep import Leaping
 from kv_client._async.keyspace import Keyspace
-from kv_client._core.address import parse_url
 from kv_client._core.backoff import Backoff
-from kv_client._core.session import Session
+from kv_client._core.opening import not_connected, opening
 from kv_client._core.statistics import Statistics, statistics
 from kv_client.aio._link import Link
 from kv_client.aio._pipe import Pipe
@@ -26,7 +25,6 @@ from kv_protocol.errors import (
     CommandError,
     ConnectionLost,
     InternalError,
-    InvalidArgument,
     KvError,
     UnsupportedVersion,
 )
@@ -71,10 +69,7 @@ class Client(Keyspace):
         dial: Dial | None,
         clock: Leaping | None,
     ) -> None:
-        self._address = parse_url(url)
-        if (timeout is not None and not timeout > 0) or not connect_timeout > 0:
-            raise InvalidArgument("timeout, connect_timeout: seconds above 0")
-        session = Session(name=name, namespace=self._address.namespace, place=self._address.place)
+        self._address, session = opening(url, name, timeout, connect_timeout)
         super().__init__(Link(session, timeout, clock), self._address.namespace)
         self._dial = dial
         self._connect_timeout = connect_timeout
@@ -188,9 +183,7 @@ class Client(Keyspace):
 
     def _failed(self, trouble: str) -> None:
         tries = self._backoff.tries
-        self._link.session.connection_lost(
-            ConnectionLost(f"not connected after {tries} {'try' if tries == 1 else 'tries'}; the last: {trouble}")
-        )
+        self._link.session.connection_lost(not_connected(tries, trouble))
 
     async def _open(self, pipe: Pipe) -> None:
         """Connect *pipe*. Names are looked up anew each time."""

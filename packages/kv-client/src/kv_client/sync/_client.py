@@ -6,14 +6,12 @@ from types import TracebackType
 from typing import Self
 
 from kv_client._asleep import Leaping
-from kv_client._core.address import parse_url
-from kv_client._core.session import Session
+from kv_client._core.opening import opening
 from kv_client._core.statistics import Statistics, statistics
 from kv_client._sync.keyspace import Keyspace
 from kv_client.sync._dialling import Dial, dialler
 from kv_client.sync._leading import Leading
 from kv_client.sync._link import Link
-from kv_protocol.errors import InvalidArgument
 
 __all__ = ["Client", "connect"]
 
@@ -54,10 +52,7 @@ class Client(Keyspace):
         dial: Dial | None,
         clock: Leaping | None,
     ) -> None:
-        address = parse_url(url)
-        if (timeout is not None and not timeout > 0) or not connect_timeout > 0:
-            raise InvalidArgument("timeout, connect_timeout: seconds above 0")
-        session = Session(name=name, namespace=address.namespace, place=address.place)
+        address, session = opening(url, name, timeout, connect_timeout)
         made = dialler(address) if dial is None else lambda seconds: dial()
         leading = Leading(session, timeout, made, connect_timeout)
         super().__init__(Link(session, timeout, leading, clock), address.namespace)

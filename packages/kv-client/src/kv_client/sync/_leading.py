@@ -25,6 +25,7 @@ from typing import Any, Final
 
 from kv_client._core.backoff import Backoff
 from kv_client._core.call import DONE
+from kv_client._core.opening import not_connected
 from kv_client._core.session import Session
 from kv_client.sync._dialling import prepared
 from kv_client.sync._waiting import ParkedCall, Spot, Waiter, nudge, park
@@ -317,10 +318,7 @@ class Leading:
             trouble = error
         tries = self._backoff.tries
         with self.mutex:
-            self._lost(
-                spot,
-                ConnectionLost(f"not connected after {tries} {'try' if tries == 1 else 'tries'}; the last: {trouble}"),
-            )
+            self._lost(spot, not_connected(tries, trouble))
 
     def _lost(self, spot: Spot, error: ConnectionLost) -> None:
         """What the owner of *spot* began has failed, unless another one leads by now. The mutex is held."""
