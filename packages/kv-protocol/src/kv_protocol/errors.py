@@ -24,6 +24,11 @@ KvError
         Busy                 BUSY
         TooManyConnections   CONNECTIONS
         TooManyNamespaces    NAMESPACES
+        Unauthenticated      UNAUTHENTICATED
+        LoginFailed          LOGIN
+        Forbidden            FORBIDDEN
+        OutOfMemory          MEMORY
+        QuotaExceeded        QUOTA
         ShuttingDown         SHUTTING_DOWN
         Loading              LOADING
         ReadOnly             READ_ONLY
@@ -43,10 +48,11 @@ from typing import Any, ClassVar, NamedTuple
 
 __all__ = [
     "AnswerLost", "Busy", "CallCancelled", "CallTimeout", "ClientClosed", "CommandError", "ConditionFailed",
-    "ConnectionLost", "CounterOverflow", "DeadlineExceeded", "InternalError", "InvalidArgument", "KvError", "Loading",
-    "LockHeld", "LockLost", "NotANumber", "NotFound", "NotKept", "OutOfRange", "ProtocolError", "RateLimited",
-    "ReadOnly", "Refused", "SchemaMismatch", "ShuttingDown", "StaleFence", "TooLarge", "TooManyConnections",
-    "TooManyNamespaces", "TransactionConflict", "UnknownCommand", "UnsupportedVersion", "WrongType", "error_from_wire",
+    "ConnectionLost", "CounterOverflow", "DeadlineExceeded", "Forbidden", "InternalError", "InvalidArgument", "KvError",
+    "Loading", "LockHeld", "LockLost", "LoginFailed", "NotANumber", "NotFound", "NotKept", "OutOfMemory", "OutOfRange",
+    "ProtocolError", "QuotaExceeded", "RateLimited", "ReadOnly", "Refused", "SchemaMismatch", "ShuttingDown",
+    "StaleFence", "TooLarge", "TooManyConnections", "TooManyNamespaces", "TransactionConflict", "Unauthenticated",
+    "UnknownCommand", "UnsupportedVersion", "WrongType", "error_from_wire",
 ]  # fmt: skip
 
 
@@ -200,6 +206,48 @@ class TooManyConnections(Refused):
 
 class TooManyNamespaces(Refused):
     code = "NAMESPACES"
+
+
+class Unauthenticated(Refused):
+    """Nobody has logged in on this connection."""
+
+    code = "UNAUTHENTICATED"
+    resp = "NOAUTH"
+
+
+class LoginFailed(Refused):
+    """The name, password or token is wrong, or the user is disabled: which of these is not said."""
+
+    code = "LOGIN"
+    resp = "WRONGPASS"
+
+
+class Forbidden(Refused):
+    """The user may not do this."""
+
+    code = "FORBIDDEN"
+    resp = "NOPERM"
+
+
+class OutOfMemory(Refused):
+    """The server has as much data as it may have, and nothing that it may evict."""
+
+    code = "MEMORY"
+    resp = "OOM"
+    retryable = True
+
+
+class QuotaExceeded(Refused):
+    """The namespace has as much of something as it may have."""
+
+    code = "QUOTA"
+    resp = "QUOTA"
+    retryable = True
+
+    @property
+    def retry_after(self) -> float:
+        """Seconds after which the same may be allowed; 0 if only a change of the data or of the quota helps."""
+        return int(self.details.get("retry_after", 0)) / 1000
 
 
 class ShuttingDown(Refused):

@@ -11,12 +11,13 @@ from attrs import frozen
 from kv_protocol.errors import KvError, ShuttingDown
 from kv_protocol.limits import MAX_NAMESPACES, MAX_PARKED, SESSION_LINGER_MS
 from kv_protocol.messages import FENCE
-from kv_server.engine.executor import PARKED, Executor
+from kv_server.engine.executor import PARKED
 from kv_server.engine.gates import CLOSED, check_fence
 from kv_server.engine.node import Node, Solitary
 from kv_server.engine.observation import Observation
 from kv_server.engine.rows import EXPIRED, LAPSED
 from kv_server.engine.session import EVERYTHING, Line, Outbox, Session
+from kv_server.engine.several import Several
 from kv_server.engine.tx import Tx
 from kv_server.engine.waiting import Alarm, Expecting, Listener, Parked, Subscription
 from kv_server.model.store import Store
@@ -48,7 +49,7 @@ class Start:
     dice: Random
 
 
-class Engine(Executor):
+class Engine(Several):
     """A store with its commands, sessions and watchers."""
 
     def __init__(self, catalog: Catalog, *, start: Start, shards: int = 256, limits: Limits | None = None) -> None:
@@ -155,12 +156,14 @@ class Engine(Executor):
 
     def shut(self, still_open: int, refusal: Callable[[], KvError]) -> None:
         """Refuse all commands but *still_open*, with the error that *refusal* makes."""
-        self.open, self.refusal = still_open, refusal
+        self.served, self.refusal = still_open, refusal
+        self.gate()
         self.writable = False
 
     def reopen(self) -> None:
         """Refuse nothing any more."""
-        self.open = EVERYTHING
+        self.served = EVERYTHING
+        self.gate()
         self.writable = True
         self.serve()
 
@@ -318,11 +321,12 @@ class Caller:
         """Open to this connection what it may ask in the middle of what it is in."""
         session = self.session
         if session.transaction is not None and session.transaction.queueing:
-            session.open, session.detour = self.engine.steering, session.transaction
+            session.amid, session.detour = self.engine.steering, session.transaction
         elif session.hearing and self.line.protocol == 2:
-            session.open, session.detour = self.engine.listening, session.hearing
+            session.amid, session.detour = self.engine.listening, session.hearing
         else:
-            session.open, session.detour = EVERYTHING, None
+            session.amid, session.detour = EVERYTHING, None
+        session.gate()
 
     def later(self, wait_ms: int, reply: object) -> object:
         """Let this call of the text door wait, and then be answered with *reply*."""

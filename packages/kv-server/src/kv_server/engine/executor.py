@@ -6,7 +6,7 @@ What waits on something is tried as part of the commit that concerns it, before 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from kv_protocol.errors import (
     Busy,
@@ -14,14 +14,13 @@ from kv_protocol.errors import (
     CommandError,
     DeadlineExceeded,
     InternalError,
-    InvalidArgument,
     KvError,
     ShuttingDown,
 )
 from kv_protocol.messages import DEADLINE, FENCE, LOCK_LOST, NAMESPACE, SEEN, SEQ
 from kv_protocol.names import text
 from kv_server.engine.commit import Commit, Effect, Sink
-from kv_server.engine.gates import FRESH, check_fence, check_namespace, late, repeated
+from kv_server.engine.gates import CLOSED, FRESH, check_fence, check_namespace, late, repeated
 from kv_server.engine.notifications import Notifications
 from kv_server.engine.pubsub import Channels
 from kv_server.engine.rows import MESSAGE
@@ -35,15 +34,13 @@ from kv_server.model.schedule import Schedule
 from kv_server.model.store import Store
 from kv_server.spec.command import Command, Flag
 
-__all__ = ["PARKED", "Executor"]
+__all__ = ["LET_IN", "PARKED", "Executor"]
 
 PARKED: Final = object()
 """What `execute` returns for a call whose replies come later, through its session's outbox."""
 
-Asked: TypeAlias = tuple[Command, list[Any], Any]
-"""A call with its arguments and options as they came."""
-
-_NOT_IN_BLOCKS: Final = Flag.ADMIN | Flag.STREAMS
+LET_IN: Final = object()
+"""What `turn_away` returns for a call that may run after all."""
 
 
 class Executor:
@@ -56,8 +53,12 @@ class Executor:
         self.now_ms = 0
         self.elapsed_ms = 0
         self.open = EVERYTHING
+        """What is served, and needs no care."""
+        self.served = EVERYTHING
         self.refusal: Callable[[], KvError] = ShuttingDown
-        """What a call is told that `open` does not let in."""
+        """What a call is told that is not served."""
+        self.careful = CLOSED
+        """What must ask `admit` before it runs."""
         self.watchers = Watchers(self.peek)
         self.sinks: list[Sink] = []
         self.journal: list[tuple[int, int, int, bytes, list[Effect]]] | None = None
@@ -107,8 +108,9 @@ class Executor:
             fence = meta.get(FENCE)
             if fence is not None:
                 check_fence(self.store, self.elapsed_ms, namespace, fence)
-        if not (session.open & self.open) >> command.bit & 1:
-            return self.turn_away(session, command, args)
+        shut = not (session.open & self.open) >> command.bit & 1
+        if shut and (answer := self.turn_away(session, command, args, options, namespace)) is not LET_IN:
+            return answer
         self.calls += 1
         tx = self.tx
         place: object = tx if command.common else self.prepare(session, command, request_id)
@@ -149,12 +151,32 @@ class Executor:
                 self.hits += 1
         return reply
 
-    def turn_away(self, session: Session, command: Command, args: Any) -> object:
-        """Say why *command* is not open to *session* now, or let what the session is in the middle of take the call."""
-        if not self.open >> command.bit & 1:
+    def turn_away(self, session: Session, command: Command, args: Any, options: Any, namespace: bytes) -> object:
+        """Say why *command* is not open to *session* now, let what the session is in the middle of take the call, or
+        let it in: it was only to be looked at.
+        """
+        self.permit(session, command, args, options, namespace)
+        if session.detour is not None and not session.amid >> command.bit & 1:
+            return session.detour.take(command, args)
+        return LET_IN
+
+    def permit(self, session: Session, command: Command, args: Any, options: Any, namespace: bytes) -> None:
+        """Raise what forbids the call: to everybody, to this session, for these names, or for want of room."""
+        if not self.served >> command.bit & 1:
             raise self.refusal()
-        assert session.detour is not None, f"{command.name} was refused by a gate that nobody knows"
-        return session.detour.take(command, args)
+        if not session.rights >> command.bit & 1:
+            raise session.refusal(command)
+        if session.guard is not None:
+            session.guard.check(command, args, options, namespace)
+        if self.careful >> command.bit & 1:
+            self.admit(session, command, args, options, namespace)
+
+    def admit(self, session: Session, command: Command, args: Any, options: Any, namespace: bytes) -> None:
+        """Make room for a call of which `careful` says that it may need some. Raises if there is none."""
+
+    def gate(self) -> None:
+        """Open what `served` and `careful` leave open."""
+        self.open = self.served & ~self.careful
 
     def prepare(self, session: Session, command: Command, request_id: int) -> object:
         """See to what an uncommon *command* asks for before it runs, and return the place where it does."""
@@ -208,84 +230,7 @@ class Executor:
                 if session is not None and session.outbox is not None:
                     session.outbox.push(LOCK_LOST, text(namespace), text(lock), token, why)
 
-    # ---- several calls that are one
-    def block(self, session: Session, calls: list[Asked], namespace: bytes) -> list[object]:
-        """Run *calls* as one: all of them in one commit, or, if one raises, none. Nothing waits inside."""
-        self.tx.start(namespace, session)
-        replies = self.all_or_none(session, calls)
-        self.seal()
-        self.serve()
-        return replies
-
-    def all_or_none(self, session: Session, calls: list[Asked]) -> list[object]:
-        """Run *calls* in the transaction as it is; if one raises, what they changed is put back."""
-        tx = self.tx
-        if any(command.flags & Flag.SWEEPS for command, _, _ in calls):
-            namespace = tx.name
-            self.sweep()
-            tx.start(namespace, session)
-        tx.open_block()
-        replies: list[object] = []
-        try:
-            for command, args, options in calls:
-                if command.place != "tx" or command.flags & _NOT_IN_BLOCKS:
-                    raise InvalidArgument(f"{command.name} cannot be part of an atomic block")
-                if not (session.open & self.open) >> command.bit & 1:
-                    self.turn_away(session, command, args)
-                rows = len(tx.effects)
-                replies.append(command.call(tx, args, options))
-                if len(tx.effects) > rows:
-                    self.notifications.written(rows, command)
-        except WouldBlock as blocked:
-            tx.close_block(keep=False)
-            late = blocked.otherwise
-            raise (late if isinstance(late, KvError) else Busy("a call of the block would wait")) from None
-        except BaseException as error:
-            tx.close_block(keep=False)
-            if isinstance(error, CommandError):
-                error.details = {**error.details, "call": len(replies)}
-            raise
-        tx.close_block(keep=True)
-        return replies
-
-    def run_queued(self, session: Session, request_id: int, calls: list[tuple[Command, list[bytes]]]) -> list[object]:
-        """Run command lines one after the other for the call *request_id*: their replies, and the errors of those that
-        failed, whose failing changes nothing. One commit for each stretch of them in one namespace.
-        """
-        if any(command.flags & Flag.SWEEPS for command, _ in calls):
-            self.sweep()
-        at_first = session.namespace
-        self.tx.within = True
-        try:
-            replies = [self.run_within(session, request_id, command, words) for command, words in calls]
-        finally:
-            self.tx.within = False
-        if self.watchers.woken or session.namespace is not at_first:
-            self.seal()
-            self.serve()
-        return replies
-
-    def run_within(self, session: Session, request_id: int, command: Command, words: list[bytes]) -> object:
-        """Run one of several calls; its reply, or the error that it failed with."""
-        tx = self.tx
-        if tx.effects and session.namespace != tx.name:
-            self.seal()
-        tx.start(session.namespace, session)
-        rows = len(tx.effects)
-        self.calls += 1
-        if not self.open >> command.bit & 1:
-            return self.refusal()
-        try:
-            reply = command.call(self.place_of(session, command, request_id), words, None)
-            if len(tx.effects) > rows:
-                self.notifications.written(rows, command)
-            return reply
-        except WouldBlock as blocked:
-            return command.late(None) if blocked.otherwise is None else blocked.otherwise
-        except KvError as refusal:
-            assert len(tx.effects) == rows, f"{command.name} changed something and then refused"
-            return refusal
-
+    # ---- calls that wait
     def peek(self, namespace: bytes, key: bytes) -> bytes | None:
         """The value blob at *key*, for an event about it."""
         space = self.store.namespaces.get(namespace)
@@ -334,8 +279,8 @@ class Executor:
         if turn is None:
             self.leave(call)
         try:
-            if not self.open >> call.command.bit & 1:
-                raise self.refusal()
+            if not (self.open & call.session.rights) >> call.command.bit & 1 or call.session.guard is not None:
+                self.permit(call.session, call.command, call.args, call.options, call.namespace)
             if call.fence is not None:
                 check_fence(self.store, self.elapsed_ms, call.namespace, call.fence)
             reply = call.command.call(tx, call.args, call.options)

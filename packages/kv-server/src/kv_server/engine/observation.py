@@ -130,7 +130,7 @@ class Observation:
     ) -> object:
         """What the engine does, seen by whoever looks on."""
         execute = self.engine.execute
-        if not session.open >> command.bit & 1:  # it is queued: seen when it runs
+        if not session.amid >> command.bit & 1:  # it is queued: seen when it runs
             return execute(session, request_id, command, words, options, meta)
         return self.see(session, command, words, lambda: execute(session, request_id, command, words, options, meta))
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
-from kv_protocol.errors import KvError
+from kv_protocol.errors import Forbidden, KvError
 from kv_protocol.types import Change, Message
 from kv_server.engine.conversation import Detour, Hearing, Transaction
 from kv_server.spec.command import Command
 
-__all__ = ["EVERYTHING", "Line", "Lost", "Outbox", "Session", "Waiting"]
+__all__ = ["EVERYTHING", "Guard", "Line", "Lost", "Outbox", "Session", "Waiting"]
 
 EVERYTHING = -1  # every bit of a gate map is set
 
@@ -75,6 +75,13 @@ class Waiting(Protocol):
     outbox: Outbox
 
 
+class Guard(Protocol):
+    """What looks at the names in a session's calls, where its user may not use all of them."""
+
+    def check(self, command: Command, args: Any, options: Any, namespace: bytes) -> None:
+        """Raise `Forbidden` unless the call, made in *namespace*, may name what it names."""
+
+
 class Lost:
     """Stands for an answer that was too large to keep; or, *doubtful*, for one that a restart may make untrue."""
 
@@ -89,8 +96,8 @@ class Session:
     """One caller: its name and namespace, its kept answers by seq, and its open calls by request id."""
 
     __slots__ = (
-        "answer_bytes", "answers", "client", "detour", "ends_ms", "hearing", "id", "lasting", "namespace", "open",
-        "outbox", "patient", "secret", "seen", "transaction", "waiting",
+        "amid", "answer_bytes", "answers", "client", "detour", "ends_ms", "guard", "hearing", "id", "lasting",
+        "namespace", "open", "outbox", "patient", "rights", "secret", "seen", "transaction", "waiting",
     )  # fmt: skip
 
     def __init__(self, number: int, secret: bytes, client: str, namespace: bytes) -> None:
@@ -102,6 +109,11 @@ class Session:
         self.patient = False
         """Its connection goes on with a call that is `Unfinished`."""
         self.open = EVERYTHING
+        """The gate of this session: what its user may call, and what it is in the middle of allows."""
+        self.rights = EVERYTHING
+        self.guard: Guard | None = None
+        """None where the user may use all names: then nothing but the gate is asked."""
+        self.amid = EVERYTHING
         self.detour: Detour | None = None
         self.transaction: Transaction | None = None
         self.hearing: Hearing | None = None
@@ -116,6 +128,14 @@ class Session:
     def owner(self) -> str:
         """The name by which people know this session."""
         return self.client or f"session {self.id}"
+
+    def gate(self) -> None:
+        """Open what the rights, and what it is in the middle of, leave open; with a guard, nothing unseen."""
+        self.open = self.rights & self.amid if self.guard is None else 0
+
+    def refusal(self, command: Command) -> KvError:
+        """Why *command* is not among the rights."""
+        return Forbidden(f"this user may not run {command.name}")
 
     def keep(self, seq: int, reply: object, size: int) -> None:
         """Remember *reply* as the answer to *seq*."""

@@ -139,14 +139,14 @@ class Gate:
         reason = str(journal.error.strerror) if journal.error is not None else ""
         if journal.state == WELL:
             log.info("the disk takes writes again")
-            if engine.open != CLOSED:
+            if engine.served != CLOSED:
                 engine.reopen()
             return
         if journal.state == FULL:
             log.error("the disk is full: only reads are served reason=%r", reason)
         else:
             log.critical("the disk failed: only reads are served until a snapshot could be written reason=%r", reason)
-        if engine.open != CLOSED:
+        if engine.served != CLOSED:
             engine.shut(self._reads_only, lambda: _refusal(journal, reason))
         if journal.state == FAILED:
             doubtful = journal.doubt(engine.sessions)
