@@ -1,0 +1,1 @@
+"""Who may: users with their rules, tokens, logins, and what was refused."""
