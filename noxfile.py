@@ -94,7 +94,7 @@ def wheels(session: nox.Session) -> None:
             session.run("hatchling", "build", "--clean", "-d", str(dist / package))
     protocol, server, client, pool = (str(next((dist / package).glob("*.whl"))) for package in PACKAGES)
     needs = {
-        "protocol": [protocol], "server": [protocol, server], "client": [protocol, client],
+        "protocol": [protocol], "server": [protocol, f"{server}[http]"], "client": [protocol, f"{client}[shell]"],
         "pool": [protocol, client, pool],
     }  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
@@ -104,6 +104,7 @@ def wheels(session: nox.Session) -> None:
             session.run(python, "-m", "pip", "--quiet", "install", *installed, external=True)
             session.run(python, "tests/packaging/import_all.py", f"kv_{name}", external=True)
         session.run(f"{folder}/server/bin/kv-server", "--help", external=True, silent=True)
+        session.run(f"{folder}/client/bin/kv", "help", "set", external=True, silent=True)
 
 
 @nox.session

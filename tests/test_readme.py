@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from kv_server.model.entry import SCALAR, Entry
-from kv_server.model.table import Table
+from kv_server.model.store import Store
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -76,7 +76,7 @@ def test_a_full_collection_costs_what_the_page_says() -> None:
     """Within a factor of three: the figure is for a quiet machine."""
     said = float(re.findall(r"about ([0-9.]+) seconds for each million keys", README)[0])
     keys = 500_000
-    table = Table()
+    table = Store(1, b"").namespace(b"n").table()
     for number in range(keys):
         table.put(b"key:%012d" % number, Entry(SCALAR, bytes(100), number, 0))
     began = time.perf_counter()

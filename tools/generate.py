@@ -1,6 +1,6 @@
-"""Writes every file derived from the command table: the client's methods, the page of commands, the golden catalog;
-the blocking client, from the async one; the page of what differs from Redis, from the classes that the contest with it
-allows.
+"""Writes every file derived from the command table: the client's methods, the words of its shell, the page of
+commands, the golden catalog; the blocking client, from the async one; the page of what differs from Redis, from the
+classes that the contest with it allows.
 
 `python tools/generate.py` writes them, `--check` fails if a file on disk differs from what would be written.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), *(str(source) for source in sorted(ROOT.glob("packages/*/src")))]
 
-from tools.emitters import blocking, client, differences, handles, pages, table  # noqa: E402
+from tools.emitters import blocking, client, differences, handles, pages, table, words  # noqa: E402
 
 from kv_server.spec.catalog import Catalog  # noqa: E402
 
@@ -21,6 +21,7 @@ EMITTERS = {
     "packages/kv-client/src/kv_client/_async/commands.py": client.emit,
     "packages/kv-client/src/kv_client/_async/handles.py": handles.emit,
     **blocking.EMITTERS,
+    "packages/kv-client/src/kv_client/shell/words.json": words.emit,
     "docs/commands.md": pages.emit,
     "docs/differences.md": differences.emit,
     "schemas/catalog.json": table.emit,

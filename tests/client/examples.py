@@ -21,7 +21,7 @@ from typing import Any
 import kv_client
 
 KNOWN = {
-    **vars(kv_client), "dataclass": dataclass, "Any": Any,
+    **{name: getattr(kv_client, name) for name in kv_client.__all__}, "dataclass": dataclass, "Any": Any,
     "Decimal": Decimal, "datetime": datetime, "timedelta": timedelta, "UTC": UTC,
 }  # fmt: skip
 PARSER, CHECKER = doctest.DocTestParser(), doctest.OutputChecker()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kv_client._core.address import Address, parse_url
+from kv_client._core.address import Address, credentials_in, parse_url
 from kv_protocol.errors import InvalidArgument
 
 
@@ -19,6 +19,9 @@ from kv_protocol.errors import InvalidArgument
         ("kv://[::1]:7000/3", Address("3", host="::1", port=7000)),
         ("kv://host/a%2Fb%20c", Address("a/b c", host="host", port=7440)),
         ("kv://host/%FF", Address("\udcff", host="host", port=7440)),
+        ("kvs://db.example/shop", Address("shop", host="db.example", port=7440, tls=True)),
+        ("kv://user:secret@host", Address(host="host", port=7440)),
+        ("kv+unix://user:secret@/run/kv.sock", Address(path="/run/kv.sock")),
         ("kv+unix:///run/kv.sock", Address(path="/run/kv.sock")),
         ("kv+unix:///run/kv.sock?namespace=shop", Address("shop", path="/run/kv.sock")),
     ],
@@ -36,7 +39,6 @@ def test_urls_that_name_a_server(url, address):
         ("kv://host:0", "port"),
         ("kv://host:70000", "port"),
         ("kv://host:x", "port"),
-        ("kv://user:secret@host", "credentials"),
         ("kv://host/a/b", "more than one part"),
         ("kv://host/a?b=c", "query"),
         ("kv://host#a", "fragment"),
@@ -52,6 +54,36 @@ def test_urls_that_do_not_say_why(url, reason):
         parse_url(url)
 
 
+@pytest.mark.parametrize(
+    "url, user, password",
+    [
+        ("kv://host", None, None),
+        ("kv://ada:secret@host", "ada", "secret"),
+        ("kvs://ada@host/ns", "ada", None),
+        ("kv://:secret@host", None, "secret"),
+        ("kv://a%40b:p%3A%2F%25@host", "a@b", "p:/%"),
+        ("kv+unix://ada:secret@/run/kv.sock", "ada", "secret"),
+    ],
+)
+def test_credentials_are_in_the_url_and_nowhere_else(url, user, password):
+    assert credentials_in(url) == (user, password)
+    assert "secret" not in repr(parse_url(url)) + parse_url(url).place
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://ada:secret@host", "kv://ada:secret@", "kv://ada:secret@host:x", "kv://ada:secret@host/a/b",
+        "kv://ada:se/secret@host", "kv://ada:se#secret@host", "kv://ada:se@secret@[::1", "ada:secret@host",
+        "kv+unix://ada:secret@run/kv.sock",
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_url_is_said_without_what_is_secret_in_it(url):
+    with pytest.raises(InvalidArgument) as caught:
+        parse_url(url)
+    assert "secret" not in str(caught.value)
+
+
 def test_what_is_no_text_is_refused():
     with pytest.raises(InvalidArgument, match="bytes"):
         parse_url(b"kv://host")
@@ -60,6 +92,7 @@ def test_what_is_no_text_is_refused():
 def test_an_address_is_named_as_in_its_url():
     assert parse_url("kv://[::1]:7/x").place == "kv://[::1]:7"
     assert parse_url("kv://a/x").place == "kv://a:7440"
+    assert parse_url("kvs://a/x").place == "kvs://a:7440"
     assert parse_url("kv+unix:///s?namespace=x").place == "kv+unix:///s"
 
 

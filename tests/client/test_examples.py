@@ -15,7 +15,13 @@ from tests.client.examples import blocks, documented, failures
 from tests.client.test_with_server import opened, served
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *(ROOT / "docs" / page for page in ("types.md", "coordination.md", "clients.md"))]
+PAGES = [
+    ROOT / "README.md",
+    *(
+        ROOT / "docs" / page
+        for page in ("types.md", "coordination.md", "clients.md", "start.md", "locks.md", "observing.md")
+    ),
+]
 EXAMPLES = dict(documented(commands, handles, keyspace, limiter, typed, walk))
 WITHOUT_DATA = {"namespace", "lock", "server"}
 

@@ -93,7 +93,7 @@ class Call:
         expiring = [key for key in keys if space.records[key].expires is not None]
         locks = sum(place[0] == name for place in self.world.held)
         expected = (name.decode("utf-8", "surrogateescape"), len(keys), len(expiring), locks)
-        return Fits(lambda reply: reply[:4] == expected and (reply[4] > 0) == bool(keys))
+        return Fits(lambda reply: reply[:4] == expected and reply[4] > 0 and reply[5:] == ("noeviction", 0, 0, 0, 0, 0))
 
     def do_namespace_drop(self, name: bytes) -> Any:
         return self.world.drop(name)

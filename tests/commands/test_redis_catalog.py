@@ -86,7 +86,7 @@ def test_keys_are_where_cluster_clients_look_for_them(name: str, places: tuple[i
         ("CONFIG GET", "admin", "@admin @slow @dangerous"),
         ("PUBLISH", "fast pubsub", "@fast @pubsub"),
         ("DBSIZE", "readonly fast", "@read @fast @keyspace"),
-        ("FLUSHALL", "write", "@write @keyspace @slow @dangerous"),
+        ("FLUSHALL", "write", "@write @keyspace @namespace @slow @dangerous"),
         ("MULTI", "fast", "@fast @transaction"),
         ("TIME", "fast", "@fast"),
     ],

@@ -29,6 +29,12 @@ def one_of(*choices: Any) -> Pick:
 ROWS: Final[dict[str, Pick]] = {
     "key": one_of(*KEYS),
     "source_key": one_of(*KEYS),
+    "taken_key": one_of(*KEYS),
+    "prefix": one_of(b"", b"k"),
+    "channel_pattern": one_of(b"*"),
+    "key_pattern": one_of(b"*", b"nosort"),
+    "secret": one_of(b"on", b"+get"),
+    "inner_word": one_of(b"GET"),
     "lock_name": one_of(b"l", b"k"),
     "channel": one_of(b"c"),
     "namespace": one_of(*NAMESPACES),

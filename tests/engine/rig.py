@@ -15,10 +15,12 @@ from kv_server.engine.engine import PARKED, Engine, Limits, Start
 from kv_server.engine.rows import SESSION_END, SESSION_OPEN
 from kv_server.engine.session import Session
 from kv_server.engine.tx import Tx
+from kv_server.model.cache import CACHED_BYTES, Cached
 from kv_server.model.container import CONTAINERS
-from kv_server.model.entry import SCALAR, Entry
-from kv_server.model.store import Store
-from kv_server.model.table import ENTRY_BYTES
+from kv_server.model.entry import COLLECTION_BYTES, SCALAR, Entry
+from kv_server.model.space import NAMESPACE_BYTES, TABLE_BYTES
+from kv_server.model.store import Namespace, Store
+from kv_server.model.table import DEADLINE_BYTES, ENTRY_BYTES
 from kv_server.spec.catalog import Catalog
 from kv_server.spec.command import Command, Flag
 from kv_server.spec.reply import Form, FormKind
@@ -57,6 +59,8 @@ class Outbox:
 
     # ---- what only a connection of the text door can
     protocol = 2
+    address = "test"
+    certified = None
     command: Command | None = None
     library = ("", "")
 
@@ -293,14 +297,23 @@ def counted(entry: Entry) -> int:
     """What the value of *entry* takes, counted anew."""
     if entry.kind == SCALAR:
         return len(entry.value)
-    return CONTAINERS[entry.kind].load(entry.value.dump()).bytes
+    return COLLECTION_BYTES[entry.kind] + CONTAINERS[entry.kind].load(entry.value.dump()).bytes
 
 
 def recount(store: Store) -> None:
     """Count the accounts of every table anew and compare; every deadline must be on its table's heap, and scheduled."""
+    assert store.bytes - store.callers == sum(space.bytes for space in store.namespaces.values())
     for name, space in store.namespaces.items():
-        for table in space.live_tables():
-            assert table.bytes == sum(len(k) + counted(e) + ENTRY_BYTES for k, e in table.items()), name
+        assert space.name == name and space.keys == sum(map(len, space.tables)), name
+        assert space.lock_bytes == sum(held.weigh(lock) for lock, held in space.locks.items()), name
+        tables = [table for table in space.tables if table is not store.empty]
+        apart = NAMESPACE_BYTES + len(name) + TABLE_BYTES * len(tables) + space.lock_bytes
+        assert space.bytes == sum(table.bytes for table in tables) + apart, name
+        recount_cache(space)
+        for table in tables:
+            accounted = table.bytes - len(table.deadlines) * DEADLINE_BYTES
+            more = 0 if table.cache is None else CACHED_BYTES
+            assert accounted == sum(len(k) + counted(e) + ENTRY_BYTES + more for k, e in table.items()), name
             deadlines = {(e.expires_ms, k) for k, e in table.items() if e.expires_ms}
             assert table.expiring == len(deadlines), name
             assert deadlines <= set(table.deadlines), name
@@ -315,6 +328,19 @@ def recount(store: Store) -> None:
             assert len(held) <= (held.least or len(held)), lock
             places = {(due, place) for due, _, place in store.leases.heap}
             assert all((hold.until_ms, (name, lock, token)) in places for token, hold in held.items()), lock
+
+
+def recount_cache(space: Namespace) -> None:
+    """The ring of a cache holds what may be evicted, each once and in its place."""
+    cache = space.cache
+    if cache is None:
+        return
+    ring = [entry for table in space.tables if table.cache is cache for entry in table.values() if cache.fits(entry)]
+    assert sorted(map(id, ring)) == sorted(map(id, cache.ring)), space.name
+    assert all(cache.ring[entry.place] is entry for entry in cache.ring), space.name
+    for table in space.tables:
+        if table.cache is cache:
+            assert all(type(entry) is Cached and entry.key == key for key, entry in table.items()), space.name
 
 
 def replayed(commits: Iterable[Commit], like: Engine) -> tuple[Tx, list[list[tuple[Any, ...]]]]:

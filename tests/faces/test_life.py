@@ -46,7 +46,7 @@ async def test_bad_options_are_told_at_once(face):
     for options in ({"timeout": 0}, {"timeout": -1}, {"connect_timeout": 0}):
         with pytest.raises(kv.InvalidArgument, match="seconds above 0"):
             face.connect(**options)
-    for url in ("http://x", "kv://host/a/b", "kv://host:port/x", "kv+unix://", "kv://me:secret@host"):
+    for url in ("http://x", "kv://host/a/b", "kv://host:port/x", "kv+unix://", "kv://me:secret@host:x"):
         with pytest.raises(kv.InvalidArgument):
             face.connect(url)
 

@@ -29,7 +29,7 @@ INSIDE = ("kv_client._core", "kv_pool._config", "kv_pool._ledger")
 FACES = {
     "trio": ("kv_client._trio", "kv_pool._trio"),
     "outcome": ("kv_client._trio",),
-    "asyncio": ("kv_client.aio", "kv_pool.aio"),
+    "asyncio": ("kv_client.aio", "kv_pool.aio", "kv_client.shell"),
     "threading": ("kv_client.sync", "kv_pool.sync"),
 }
 BANNED = {

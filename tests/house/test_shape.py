@@ -23,6 +23,7 @@ ENTRANCES = {
     "kv_pool.aio",
     "kv_pool.sync",
     "kv_client.sync",
+    "kv_client.shell.__main__",
 }
 
 

@@ -79,6 +79,12 @@ def _blob(stage: Stage) -> st.SearchStrategy[Any]:
 ROWS: Final[dict[str, Callable[[Stage], st.SearchStrategy[Any]]]] = {
     "key": _sampled(*KEYS, b"absent", *COLLECTIONS),
     "source_key": _sampled(*KEYS, b"absent", *COLLECTIONS),
+    "taken_key": _sampled(*KEYS, b"absent", *COLLECTIONS),
+    "prefix": _sampled(b"", b"k"),
+    "channel_pattern": _sampled(b"*", b"c[x]"),
+    "key_pattern": _sampled(b"*", b"nosort", b"k*->f"),
+    "secret": _sampled(b">pass", b"on", b"+get", b""),
+    "inner_word": _sampled(b"GET", b"k", b""),
     "lock_name": _sampled(*LOCKS, b"absent"),
     "channel": _sampled(b"c", b""),
     "namespace": _sampled(*NAMESPACES, b"absent"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -33,7 +34,7 @@ async def serving(*binds: Address, **settings: Any) -> AsyncIterator[Server]:
 class Caller:
     """One connection to a server."""
 
-    def __init__(self, stream: trio.SocketStream) -> None:
+    def __init__(self, stream: trio.SocketStream | trio.SSLStream[trio.SocketStream]) -> None:
         self.stream = stream
         self.messages: list[list[Any]] = []
         self._reader = FrameReader()
@@ -66,7 +67,9 @@ class Caller:
 
 
 @asynccontextmanager
-async def dial(server: Server, *, hello: bool = True, at: int = 0, room: int = 0) -> AsyncIterator[Caller]:
+async def dial(
+    server: Server, *, hello: bool = True, at: int = 0, room: int = 0, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Caller]:
     """A connection to the server's bind number *at*; *room* bytes of receive buffer."""
     address = server.addresses[at]
     if address.path:
@@ -78,7 +81,8 @@ async def dial(server: Server, *, hello: bool = True, at: int = 0, room: int = 0
         if room:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
         await sock.connect((address.host, address.port))
-    async with trio.SocketStream(sock) as stream:
+    plain = trio.SocketStream(sock)
+    async with plain if tls is None else trio.SSLStream(plain, tls, server_hostname=address.host) as stream:
         caller = Caller(stream)
         if hello:
             answer = await caller.ask(1, "HELLO", [1], {"client": "test"})

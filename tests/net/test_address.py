@@ -16,6 +16,8 @@ from kv_server.net.address import Address
         ("[::1]:65535", Address("::1", 65_535), "[::1]:65535"),
         ("[::1]", Address("::1", 7440), "[::1]:7440"),
         ("unix:/run/kv.sock", Address(path="/run/kv.sock"), "unix:/run/kv.sock"),
+        ("tls://127.0.0.1:7443", Address("127.0.0.1", 7443, tls=True), "tls://127.0.0.1:7443"),
+        ("tls://[::1]", Address("::1", 7440, tls=True), "tls://[::1]:7440"),
         ("unix:///run/kv.sock", Address(path="/run/kv.sock"), "unix:/run/kv.sock"),
     ],
 )
@@ -32,7 +34,7 @@ def test_an_address_is_read_and_shown(text: str, address: Address, shown: str) -
         ("a:-1", "number from 0"), ("a:65536", "number from 0"), ("a:\u0661", "number from 0"),
         ("a:1_0", "number from 0"),
         ("::1", "IPv6"), ("fe80::1:7440", r"\[::1\]:7440"), ("[::1", "IPv6"), ("[::1]7440", "IPv6"),
-        ("unix:kv.sock", "absolute"), ("unix:/" + "x" * 100, "at most 100 bytes"), ("tls://a:1", "no TLS"),
+        ("unix:kv.sock", "absolute"), ("unix:/" + "x" * 100, "at most 100 bytes"), ("tls://unix:/x", "has no TLS"),
     ],
 )  # fmt: skip
 def test_a_wrong_address_is_refused_with_the_reason(text: str, reason: str) -> None:

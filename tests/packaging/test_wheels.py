@@ -65,3 +65,17 @@ def test_a_wheel_works_without_the_other_packages(package: str, wheels: dict[str
         text=True,
     )
     assert outcome.returncode == 0, outcome.stderr
+
+
+def test_the_shell_runs_from_the_wheel_of_the_client(wheels: dict[str, Path], tmp_path: Path) -> None:
+    for needed in NEEDS["kv_client"]:
+        with zipfile.ZipFile(wheels[needed]) as wheel:
+            wheel.extractall(tmp_path)
+    (entries,) = tmp_path.glob("kv_client-*.dist-info/entry_points.txt")
+    assert "kv = kv_client.shell._program:main" in entries.read_text()
+    paths = os.pathsep.join([str(tmp_path), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")])
+    outcome = subprocess.run(
+        [sys.executable, "-S", "-m", "kv_client.shell", "help", "set"],
+        env={**os.environ, "PYTHONPATH": paths}, cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert outcome.stdout.startswith("usage: kv set KEY VALUE"), outcome.stderr

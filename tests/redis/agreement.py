@@ -312,7 +312,7 @@ _BY_RULE: tuple[tuple[Rule, str], ...] = (
     ),
     (same_kind, "client|help config|help object|help"),
     (same_kind, "command|help pubsub|help xinfo|help xgroup|help memory|help acl|help latency|help slowlog|help"),
-    (found, "object|idletime object|freq object|encoding object|refcount memory|usage dump randomkey"),
+    (found, "object|idletime object|freq object|encoding object|refcount memory|usage dump randomkey acl|genpass"),
     (page, "scan sscan hscan zscan"),
     (spelled, "zadd zscore zmscore zincrby zrange zrevrange zrangebyscore zrevrangebyscore zrank zrevrank zrandmember"),
     (spelled, "zpopmin zpopmax bzpopmin bzpopmax zmpop bzmpop zinter zunion zdiff"),

@@ -225,7 +225,19 @@ subscribe: SUBSCRIBE a
 sunsubscribe: SUNSUBSCRIBE
 unsubscribe: UNSUBSCRIBE
 
+acl|cat: ACL CAT
+acl|deluser: ACL DELUSER nobody
+acl|dryrun: ACL DRYRUN default PING
+acl|genpass: ACL GENPASS 5
+acl|getuser: ACL GETUSER default
+acl|list: ACL LIST
+acl|log: ACL LOG
+acl|setuser: ACL SETUSER ada on nopass +get ~k*; ACL DELUSER ada
+acl|users: ACL USERS
 acl|whoami: ACL WHOAMI
+token|create: TOKEN CREATE default EX 100
+token|list: TOKEN LIST
+token|revoke: TOKEN REVOKE 000000000000
 acl|help: ACL HELP
 auth: AUTH default x
 client|getname: CLIENT SETNAME me; CLIENT GETNAME
@@ -333,6 +345,8 @@ OTHER_FORM = {
 """Commands of which COMMAND INFO tells another number of words or other places of keys, and why."""
 
 REFUSED = {
+    "acl|load": "there is no file of users",
+    "acl|save": "there is no file of users",
     "asking": "there is no cluster",
     "cluster": "there is no cluster",
     "readonly": "there is no cluster",

@@ -244,6 +244,10 @@ def untracked(case: Case) -> bool:
     return case.name in ("client|tracking", "client|caching", "client|trackinginfo", "client|getredir")
 
 
+def access(case: Case) -> bool:
+    return case.name.startswith("acl|") and case.theirs.kind == case.ours.kind
+
+
 def flags_of_keys(case: Case) -> bool:
     return case.name == "command|getkeysandflags" and case.theirs.kind == case.ours.kind == "array"
 

@@ -117,7 +117,7 @@ def test_an_error_names_the_word_that_was_called() -> None:
 
 def test_a_command_derives_what_it_does_not_declare() -> None:
     entry = CATALOG["LOCK BREAK"]
-    assert entry.acl == {"test", "write"}
+    assert entry.acl == ("write", "test", "slow")
     assert entry.place == "node"
     assert entry.flags == Flag.WRITE
     assert entry.usage == "LOCK BREAK name source"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from math import inf
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,11 +12,16 @@ from msgpack import unpackb
 from kv_protocol.errors import CallCancelled
 from kv_protocol.frames import FrameReader, pack
 from kv_server.engine.engine import PARKED
+from kv_server.engine.session import EVERYBODY, Login
 from kv_server.spec.command import READ, WRITE
 from kv_server.surfaces.hello import Limits
 from kv_server.surfaces.native import NativeConnection, NativeDoor
 
 LIMITS = Limits(frame=1 << 20, batch=4096, parked=10, output=1 << 20)
+
+
+def nothing(*told: object) -> None:
+    """What nobody wants to know."""
 
 
 class PretendEngine:
@@ -25,6 +31,8 @@ class PretendEngine:
         give = SimpleNamespace(name="GIVE", flags=READ, present=None)
         change = SimpleNamespace(name="CHANGE", flags=WRITE, present=None)
         shown = SimpleNamespace(name="SHOWN", flags=READ, present=lambda reply: f"<{reply}>")
+        self.tx = SimpleNamespace(revision=0, now_ms=0, name=b"", last_key=None)
+        self.observation = SimpleNamespace(least_s=inf, ran=nothing, note=nothing, fail=nothing, see=nothing)
         self.catalog = SimpleNamespace(commands={b"GIVE": give, b"CHANGE": change, b"SHOWN": shown})
         self.epoch, self.revision, self.elapsed_ms, self.now_ms = 7, 42, 1000, 1_800_000_000_000
         self.next_reply: Any = b"reply"
@@ -34,11 +42,19 @@ class PretendEngine:
         self.detached: list[object] = []
         self.greeting: Exception | None = None
 
-    def open_session(self, outbox: Any, client: str, namespace: bytes, secret: bytes | None) -> tuple[Any, bool]:
+    @property
+    def access(self) -> Any:
+        return SimpleNamespace(first=lambda certified: EVERYBODY)
+
+    def open_session(
+        self, outbox: Any, client: str, namespace: bytes, secret: bytes | None, login: Login
+    ) -> tuple[Any, bool]:
         if self.greeting is not None:
             raise self.greeting
         self.outbox = outbox
-        session = SimpleNamespace(id=5, secret=secret or b"s" * 16, client=client, namespace=namespace, waiting={})
+        session = SimpleNamespace(
+            id=5, secret=secret or b"s" * 16, client=client, namespace=namespace, waiting={}, login=login
+        )
         return session, secret is not None
 
     def execute(self, session: Any, request_id: int, command: Any, args: Any, options: Any, meta: Any) -> Any:

@@ -256,7 +256,7 @@ def test_a_slice_of_time_is_all_a_connection_gets_at_once() -> None:
 
 def test_a_bug_is_told_by_its_number_and_without_its_text() -> None:
     talk = Talk()
-    talk.rig.engine.run = broken
+    talk.rig.engine.execute = broken
     assert talk.line("GET k") == b"-ERR a bug of the server: see incident 1 in its log\r\n"
     assert talk.line("GET k") == b"-ERR a bug of the server: see incident 1 in its log\r\n"
     assert talk.door.trouble() == (0, 2)

@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 SHARED = Entry.__module__
-NAMES = frozenset({"key", "source_key", "name", "channel", "lock_name"})
+NAMES = frozenset({"key", "taken_key", "source_key", "name", "channel", "lock_name"})
 
 
 def parameter(param: Param) -> str:

@@ -5,6 +5,7 @@ The records that commands take and return.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal, NamedTuple
 
 from kv_protocol.values import Value
@@ -12,6 +13,7 @@ from kv_protocol.values import Value
 __all__ = [
     "BitOperation",
     "Claimed",
+    "CommandLatency",
     "Common",
     "ConsumerInfo",
     "Decision",
@@ -20,6 +22,11 @@ __all__ = [
     "Found",
     "GroupInfo",
     "GroupReading",
+    "HotKey",
+    "HotKeys",
+    "KeyChange",
+    "Latency",
+    "LatencySample",
     "Match",
     "MemberPage",
     "PendingEntry",
@@ -31,10 +38,12 @@ __all__ = [
     "Ranked",
     "ScorePage",
     "Scored",
+    "SlowCall",
     "StreamEntry",
     "StreamInfo",
     "Taken",
     "Times",
+    "Why",
 ]
 
 
@@ -221,6 +230,92 @@ class Times(NamedTuple):
 
     now: int
     clock: int
+
+
+class SlowCall(NamedTuple):
+    """A call that took long: its number, when it ended, microseconds, words, and who called."""
+
+    number: int
+    time: datetime
+    spent_us: int
+    words: list[str]
+    address: str
+    client: str
+
+
+class Latency(NamedTuple):
+    """The last sample of a kind of latency, and the longest there was, in milliseconds."""
+
+    event: str
+    time: datetime
+    spent_ms: int
+    longest_ms: int
+
+
+class LatencySample(NamedTuple):
+    """The longest of a second, in milliseconds."""
+
+    time: datetime
+    spent_ms: int
+
+
+class CommandLatency(NamedTuple):
+    """The calls of a command; *histogram* is how many took so many microseconds at most, those below among them."""
+
+    calls: int
+    failed: int
+    spent_us: int
+    histogram: list[tuple[int, int]]
+
+
+class HotKey(NamedTuple):
+    """A key that is asked for often, and about which part of all calls that is."""
+
+    namespace: str
+    key: str
+    share: float
+    samples: int
+
+
+class HotKeys(NamedTuple):
+    """The keys that were asked for most *since* then, by so many *samples*."""
+
+    since: datetime
+    samples: int
+    keys: list[HotKey]
+
+
+class KeyChange(NamedTuple):
+    """One thing that happened to a key.
+
+    `what` is `changed`, `expiry`, `deleted`, `emptied`, `expired`, `evicted`, `flushed`, `dropped`, `swapped`, `renamed
+    to` (or `from`), `moved to`, `copied from`, or why a lease ended: `lease released`, `expired`, `broken`. `other` is
+    the other key, lock or namespace that had a part in it; `command` is nothing where nobody called.
+    """
+
+    what: str
+    time: datetime
+    revision: int
+    command: str | None
+    session: int | None
+    client: str
+    address: str
+    user: str
+    namespace: str
+    other: str | None
+    trace: str | None
+
+
+class Why(NamedTuple):
+    """What the server remembers of a key, the latest change first; `since` when it has forgotten nothing.
+
+    `version` is 0 if there is no such key. `note` says what is not known.
+    """
+
+    version: int
+    changes: list[KeyChange]
+    since: datetime
+    note: str
 
 
 class BitOperation(NamedTuple):

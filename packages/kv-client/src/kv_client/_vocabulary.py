@@ -2,7 +2,7 @@
 
 from kv_client._convert import Entry
 from kv_client._core.statistics import Statistics
-from kv_client._core.subscription import Gap, Message
+from kv_client._core.subscription import Gap, Message, SeenCall
 from kv_client._markers import ABORT, DELETE, MISSING
 from kv_client._pending import Pending
 from kv_protocol.types import Change, Fence, LeaseInfo, LockInfo
@@ -20,6 +20,7 @@ __all__ = [
     "LockInfo",
     "Message",
     "Pending",
+    "SeenCall",
     "Statistics",
     "Value",
 ]

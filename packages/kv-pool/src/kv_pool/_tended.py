@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final, TypeVar
 
+from kv_client._core.opening import FINAL
 from kv_pool._async.pool import Pool
-from kv_protocol.errors import CommandError, UnsupportedVersion
 
 __all__ = ["Tended"]
 
@@ -35,8 +35,7 @@ class Tended(Pool[C]):
             if seat is not None:
                 self._ledger.gone(seat, error)
             else:
-                mistake = isinstance(error, CommandError | UnsupportedVersion)
-                self._ledger.failed(error, for_good=mistake or self._entering)
+                self._ledger.failed(error, for_good=isinstance(error, FINAL) or self._entering)
                 await self._sleep(RETRY_S)
                 self._ledger.not_opened()
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import inf
+from ssl import SSLContext
 from types import TracebackType
 from typing import Any, Self
 
@@ -10,6 +11,7 @@ import trio
 from trio.lowlevel import TrioToken, checkpoint, current_task, current_trio_token
 
 from kv_client import Client, connect
+from kv_client._core.login import Secret
 from kv_client._trio.lifeline import Dial
 from kv_pool._config import PoolConfig
 from kv_pool._tended import Tended
@@ -20,7 +22,7 @@ __all__ = ["KvPool"]
 class KvPool(Tended[Client]):
     """Connections to the server at *url*, opened as they are needed, for the block of an `async with`.
 
-    *url*, *name*, *timeout*, *connect_timeout* and *dial* are those of `kv_client.connect`.
+    All arguments but *config* are those of `kv_client.connect`.
     """
 
     def __init__(
@@ -31,10 +33,17 @@ class KvPool(Tended[Client]):
         name: str | None = None,
         timeout: float | None = 5.0,
         connect_timeout: float = 5.0,
+        user: str | None = None,
+        password: Secret | None = None,
+        token: Secret | None = None,
+        tls: SSLContext | None = None,
         dial: Dial | None = None,
     ) -> None:
         def client() -> Client:
-            return connect(url, name=name, timeout=timeout, connect_timeout=connect_timeout, dial=dial)
+            return connect(
+                url, name=name, timeout=timeout, connect_timeout=connect_timeout,
+                user=user, password=password, token=token, tls=tls, dial=dial,
+            )  # fmt: skip
 
         client()  # tells at once what is wrong with the arguments
         super().__init__(client, config)

@@ -8,9 +8,11 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from math import inf
 from socket import socket
+from ssl import SSLContext
 from types import TracebackType
 from typing import Any, Final, Self
 
+from kv_client._core.login import Secret
 from kv_client.aio import Client, connect
 from kv_pool._config import PoolConfig
 from kv_pool._ledger import PoolStatistics, PoolTimeout
@@ -24,7 +26,7 @@ LONGEST_S: Final = 3600.0
 class KvPool(Tended[Client]):
     """Connections to the server at *url*, opened as they are needed, for the block of an `async with`.
 
-    *url*, *name*, *timeout*, *connect_timeout* and *dial* are those of `kv_client.aio.connect`.
+    All arguments but *config* are those of `kv_client.aio.connect`.
     """
 
     def __init__(
@@ -35,10 +37,17 @@ class KvPool(Tended[Client]):
         name: str | None = None,
         timeout: float | None = 5.0,
         connect_timeout: float = 5.0,
+        user: str | None = None,
+        password: Secret | None = None,
+        token: Secret | None = None,
+        tls: SSLContext | None = None,
         dial: Callable[[], Awaitable[socket]] | None = None,
     ) -> None:
         def client() -> Client:
-            return connect(url, name=name, timeout=timeout, connect_timeout=connect_timeout, dial=dial)
+            return connect(
+                url, name=name, timeout=timeout, connect_timeout=connect_timeout,
+                user=user, password=password, token=token, tls=tls, dial=dial,
+            )  # fmt: skip
 
         client()  # tells at once what is wrong with the arguments
         super().__init__(client, config)

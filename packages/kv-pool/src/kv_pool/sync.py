@@ -13,13 +13,17 @@ from collections.abc import Callable
 from functools import partial
 from socket import socket
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
+from kv_client._core.login import Secret
+from kv_client._core.opening import FINAL
 from kv_client.sync import Client, connect
 from kv_pool._config import PoolConfig
 from kv_pool._ledger import Ask, PoolStatistics, PoolTimeout, Seat
 from kv_pool._sync.pool import Pool
-from kv_protocol.errors import CommandError, UnsupportedVersion
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 __all__ = ["KvPool", "PoolConfig", "PoolStatistics", "PoolTimeout"]
 
@@ -29,7 +33,7 @@ RETRY_S: Final = 0.1
 class KvPool(Pool[Client]):
     """Connections to the server at *url*, opened as they are needed, for the block of a `with`.
 
-    *url*, *name*, *timeout*, *connect_timeout* and *dial* are those of `kv_client.sync.connect`.
+    All arguments but *config* are those of `kv_client.sync.connect`.
     """
 
     def __init__(
@@ -40,10 +44,17 @@ class KvPool(Pool[Client]):
         name: str | None = None,
         timeout: float | None = 5.0,
         connect_timeout: float = 5.0,
+        user: str | None = None,
+        password: Secret | None = None,
+        token: Secret | None = None,
+        tls: SSLContext | None = None,
         dial: Callable[[], socket] | None = None,
     ) -> None:
         def client() -> Client:
-            return connect(url, name=name, timeout=timeout, connect_timeout=connect_timeout, dial=dial)
+            return connect(
+                url, name=name, timeout=timeout, connect_timeout=connect_timeout,
+                user=user, password=password, token=token, tls=tls, dial=dial,
+            )  # fmt: skip
 
         client()  # tells at once what is wrong with the arguments
         super().__init__(client, config)
@@ -99,8 +110,7 @@ class KvPool(Pool[Client]):
             client.__enter__()
         except Exception as error:
             with self._guard:
-                mistake = isinstance(error, CommandError | UnsupportedVersion)
-                self._ledger.failed(error, for_good=mistake or self._entering)
+                self._ledger.failed(error, for_good=isinstance(error, FINAL) or self._entering)
                 self._ledger.not_opened()
             return False
         except BaseException:

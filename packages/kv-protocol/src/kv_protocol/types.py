@@ -3,8 +3,8 @@
 from typing import Generic, NamedTuple, TypeVar
 
 __all__ = [
-    "Change", "ClientInfo", "Entry", "Fence", "Grant", "Lease", "LeaseInfo", "LockInfo", "Message", "NamespaceInfo",
-    "ScanPage",
+    "Change", "ClientInfo", "DenialInfo", "Entry", "Fence", "Grant", "Lease", "LeaseInfo", "LockInfo", "Message",
+    "NamespaceInfo", "ScanPage", "Seen", "TokenInfo", "UserInfo",
 ]  # fmt: skip
 
 V = TypeVar("V")
@@ -84,16 +84,56 @@ class ClientInfo(NamedTuple):
     calls: int
     parked: int
     unsent: int
+    user: str
+
+
+class UserInfo(NamedTuple):
+    """A user: how it logs in, and the rules that say what it may do."""
+
+    name: str
+    on: bool
+    nopass: bool
+    passwords: int
+    rules: list[str]
+
+
+class TokenInfo(NamedTuple):
+    """A token, without its secret."""
+
+    id: str
+    user: str
+    namespaces: list[str]
+    """Patterns; none: all those of its user."""
+    expires: int | None
+    """When it ends, in milliseconds since 1970; None if it does not."""
+    label: str
+
+
+class DenialInfo(NamedTuple):
+    """Something that was refused, and how often within a minute each; `age` in milliseconds."""
+
+    reason: str
+    object: str
+    user: str
+    client: str
+    times: int
+    age: int
 
 
 class NamespaceInfo(NamedTuple):
-    """What a namespace holds."""
+    """What a namespace holds, and may hold where a limit is not 0."""
 
     namespace: str
     keys: int
     expiring: int
     locks: int
     bytes: int
+    policy: str
+    evicted: int
+    max_bytes: int
+    max_keys: int
+    max_connections: int
+    max_ops: int
 
 
 class Message(NamedTuple, Generic[V]):
@@ -113,3 +153,16 @@ class Change(NamedTuple, Generic[V]):
     revision: int
     key: str | None
     value: V | None
+
+
+class Seen(NamedTuple):
+    """One event of a MONITOR; see protocol.md section 8. Of a gap only `missed` tells something."""
+
+    kind: str
+    time: int
+    namespace: str
+    session: int
+    address: str
+    client: str
+    words: list[str]
+    missed: int

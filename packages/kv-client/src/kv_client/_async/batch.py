@@ -72,9 +72,16 @@ class Batch(BatchHandles):
         link.check_run()
         limit = link.now() + link.timeout
         members = self._members
-        sent = 0
         if not members or link.ambient() <= link.now():
             await link.checkpoint()
+        if link.tracing is None:
+            await self._send(members, limit)
+        else:
+            with link.tracing.span("BATCH", self._namespace, len(members)):
+                await self._send(members, limit)
+
+    async def _send(self, members: list[Member], limit: float) -> None:
+        link, sent = self._link, 0
         while sent < len(members):
             if link.crowded:
                 await link.make_room("a batch", limit)

@@ -18,7 +18,7 @@ from kv_client._async.transaction import Transaction
 from kv_client._async.typed import Typed
 from kv_client._async.update import update
 from kv_client._async.walk import Walk
-from kv_client._async.watch import Listener, Watch
+from kv_client._async.watch import Listener, Monitor, Watch
 from kv_client._convert import duration_ms
 from kv_client._core.call import Fencing, Wire
 from kv_client._schema import Schema, Upgrade
@@ -314,3 +314,9 @@ class Keyspace(Handles):
         for change in changes`.
         """
         return Watch(self._link, keys, prefix, self._meta)
+
+    def monitor(self) -> Monitor:
+        """Look on at the calls of all clients of the server, of either protocol: `async with ... as calls: async for
+        call in calls`. Only who may administer the server may.
+        """
+        return Monitor(self._link)

@@ -4,7 +4,7 @@ is built on top, from batches to locks, asks for that here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from math import inf
 from types import TracebackType
 from typing import Any, NoReturn, Protocol, TypeVar
@@ -13,6 +13,7 @@ from kv_client._core.call import DONE, SENT, WAITS, Call, Fencing, Wire
 from kv_client._core.leases import Lease
 from kv_client._core.session import Session
 from kv_client._core.subscription import Feed
+from kv_client._core.tracing import Tracing, tracing
 from kv_protocol.errors import ClientClosed, KvError
 
 __all__ = ["Link", "Posted", "Scope", "Waiter"]
@@ -72,6 +73,9 @@ class Link:
         self.calls = session.calls
         self.timeout = inf if timeout is None else timeout
         self.lock_holders: set[tuple[object, str, str]] = set()
+        self.tracing = self.calls.tracing = tracing(session.place, session.namespace)
+        if self.tracing is not None:
+            self.call = self._traced(self.tracing, self.call)  # type: ignore[method-assign]
 
     # ---- what a face knows
     async def call(
@@ -142,6 +146,23 @@ class Link:
         raise NotImplementedError
 
     # ---- what is built on that
+    def _traced(self, tracing: Tracing, call: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:
+        """*call* with a span around it."""
+
+        async def traced(
+            word: str,
+            args: tuple[object, ...],
+            options: dict[str, object] | None,
+            kind: int,
+            namespace: Wire | None = None,
+            fence: Fencing | None = None,
+            limit: float | None = None,
+        ) -> Any:
+            with tracing.span(word, namespace):
+                return await call(word, args, options, kind, namespace, fence, limit)
+
+        return traced
+
     def post(self, call: Call) -> None:
         """Make *call* without waiting for it."""
         self.session.start(call)

@@ -5,10 +5,10 @@ from typing import Any, Generic, Self, TypeVar
 
 from kv_client._async.link import Link, Waiter
 from kv_client._core.call import DONE, Wire
-from kv_client._core.subscription import Feed, Gap, Listening, Message, Subscription
+from kv_client._core.subscription import Feed, Gap, Listening, Message, Monitoring, SeenCall, Subscription
 from kv_protocol.types import Change
 
-__all__ = ["Listener", "Watch"]
+__all__ = ["Listener", "Monitor", "Watch"]
 
 E = TypeVar("E")
 
@@ -26,6 +26,17 @@ class WatchCall(Subscription):
 
 class ListenCall(Listening):
     """A subscription to channels that one task iterates over."""
+
+    __slots__ = ("waiter",)
+
+    waiter: Waiter
+
+    def arrived(self) -> None:
+        self.waiter.wake()
+
+
+class MonitorCall(Monitoring):
+    """A look at all calls that one task iterates over."""
 
     __slots__ = ("waiter",)
 
@@ -116,3 +127,14 @@ class Listener(Stream[Message | Gap]):
 
     def __init__(self, link: Link, channels: tuple[str, ...], pattern: str | None, namespace: Wire | None) -> None:
         super().__init__(link, ListenCall(channels, pattern, namespace=namespace))
+
+
+class Monitor(Stream[SeenCall | Gap]):
+    """The calls of all clients of the server, from the moment the `async with` block begins.
+
+    A `Gap` among them tells that others were not shown: so many, where the reader was too slow; or, after a lost
+    connection, nobody knows how many.
+    """
+
+    def __init__(self, link: Link) -> None:
+        super().__init__(link, MonitorCall())

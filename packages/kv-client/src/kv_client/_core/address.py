@@ -1,27 +1,28 @@
-"""Where a server is: the URL forms `kv://host:port/namespace` and `kv+unix:///path?namespace=name`."""
+"""Where a server is: the URL forms `kv://user:password@host:port/namespace`, `kvs://...` for TLS, and
+`kv+unix:///path?namespace=name`.
+"""
 
-from typing import Final
+import re
+from typing import Final, NamedTuple
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
-
-from attrs import frozen
 
 from kv_protocol.errors import InvalidArgument
 
-__all__ = ["DEFAULT_NAMESPACE", "DEFAULT_PORT", "Address", "parse_url"]
+__all__ = ["DEFAULT_NAMESPACE", "DEFAULT_PORT", "Address", "credentials_in", "parse_url"]
 
 DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 7440
 DEFAULT_NAMESPACE: Final = "0"
 
 
-@frozen
-class Address:
+class Address(NamedTuple):
     """A server and the namespace a client starts in. *path* is set for Unix sockets, *host* and *port* for TCP."""
 
     namespace: str = DEFAULT_NAMESPACE
     host: str = ""
     port: int = 0
     path: str = ""
+    tls: bool = False
 
     @property
     def place(self) -> str:
@@ -29,7 +30,7 @@ class Address:
         if self.path:
             return f"kv+unix://{self.path}"
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"kv://{host}:{self.port}"
+        return f"kv{'s' if self.tls else ''}://{host}:{self.port}"
 
 
 def parse_url(url: str) -> Address:
@@ -38,17 +39,22 @@ def parse_url(url: str) -> Address:
         raise InvalidArgument(f"a URL must be str, not {type(url).__name__}")
     try:
         parts = urlsplit(url)
-    except ValueError as error:
-        raise _wrong(url, str(error)) from None
+    except ValueError:
+        raise _wrong(url, "its host cannot be read; an IPv6 address is written [::1]") from None
     if parts.fragment:
         raise _wrong(url, "it has a fragment (#...)")
-    if "@" in parts.netloc:
-        raise _wrong(url, "it has credentials, which this version does not take")
-    if parts.scheme == "kv":
+    if parts.scheme in ("kv", "kvs"):
         return _tcp(url, parts)
     if parts.scheme == "kv+unix":
         return _unix(url, parts)
-    raise _wrong(url, "it must begin with kv:// or kv+unix://")
+    raise _wrong(url, "it must begin with kv://, kvs:// or kv+unix://")
+
+
+def credentials_in(url: str) -> tuple[str | None, str | None]:
+    """User and password in *url*, which `parse_url` has found to be one."""
+    parts = urlsplit(url)
+    user, password = (unquote(text or "", errors="surrogateescape") for text in (parts.username, parts.password))
+    return user or None, password or None
 
 
 def _tcp(url: str, parts: SplitResult) -> Address:
@@ -66,11 +72,12 @@ def _tcp(url: str, parts: SplitResult) -> Address:
     host = parts.hostname
     if parts.netloc and not host:
         raise _wrong(url, "it names no host")
-    return Address(_unquoted(namespace), host=host or DEFAULT_HOST, port=port or DEFAULT_PORT)
+    tls = parts.scheme == "kvs"
+    return Address(_unquoted(namespace), host=host or DEFAULT_HOST, port=port or DEFAULT_PORT, tls=tls)
 
 
 def _unix(url: str, parts: SplitResult) -> Address:
-    if parts.netloc:
+    if parts.netloc.rpartition("@")[2]:
         raise _wrong(url, "the path of the socket must follow three slashes: kv+unix:///path")
     if len(parts.path) < 2:
         raise _wrong(url, "it names no socket path")
@@ -86,4 +93,5 @@ def _unquoted(namespace: str) -> str:
 
 
 def _wrong(url: str, reason: str) -> InvalidArgument:
-    return InvalidArgument(f"not a kv URL: {url!r}: {reason}")
+    shown = re.sub(r"\A(\w[\w+]*://)?.*@", r"\1***@", url, flags=re.DOTALL)  # a password may be in there
+    return InvalidArgument(f"not a kv URL: {shown!r}: {reason}")

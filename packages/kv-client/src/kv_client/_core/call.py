@@ -77,6 +77,7 @@ class Call:
         "size",
         "state",
         "strikes",
+        "trace",
         "word",
     )
 
@@ -111,6 +112,7 @@ class Call:
     order: int
     size: int
     frame: bytes
+    trace: str | None
 
     def wake(self) -> None:
         """Tell the owner that the call is done."""

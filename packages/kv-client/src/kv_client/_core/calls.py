@@ -9,10 +9,11 @@ from msgpack import Packer
 from kv_client._core.call import CHANGES, DONE, NOTE, QUEUED, SENT, WAITS, Call
 from kv_client._core.clock import ServerClock
 from kv_client._core.handshake import HELLO_ID
+from kv_client._core.tracing import Tracing
 from kv_client._core.writes import Writes
 from kv_protocol.errors import InvalidArgument, KvError, TooLarge
 from kv_protocol.limits import MAX_FRAME, MIB
-from kv_protocol.messages import DEADLINE, FENCE, NAMESPACE, SEEN, SEQ
+from kv_protocol.messages import DEADLINE, FENCE, NAMESPACE, SEEN, SEQ, TRACE
 from kv_protocol.names import wire
 
 __all__ = ["MAX_BYTES", "MAX_CALLS", "Calls", "Late", "Measurement"]
@@ -72,6 +73,7 @@ class Calls:
         "sending",
         "sent",
         "size",
+        "tracing",
         "waiting",
         "writes",
     )
@@ -88,6 +90,7 @@ class Calls:
         self.clock = ServerClock()
         self.writes = Writes()
         self.max_frame = MAX_FRAME
+        self.tracing: Tracing | None = None
         self._order = HELLO_ID
         self._packer = Packer(autoreset=True)
 
@@ -197,6 +200,10 @@ class Calls:
             meta[NAMESPACE] = call.namespace
         if call.fence is not None:
             meta[FENCE] = (wire(call.fence.lock), call.fence.token)
+        if self.tracing is not None:
+            trace = self.tracing.of(call)
+            if trace is not None:
+                meta[TRACE] = trace
         try:
             body = self._packer.pack((call.id, call.word, call.args, call.options, meta))
         except (TypeError, ValueError, OverflowError) as error:

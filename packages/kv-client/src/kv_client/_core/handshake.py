@@ -1,9 +1,7 @@
 """HELLO: what a client says first, and what it learns from the answer."""
 
 from collections.abc import Mapping
-from typing import Any, Final
-
-from attrs import frozen
+from typing import Any, Final, NamedTuple
 
 from kv_protocol.errors import ProtocolError
 from kv_protocol.limits import MAX_FRAME
@@ -14,8 +12,7 @@ __all__ = ["HELLO_ID", "Welcome", "hello", "welcome"]
 HELLO_ID: Final = 1  # ids of calls begin above it
 
 
-@frozen
-class Welcome:
+class Welcome(NamedTuple):
     """The server's answer to HELLO, as far as a client needs it."""
 
     server: str
@@ -28,9 +25,9 @@ class Welcome:
     max_frame: int
 
 
-def hello(*, name: str | None, namespace: str | bytes, session: bytes | None) -> list[Any]:
-    """Return the request that opens a connection, resuming *session* if that is its secret."""
-    options: dict[str, Any] = {"namespace": namespace}
+def hello(*, name: str | None, namespace: str | bytes, session: bytes | None, login: Mapping[str, bytes]) -> list[Any]:
+    """Return the request that opens a connection, resuming *session* if that is its secret; *login* says who comes."""
+    options: dict[str, Any] = {"namespace": namespace, **login}
     if name is not None:
         options["client"] = name
     if session is not None:

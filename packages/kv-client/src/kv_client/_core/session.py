@@ -9,6 +9,7 @@ Where the session could not be resumed, reads and what was never sent go out ane
 nobody can tell.
 """
 
+from collections.abc import Mapping
 from math import inf
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from kv_client._core.failures import failure
 from kv_client._core.handshake import HELLO_ID, Welcome, hello, welcome
 from kv_client._core.leases import LeaseBook
 from kv_client._core.liveness import Liveness, Pulse
+from kv_client._core.login import Login
 from kv_protocol.errors import (
     Busy,
     CallCancelled,
@@ -50,7 +52,8 @@ BY_TIME: Final = 2
 class Session:
     """The calls of one client and the connection they are on."""
 
-    def __init__(self, *, name: str | None, namespace: str, place: str) -> None:
+    def __init__(self, *, name: str | None, namespace: str, place: str, login: Login | None = None) -> None:
+        self.login = login or Login(None, None, None)
         self.name = name
         self.namespace = namespace
         self.place = place
@@ -126,12 +129,16 @@ class Session:
         return type(self.closed)(self.closed.message, self.closed.details)
 
     # ---- the connection
-    def connection_made(self, now: float) -> bytes:
-        """Begin with a new connection; return what opens it."""
+    def connection_made(self, now: float, login: Mapping[str, bytes] | None = None) -> bytes:
+        """Begin with a new connection; return what opens it. *login* is what `login` says, if that was asked already.
+
+        Raises `ConnectionLost` if that does not know.
+        """
+        login = self.login.options() if login is None else login
         self._reader = FrameReader(MAX_HELLO_FRAME)
         self._greeted_at = now
         secret = self.welcome.session if self.welcome is not None else None
-        return pack(hello(name=self.name, namespace=wire(self.namespace), session=secret))
+        return pack(hello(name=self.name, namespace=wire(self.namespace), session=secret, login=login))
 
     def connection_lost(self, error: Exception) -> None:
         """The connection ended by *error*; what is open waits for the next one."""

@@ -12,7 +12,7 @@ from kv_protocol.names import text, wire
 from kv_protocol.types import Change
 from kv_protocol.values import Value, decode
 
-__all__ = ["Feed", "Gap", "Listening", "Message", "Subscription"]
+__all__ = ["Feed", "Gap", "Listening", "Message", "Monitoring", "SeenCall", "Subscription"]
 
 WINDOW: Final = 256  # events that may wait here
 
@@ -28,9 +28,20 @@ class Message(NamedTuple):
 
 
 class Gap(NamedTuple):
-    """Messages were missed here: so many, or, after a lost connection, nobody knows how many."""
+    """Messages, or calls, were missed here: so many, or, after a lost connection, nobody knows how many."""
 
     missed: int | None
+
+
+class SeenCall(NamedTuple):
+    """A call that somebody made: when, in seconds since 1970, in which namespace, who, and its words."""
+
+    time: float
+    namespace: str
+    session: int
+    address: str
+    client: str
+    words: list[str]
 
 
 class Opening(NamedTuple):
@@ -164,6 +175,21 @@ class Listening(Feed[Message | Gap]):
         return Gap(None)
 
 
+class Monitoring(Feed[SeenCall | Gap]):
+    """A MONITOR. Nobody knows what was called while there was no connection."""
+
+    __slots__ = ()
+
+    def __init__(self, *, window: int = WINDOW) -> None:
+        super().__init__("MONITOR", (), {}, namespace=None, window=window)
+
+    def read(self, body: Any) -> SeenCall | Gap | Opening:
+        return _seen(body)
+
+    def missed(self, opening: Opening) -> Gap:
+        return Gap(None)
+
+
 def _change(body: Any) -> Change[Any] | Opening:
     try:
         kind, revision, key, value = body
@@ -186,4 +212,15 @@ def _message(body: Any) -> Message | Gap | Opening:
             return Gap(missed)
         case ["message", str() | bytes() as channel, bytes(value), pattern]:
             return Message(text(channel), decode(value), None if pattern is None else text(pattern))
+    raise ProtocolError("an event of another form")
+
+
+def _seen(body: Any) -> SeenCall | Gap | Opening:
+    match body:
+        case ["open", *_]:
+            return Opening()
+        case ["gap", _, _, _, _, _, _, int(missed), *_]:
+            return Gap(missed)
+        case ["call", int(time_ms), str(space), int(session), str(address), str(client), list(words), *_]:
+            return SeenCall(time_ms / 1000, space, session, address, client, words)
     raise ProtocolError("an event of another form")

@@ -75,9 +75,16 @@ class Batch(BatchHandles):
         link.check_run()
         limit = link.now() + link.timeout
         members = self._members
-        sent = 0
         if not members or link.ambient() <= link.now():
             link.checkpoint()
+        if link.tracing is None:
+            self._send(members, limit)
+        else:
+            with link.tracing.span("BATCH", self._namespace, len(members)):
+                self._send(members, limit)
+
+    def _send(self, members: list[Member], limit: float) -> None:
+        link, sent = self._link, 0
         while sent < len(members):
             if link.crowded:
                 link.make_room("a batch", limit)

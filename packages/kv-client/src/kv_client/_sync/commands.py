@@ -27,6 +27,7 @@ from kv_client._core.call import READ, TAKES, WAITS, WRITE, Fencing
 from kv_client._pending import Pending
 from kv_client._records import (
     Claimed,
+    CommandLatency,
     Common,
     ConsumerInfo,
     Decision,
@@ -34,6 +35,11 @@ from kv_client._records import (
     FieldValue,
     Found,
     GroupInfo,
+    HotKey,
+    HotKeys,
+    KeyChange,
+    Latency,
+    LatencySample,
     Match,
     MemberPage,
     PendingEntry,
@@ -45,12 +51,24 @@ from kv_client._records import (
     Ranked,
     Scored,
     ScorePage,
+    SlowCall,
     StreamEntry,
     StreamInfo,
     Taken,
     Times,
+    Why,
 )
-from kv_protocol.types import ClientInfo, Grant, LeaseInfo, LockInfo, NamespaceInfo, ScanPage
+from kv_protocol.types import (
+    ClientInfo,
+    DenialInfo,
+    Grant,
+    LeaseInfo,
+    LockInfo,
+    NamespaceInfo,
+    ScanPage,
+    TokenInfo,
+    UserInfo,
+)
 from kv_protocol.values import Value
 
 __all__ = ["BatchCommands", "Commands"]
@@ -173,7 +191,19 @@ def _decision(reply: Any) -> Decision:
 
 
 def _namespace_info(reply: Any) -> NamespaceInfo:
-    return NamespaceInfo(_text(reply[0]), reply[1], reply[2], reply[3], reply[4])
+    return NamespaceInfo(
+        _text(reply[0]),
+        reply[1],
+        reply[2],
+        reply[3],
+        reply[4],
+        _text(reply[5]),
+        reply[6],
+        reply[7],
+        reply[8],
+        reply[9],
+        reply[10],
+    )
 
 
 def _lock_info(reply: Any) -> LockInfo:
@@ -188,8 +218,75 @@ def _lease_info(reply: Any) -> LeaseInfo:
 
 def _client_info(reply: Any) -> ClientInfo:
     return ClientInfo(
-        reply[0], _text(reply[1]), _text(reply[2]), _text(reply[3]), reply[4], reply[5], reply[6], reply[7], reply[8]
+        reply[0],
+        _text(reply[1]),
+        _text(reply[2]),
+        _text(reply[3]),
+        reply[4],
+        reply[5],
+        reply[6],
+        reply[7],
+        reply[8],
+        _text(reply[9]),
     )
+
+
+def _user_info(reply: Any) -> UserInfo:
+    return UserInfo(_text(reply[0]), reply[1], reply[2], reply[3], [_text(x0) for x0 in reply[4]])
+
+
+def _token_info(reply: Any) -> TokenInfo:
+    return TokenInfo(_text(reply[0]), _text(reply[1]), [_text(x0) for x0 in reply[2]], reply[3], _text(reply[4]))
+
+
+def _denial_info(reply: Any) -> DenialInfo:
+    return DenialInfo(_text(reply[0]), _text(reply[1]), _text(reply[2]), _text(reply[3]), reply[4], reply[5])
+
+
+def _slow_call(reply: Any) -> SlowCall:
+    return SlowCall(
+        reply[0], _moment(reply[1]), reply[2], [_text(x0) for x0 in reply[3]], _text(reply[4]), _text(reply[5])
+    )
+
+
+def _latency(reply: Any) -> Latency:
+    return Latency(_text(reply[0]), _moment(reply[1]), reply[2], reply[3])
+
+
+def _latency_sample(reply: Any) -> LatencySample:
+    return LatencySample(_moment(reply[0]), reply[1])
+
+
+def _command_latency(reply: Any) -> CommandLatency:
+    return CommandLatency(reply[0], reply[1], reply[2], [(x0[0], x0[1]) for x0 in reply[3]])
+
+
+def _hot_key(reply: Any) -> HotKey:
+    return HotKey(_text(reply[0]), _text(reply[1]), reply[2], reply[3])
+
+
+def _hot_keys(reply: Any) -> HotKeys:
+    return HotKeys(_moment(reply[0]), reply[1], [_hot_key(x0) for x0 in reply[2]])
+
+
+def _key_change(reply: Any) -> KeyChange:
+    return KeyChange(
+        _text(reply[0]),
+        _moment(reply[1]),
+        reply[2],
+        None if reply[3] is None else _text(reply[3]),
+        reply[4],
+        _text(reply[5]),
+        _text(reply[6]),
+        _text(reply[7]),
+        _text(reply[8]),
+        None if reply[9] is None else _text(reply[9]),
+        None if reply[10] is None else _text(reply[10]),
+    )
+
+
+def _why(reply: Any) -> Why:
+    return Why(reply[0], [_key_change(x0) for x0 in reply[1]], _moment(reply[2]), _text(reply[3]))
 
 
 class Commands:
@@ -3124,7 +3221,10 @@ class Commands:
         return [_text(x0) for x0 in reply]
 
     def namespace_stats(self, namespace: str) -> NamespaceInfo | None:
-        """Return what *namespace* holds; nothing if there is none of that name. `bytes` is an estimate."""
+        """Return what *namespace* holds and may hold; nothing if there is none of that name. `bytes` is an estimate.
+
+        A limit of 0 is none.
+        """
         reply = self._call("NAMESPACE STATS", (_name(namespace),), None, READ)
         return None if reply is None else _namespace_info(reply)
 
@@ -3265,6 +3365,16 @@ class Commands:
         reply = self._call("CLIENT LIST", (), None, READ)
         return [_client_info(x0) for x0 in reply]
 
+    def client_info(self) -> ClientInfo | None:
+        """Return what there is to know about the calling connection."""
+        reply = self._call("CLIENT INFO", (), None, READ)
+        return None if reply is None else _client_info(reply)
+
+    def kill_client(self, id: int) -> bool:
+        """End the connection of the session with this number; False if there is none. Its client may connect again."""
+        reply: bool = self._call("CLIENT KILL", (id,), None, READ)
+        return reply
+
     def time(self) -> Times:
         """Return the server's wall clock and its monotonic clock."""
         reply = self._call("TIME", (), None, READ)
@@ -3289,6 +3399,181 @@ class Commands:
         """
         reply: int = self._call("SNAPSHOT", (), None, READ | WAITS)
         return reply
+
+    def whoami(self) -> str:
+        """Return the name of the user that calls."""
+        reply = self._call("ACL WHOAMI", (), None, READ)
+        return _text(reply)
+
+    def users(self) -> list[str]:
+        """Return the names of all users."""
+        reply = self._call("ACL USERS", (), None, READ)
+        return [_text(x0) for x0 in reply]
+
+    def user(self, name: str) -> UserInfo | None:
+        """Return what there is to know about a user; nothing if there is none of that name."""
+        reply = self._call("ACL GETUSER", (_name(name),), None, READ)
+        return None if reply is None else _user_info(reply)
+
+    def set_user(self, name: str, *rules: str) -> None:
+        """Change a user by *rules*, in their order, or make one: `on`, `>password`, `~pattern`, `+@category`,
+        `ns=pattern`.
+
+        A user who may do less from here on loses at once what waits, and, with its password, its connections.
+        """
+        self._call("ACL SETUSER", (_name(name), *map(_name, rules)), None, READ | WAITS)
+
+    def delete_users(self, *names: str) -> int:
+        """Delete users, with their tokens and connections, and return how many there were."""
+        reply: int = self._call("ACL DELUSER", (*map(_name, names),), None, READ | WAITS)
+        return reply
+
+    def categories(self, category: str | None = None) -> list[str]:
+        """Return the categories of commands, or the commands of one."""
+        reply = self._call("ACL CAT", (category,), None, READ)
+        return [_text(x0) for x0 in reply]
+
+    def create_token(
+        self,
+        user: str,
+        *,
+        namespaces: Iterable[str] | None = None,
+        ttl: float | timedelta | None = None,
+        label: str | None = None,
+    ) -> str:
+        """Make a token that logs in as *user*, and return it. It is shown this once: the server keeps a hash of it.
+
+        With *namespaces*, patterns of names, it opens only those of its user's that fit one of them; with *ttl* it
+        expires.
+
+        Without *namespaces* it is ().
+        """
+        given: dict[str, object] = {}
+        if namespaces is not None:
+            given["namespaces"] = [*map(_name, namespaces)]
+        if ttl is not None:
+            given["ttl"] = _duration_ms(ttl)
+        if label is not None:
+            given["label"] = label
+        reply = self._call("TOKEN CREATE", (_name(user),), given or None, READ | WAITS)
+        return _text(reply)
+
+    def tokens(self) -> list[TokenInfo]:
+        """Return all tokens, without what logs in."""
+        reply = self._call("TOKEN LIST", (), None, READ)
+        return [_token_info(x0) for x0 in reply]
+
+    def revoke_tokens(self, *ids: str) -> int:
+        """Take tokens back by their ids and end the connections that came with them; return how many there were."""
+        reply: int = self._call("TOKEN REVOKE", (*ids,), None, READ | WAITS)
+        return reply
+
+    def denials(self, count: int = 10) -> list[DenialInfo]:
+        """Return the last calls and logins that were refused, the latest first. Like ones within a minute are one."""
+        reply = self._call("ACL LOG", (count,), None, READ)
+        return [_denial_info(x0) for x0 in reply]
+
+    def slow_calls(self, count: int = 10) -> list[SlowCall]:
+        """Return the last calls that took at least `--slow-log-threshold`, the latest first."""
+        reply = self._call("SLOWLOG GET", (count,), None, READ)
+        return [_slow_call(x0) for x0 in reply]
+
+    def slow_call_count(self) -> int:
+        """Return how many slow calls are kept."""
+        reply: int = self._call("SLOWLOG LEN", (), None, READ)
+        return reply
+
+    def forget_slow_calls(self) -> None:
+        """Forget the slow calls."""
+        self._call("SLOWLOG RESET", (), None, READ)
+
+    def latency_latest(self) -> list[Latency]:
+        """Return the last sample of each kind of latency. `--latency-threshold` says what is a sample."""
+        reply = self._call("LATENCY LATEST", (), None, READ)
+        return [_latency(x0) for x0 in reply]
+
+    def latency_history(self, event: str) -> list[LatencySample]:
+        """Return the samples of a kind of latency, of each second the longest: `command` or `fast-command`."""
+        reply = self._call("LATENCY HISTORY", (event,), None, READ)
+        return [_latency_sample(x0) for x0 in reply]
+
+    def forget_latency(self, *events: str) -> int:
+        """Forget the samples of these kinds of latency, or of all; of how many there were any."""
+        reply: int = self._call("LATENCY RESET", (*events,), None, READ)
+        return reply
+
+    def latency_graph(self, event: str) -> str:
+        """Draw the samples of a kind of latency."""
+        reply = self._call("LATENCY GRAPH", (event,), None, READ)
+        return _text(reply)
+
+    def latency_doctor(self) -> str:
+        """Say what the samples of latency tell."""
+        reply = self._call("LATENCY DOCTOR", (), None, READ)
+        return _text(reply)
+
+    def latency_histogram(self, *names: str) -> dict[str, CommandLatency]:
+        """Return how many calls of each command took how many microseconds at most, of all commands or those named.
+
+        Calls of one command that follow each other in a pipeline are timed together and count with their mean.
+        """
+        reply = self._call("LATENCY HISTOGRAM", (*names,), None, READ)
+        return {_text(k0): _command_latency(x0) for k0, x0 in reply.items()}
+
+    def hot_keys(self, count: int = 10) -> HotKeys:
+        """Return the keys that were asked for most in the last minutes, the most wanted first.
+
+        It is an estimate: of 64 runs of calls, single calls or pipelines, the last key is counted, for a minute or two.
+        """
+        reply = self._call("HOTKEYS", (count,), None, READ)
+        return _hot_keys(reply)
+
+    def why(self, key: str, *, count: int = 10) -> Why:
+        """Return what last changed *key*, or took it away: when, by which command, and who called it.
+
+        Of a key that is there its last change is known, and what it went through before: that it was deleted, expired,
+        renamed. Values are not remembered, and nothing is over a restart; `--history` says how much is.
+
+        >>> version = client.set("cart", ["tea"])
+        >>> found = client.why("cart")
+        >>> found.changes[0].what, found.changes[0].command, found.version == version
+        ('changed', 'SET', True)
+        """
+        given: dict[str, object] = {}
+        if count != 10:
+            given["count"] = count
+        reply = self._call("WHY", (_name(key),), given or None, READ)
+        return _why(reply)
+
+    def memory_usage(self, key: str, *, samples: int = 5) -> int | None:
+        """Return about how many octets *key* takes with what is there."""
+        given: dict[str, object] = {}
+        if samples != 5:
+            given["samples"] = samples
+        reply: int | None = self._call("MEMORY USAGE", (_name(key),), given or None, READ)
+        return reply
+
+    def config(self, *patterns: str) -> dict[str, str]:
+        """Return the settings whose names fit one of *patterns*, or all: the server's own, and what Redis calls
+        them.
+
+        >>> client.config("max_con*")
+        {'max_connections': '10000'}
+        """
+        reply = self._call("CONFIG GET", (*map(_name, patterns),), None, READ)
+        return {_text(k0): _text(x0) for k0, x0 in reply.items()}
+
+    def configure(self, *items: tuple[str, str] | Mapping[str, str]) -> None:
+        """Give settings other values while the server runs, all or none of *items*. It does not change the config
+        file.
+
+        >>> client.configure({"slow_log_threshold": "5ms", "max_connections": "2000"})
+        """
+        self._call("CONFIG SET", (*[(_name(x[0]), _name(x[1])) for x in _by_name(items)],), None, READ)
+
+    def reset_statistics(self) -> None:
+        """Let the server's counters begin anew."""
+        self._call("CONFIG RESETSTAT", (), None, READ)
 
 
 class BatchCommands:
@@ -5227,7 +5512,7 @@ class BatchCommands:
         return self._add("NAMESPACE LIST", (), None, READ, lambda reply: [_text(x0) for x0 in reply])
 
     def namespace_stats(self, namespace: str) -> Pending[NamespaceInfo | None]:
-        """Return what *namespace* holds; nothing if there is none of that name. `bytes` is an estimate."""
+        """Return what *namespace* holds and may hold; nothing if there is none of that name. `bytes` is an estimate."""
         return self._add(
             "NAMESPACE STATS",
             (_name(namespace),),
@@ -5344,6 +5629,14 @@ class BatchCommands:
         """Return every connection of the server, oldest first."""
         return self._add("CLIENT LIST", (), None, READ, lambda reply: [_client_info(x0) for x0 in reply])
 
+    def client_info(self) -> Pending[ClientInfo | None]:
+        """Return what there is to know about the calling connection."""
+        return self._add("CLIENT INFO", (), None, READ, lambda reply: None if reply is None else _client_info(reply))
+
+    def kill_client(self, id: int) -> Pending[bool]:
+        """End the connection of the session with this number; False if there is none. Its client may connect again."""
+        return self._add("CLIENT KILL", (id,), None, READ, _same)
+
     def time(self) -> Pending[Times]:
         """Return the server's wall clock and its monotonic clock."""
         return self._add("TIME", (), None, READ, lambda reply: Times(*reply))
@@ -5373,3 +5666,143 @@ class BatchCommands:
     def snapshot(self) -> Pending[int]:
         """Write the whole store to the data folder and return the revision of the snapshot, once it is on disk."""
         return self._add("SNAPSHOT", (), None, READ | WAITS, _same)
+
+    def whoami(self) -> Pending[str]:
+        """Return the name of the user that calls."""
+        return self._add("ACL WHOAMI", (), None, READ, _text)
+
+    def users(self) -> Pending[list[str]]:
+        """Return the names of all users."""
+        return self._add("ACL USERS", (), None, READ, lambda reply: [_text(x0) for x0 in reply])
+
+    def user(self, name: str) -> Pending[UserInfo | None]:
+        """Return what there is to know about a user; nothing if there is none of that name."""
+        return self._add(
+            "ACL GETUSER", (_name(name),), None, READ, lambda reply: None if reply is None else _user_info(reply)
+        )
+
+    def set_user(self, name: str, *rules: str) -> Pending[None]:
+        """Change a user by *rules*, in their order, or make one: `on`, `>password`, `~pattern`, `+@category`,
+        `ns=pattern`.
+        """
+        return self._add("ACL SETUSER", (_name(name), *map(_name, rules)), None, READ | WAITS, _nothing)
+
+    def delete_users(self, *names: str) -> Pending[int]:
+        """Delete users, with their tokens and connections, and return how many there were."""
+        return self._add("ACL DELUSER", (*map(_name, names),), None, READ | WAITS, _same)
+
+    def categories(self, category: str | None = None) -> Pending[list[str]]:
+        """Return the categories of commands, or the commands of one."""
+        return self._add("ACL CAT", (category,), None, READ, lambda reply: [_text(x0) for x0 in reply])
+
+    def create_token(
+        self,
+        user: str,
+        *,
+        namespaces: Iterable[str] | None = None,
+        ttl: float | timedelta | None = None,
+        label: str | None = None,
+    ) -> Pending[str]:
+        """Make a token that logs in as *user*, and return it. It is shown this once: the server keeps a hash of it."""
+        given: dict[str, object] = {}
+        if namespaces is not None:
+            given["namespaces"] = [*map(_name, namespaces)]
+        if ttl is not None:
+            given["ttl"] = _duration_ms(ttl)
+        if label is not None:
+            given["label"] = label
+        return self._add("TOKEN CREATE", (_name(user),), given or None, READ | WAITS, _text)
+
+    def tokens(self) -> Pending[list[TokenInfo]]:
+        """Return all tokens, without what logs in."""
+        return self._add("TOKEN LIST", (), None, READ, lambda reply: [_token_info(x0) for x0 in reply])
+
+    def revoke_tokens(self, *ids: str) -> Pending[int]:
+        """Take tokens back by their ids and end the connections that came with them; return how many there were."""
+        return self._add("TOKEN REVOKE", (*ids,), None, READ | WAITS, _same)
+
+    def denials(self, count: int = 10) -> Pending[list[DenialInfo]]:
+        """Return the last calls and logins that were refused, the latest first. Like ones within a minute are one."""
+        return self._add("ACL LOG", (count,), None, READ, lambda reply: [_denial_info(x0) for x0 in reply])
+
+    def slow_calls(self, count: int = 10) -> Pending[list[SlowCall]]:
+        """Return the last calls that took at least `--slow-log-threshold`, the latest first."""
+        return self._add("SLOWLOG GET", (count,), None, READ, lambda reply: [_slow_call(x0) for x0 in reply])
+
+    def slow_call_count(self) -> Pending[int]:
+        """Return how many slow calls are kept."""
+        return self._add("SLOWLOG LEN", (), None, READ, _same)
+
+    def forget_slow_calls(self) -> Pending[None]:
+        """Forget the slow calls."""
+        return self._add("SLOWLOG RESET", (), None, READ, _nothing)
+
+    def latency_latest(self) -> Pending[list[Latency]]:
+        """Return the last sample of each kind of latency. `--latency-threshold` says what is a sample."""
+        return self._add("LATENCY LATEST", (), None, READ, lambda reply: [_latency(x0) for x0 in reply])
+
+    def latency_history(self, event: str) -> Pending[list[LatencySample]]:
+        """Return the samples of a kind of latency, of each second the longest: `command` or `fast-command`."""
+        return self._add("LATENCY HISTORY", (event,), None, READ, lambda reply: [_latency_sample(x0) for x0 in reply])
+
+    def forget_latency(self, *events: str) -> Pending[int]:
+        """Forget the samples of these kinds of latency, or of all; of how many there were any."""
+        return self._add("LATENCY RESET", (*events,), None, READ, _same)
+
+    def latency_graph(self, event: str) -> Pending[str]:
+        """Draw the samples of a kind of latency."""
+        return self._add("LATENCY GRAPH", (event,), None, READ, _text)
+
+    def latency_doctor(self) -> Pending[str]:
+        """Say what the samples of latency tell."""
+        return self._add("LATENCY DOCTOR", (), None, READ, _text)
+
+    def latency_histogram(self, *names: str) -> Pending[dict[str, CommandLatency]]:
+        """Return how many calls of each command took how many microseconds at most, of all commands or those named."""
+        return self._add(
+            "LATENCY HISTOGRAM",
+            (*names,),
+            None,
+            READ,
+            lambda reply: {_text(k0): _command_latency(x0) for k0, x0 in reply.items()},
+        )
+
+    def hot_keys(self, count: int = 10) -> Pending[HotKeys]:
+        """Return the keys that were asked for most in the last minutes, the most wanted first."""
+        return self._add("HOTKEYS", (count,), None, READ, _hot_keys)
+
+    def why(self, key: str, *, count: int = 10) -> Pending[Why]:
+        """Return what last changed *key*, or took it away: when, by which command, and who called it."""
+        given: dict[str, object] = {}
+        if count != 10:
+            given["count"] = count
+        return self._add("WHY", (_name(key),), given or None, READ, _why)
+
+    def memory_usage(self, key: str, *, samples: int = 5) -> Pending[int | None]:
+        """Return about how many octets *key* takes with what is there."""
+        given: dict[str, object] = {}
+        if samples != 5:
+            given["samples"] = samples
+        return self._add("MEMORY USAGE", (_name(key),), given or None, READ, _same)
+
+    def config(self, *patterns: str) -> Pending[dict[str, str]]:
+        """Return the settings whose names fit one of *patterns*, or all: the server's own, and what Redis calls
+        them.
+        """
+        return self._add(
+            "CONFIG GET",
+            (*map(_name, patterns),),
+            None,
+            READ,
+            lambda reply: {_text(k0): _text(x0) for k0, x0 in reply.items()},
+        )
+
+    def configure(self, *items: tuple[str, str] | Mapping[str, str]) -> Pending[None]:
+        """Give settings other values while the server runs, all or none of *items*. It does not change the config
+        file.
+        """
+        return self._add("CONFIG SET", (*[(_name(x[0]), _name(x[1])) for x in _by_name(items)],), None, READ, _nothing)
+
+    def reset_statistics(self) -> Pending[None]:
+        """Let the server's counters begin anew."""
+        return self._add("CONFIG RESETSTAT", (), None, READ, _nothing)

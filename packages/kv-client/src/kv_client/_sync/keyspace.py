@@ -23,7 +23,7 @@ from kv_client._sync.transaction import Transaction
 from kv_client._sync.typed import Typed
 from kv_client._sync.update import update
 from kv_client._sync.walk import Walk
-from kv_client._sync.watch import Listener, Watch
+from kv_client._sync.watch import Listener, Monitor, Watch
 from kv_protocol.errors import ConditionFailed, InvalidArgument
 from kv_protocol.names import wire
 from kv_protocol.values import Value
@@ -317,3 +317,9 @@ class Keyspace(Handles):
         in changes`.
         """
         return Watch(self._link, keys, prefix, self._meta)
+
+    def monitor(self) -> Monitor:
+        """Look on at the calls of all clients of the server, of either protocol: `with ... as calls: for call in
+        calls`. Only who may administer the server may.
+        """
+        return Monitor(self._link)

@@ -15,6 +15,7 @@ from kv_client._core.call import DONE, SENT, WAITS, Call, Fencing, Wire
 from kv_client._core.leases import Lease
 from kv_client._core.session import Session
 from kv_client._core.subscription import Feed
+from kv_client._core.tracing import Tracing, tracing
 from kv_protocol.errors import ClientClosed, KvError
 
 __all__ = ["Link", "Posted", "Scope", "Waiter"]
@@ -74,6 +75,9 @@ class Link:
         self.calls = session.calls
         self.timeout = inf if timeout is None else timeout
         self.lock_holders: set[tuple[object, str, str]] = set()
+        self.tracing = self.calls.tracing = tracing(session.place, session.namespace)
+        if self.tracing is not None:
+            self.call = self._traced(self.tracing, self.call)  # type: ignore[method-assign]
 
     # ---- what a face knows
     def call(
@@ -144,6 +148,23 @@ class Link:
         raise NotImplementedError
 
     # ---- what is built on that
+    def _traced(self, tracing: Tracing, call: Callable[..., Any]) -> Callable[..., Any]:
+        """*call* with a span around it."""
+
+        def traced(
+            word: str,
+            args: tuple[object, ...],
+            options: dict[str, object] | None,
+            kind: int,
+            namespace: Wire | None = None,
+            fence: Fencing | None = None,
+            limit: float | None = None,
+        ) -> Any:
+            with tracing.span(word, namespace):
+                return call(word, args, options, kind, namespace, fence, limit)
+
+        return traced
+
     def post(self, call: Call) -> None:
         """Make *call* without waiting for it."""
         self.session.start(call)

@@ -6,6 +6,7 @@ block itself runs in a scope of its own: a crash of the background cancels it, a
 touches what the block raises.
 """
 
+from ssl import SSLContext
 from types import TracebackType
 from typing import Any, Self
 
@@ -14,9 +15,10 @@ from trio.lowlevel import checkpoint
 
 from kv_client._asleep import Leaping
 from kv_client._async.keyspace import Keyspace
+from kv_client._core.login import Secret
 from kv_client._core.opening import opening
 from kv_client._core.statistics import Statistics, statistics
-from kv_client._trio.lifeline import Dial, Lifeline, dialler
+from kv_client._trio.lifeline import Dial, Lifeline, dialler, secured
 from kv_client._trio.link import Link
 from kv_protocol.errors import ConnectionLost, InternalError
 
@@ -29,17 +31,27 @@ def connect(
     name: str | None = None,
     timeout: float | None = 5.0,
     connect_timeout: float = 5.0,
+    user: str | None = None,
+    password: Secret | None = None,
+    token: Secret | None = None,
+    tls: SSLContext | None = None,
     dial: Dial | None = None,
     clock: Leaping | None = None,
 ) -> "Client":
     """Return a client of the server at *url*, to be opened by `async with`. Nothing happens before that.
 
-    *url* is `kv://host:port/namespace` or `kv+unix:///path?namespace=name`. *name* is how operators see the client.
-    *timeout* bounds each call that does not wait by its nature; trio's own deadlines hold besides. *connect_timeout*
-    bounds each try to connect, and the opening. *dial* makes the connected socket instead, for tunnels and tests.
-    *clock* is that of a server under test, which leases follow where it leaps.
+    *url* is `kv://host:port/namespace`, with `kvs://` for TLS, or `kv+unix:///path?namespace=name`. *name* is how
+    operators see the client. *timeout* bounds each call that does not wait by its nature; trio's own deadlines hold
+    besides. *connect_timeout* bounds each try to connect, and the opening. *user* and *password*, or a *token*, say who
+    comes, also in the URL: `kv://user:password@host`; functions that return the secrets are asked for each connection.
+    *tls* is the context to use instead of the one that trusts what the system trusts; clients may share one. *dial*
+    makes the connected socket instead, for tunnels and tests. *clock* is that of a server under test, which leases
+    follow where it leaps.
     """
-    return Client(url, name=name, timeout=timeout, connect_timeout=connect_timeout, dial=dial, clock=clock)
+    return Client(
+        url, name=name, timeout=timeout, connect_timeout=connect_timeout,
+        user=user, password=password, token=token, tls=tls, dial=dial, clock=clock,
+    )  # fmt: skip
 
 
 class Client(Keyspace):
@@ -54,12 +66,20 @@ class Client(Keyspace):
         name: str | None,
         timeout: float | None,
         connect_timeout: float,
+        user: str | None,
+        password: Secret | None,
+        token: Secret | None,
+        tls: SSLContext | None,
         dial: Dial | None,
         clock: Leaping | None,
     ) -> None:
-        address, session = opening(url, name, timeout, connect_timeout)
+        address, session, security = opening(
+            url, name=name, timeout=timeout, connect_timeout=connect_timeout,
+            user=user, password=password, token=token, tls=tls,
+        )  # fmt: skip
         super().__init__(Link(session, timeout, clock), address.namespace)
-        self._lifeline = Lifeline(self._link, dial or dialler(address), connect_timeout)
+        dial = dial or dialler(address)
+        self._lifeline = Lifeline(self._link, dial if security is None else secured(dial, security), connect_timeout)
         self._connect_timeout = connect_timeout
         self._nursery: Any = trio.open_nursery
         self._scope = trio.CancelScope()

@@ -9,13 +9,15 @@ import trio
 
 from kv_client._core.address import Address
 from kv_client._core.backoff import Backoff
-from kv_client._core.opening import not_connected
+from kv_client._core.opening import FINAL, not_connected
+from kv_client._core.security import Security
 from kv_client._core.session import Session
 from kv_client._trio.link import Link
 from kv_client._trio.pump import RECEIVE
-from kv_protocol.errors import CommandError, KvError, UnsupportedVersion
+from kv_protocol.errors import KvError
+from kv_protocol.tls import TlsSocket, Wire
 
-__all__ = ["Dial", "Lifeline", "dialler"]
+__all__ = ["Dial", "Lifeline", "dialler", "secured"]
 
 Dial = Callable[[], Awaitable[socket.socket]]
 """Makes a connected, non-blocking socket."""
@@ -38,10 +40,31 @@ def dialler(address: Address) -> Dial:
     return dial
 
 
+def secured(dial: Dial, security: Security) -> Callable[[], Awaitable[Wire]]:
+    """*dial*, and the handshake."""
+
+    async def dial_and_shake() -> Wire:
+        connection = await dial()
+        try:
+            tls = TlsSocket(connection, security.context, name=security.host)
+            tls.shake()
+            while not tls.shaken:
+                await trio.lowlevel.wait_readable(connection)
+                with suppress(BlockingIOError):
+                    if not tls.recv(RECEIVE):
+                        raise ConnectionError("the server closed the connection before TLS was agreed on")
+        except BaseException:
+            connection.close()
+            raise
+        return tls
+
+    return dial_and_shake
+
+
 class Lifeline:
     """Keeps one link connected until it is cancelled, or the server says that there is no point in trying."""
 
-    def __init__(self, link: Link, dial: Dial, connect_timeout: float) -> None:
+    def __init__(self, link: Link, dial: Callable[[], Awaitable[Wire]], connect_timeout: float) -> None:
         self.opened = trio.Event()
         self._link = link
         self._session: Session = link.session
@@ -63,7 +86,7 @@ class Lifeline:
                     self._backoff.lost(trio.current_time(), useful=self._session.answered > answered)
             nursery.cancel_scope.cancel()
 
-    async def _connect(self) -> socket.socket | None:
+    async def _connect(self) -> Wire | None:
         """One try; a greeted connection, or None."""
         trouble: BaseException
         try:
@@ -80,7 +103,7 @@ class Lifeline:
         except OSError as error:
             trouble = _innermost(error)
         except KvError as error:
-            if isinstance(error, CommandError | UnsupportedVersion):
+            if isinstance(error, FINAL):
                 self._link.close(error)
                 self.opened.set()
                 return None
@@ -97,7 +120,7 @@ class Lifeline:
         tries = self._backoff.tries
         self._session.connection_lost(not_connected(tries, trouble))
 
-    async def _greet(self, connection: socket.socket) -> None:
+    async def _greet(self, connection: Wire) -> None:
         connection.send(self._session.connection_made(trio.current_time()))  # on a new connection it fits
         while not self._session.ready:
             await trio.lowlevel.wait_readable(connection)
@@ -107,7 +130,7 @@ class Lifeline:
                     raise ConnectionError("the server closed the connection before it answered HELLO")
                 self._session.receive_data(data, trio.current_time())
 
-    async def _serve(self, connection: socket.socket) -> None:
+    async def _serve(self, connection: Wire) -> None:
         """Run the tasks of *connection* until it has ended."""
         self._backoff.opened(trio.current_time())
         pump = self._link.pump

@@ -8,7 +8,6 @@ a moment goes back to its socket, so that pushes are heard.
 How a connection comes to be is `_lifeline.py`; what a call is, `_link.py`.
 """
 
-import socket
 from collections.abc import Callable
 from contextlib import suppress
 from time import perf_counter
@@ -33,6 +32,7 @@ from kv_client._core.call import DONE, TAKES, Call
 from kv_client._core.session import Session
 from kv_protocol.errors import ConnectionLost, KvError
 from kv_protocol.patience import LOOK_S, Patience
+from kv_protocol.tls import Wire
 
 __all__ = ["PORTION", "RECEIVE", "Pump"]
 
@@ -55,7 +55,7 @@ class Pump:
         self.leader: Call | None = None
         self.on_received: Callable[[], None] = _nothing
         self._on_broken: Callable[[], None] = _nothing
-        self._socket: socket.socket | None = None
+        self._socket: Wire | None = None
         self._unsent = memoryview(b"")
         self.resting: Task | None = None
         self._idle_writer: Task | None = None
@@ -65,7 +65,7 @@ class Pump:
         self._patience = Patience()
 
     # ---- life
-    def attach(self, connection: socket.socket, on_broken: Callable[[], None]) -> None:
+    def attach(self, connection: Wire, on_broken: Callable[[], None]) -> None:
         """Go on over *connection*, which has been greeted; *on_broken* is called when it has ended."""
         self._socket = connection
         self.fd = connection.fileno()

@@ -10,24 +10,20 @@ import socket
 from asyncio import CancelledError, Task
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from ssl import SSLContext
 from types import TracebackType
 from typing import Self
 
 from kv_client._asleep import Leaping
 from kv_client._async.keyspace import Keyspace
 from kv_client._core.backoff import Backoff
-from kv_client._core.opening import not_connected, opening
+from kv_client._core.login import Secret
+from kv_client._core.opening import FINAL, not_connected, opening
 from kv_client._core.statistics import Statistics, statistics
 from kv_client.aio._link import Link
 from kv_client.aio._pipe import Pipe
 from kv_client.aio._waiting import Scope
-from kv_protocol.errors import (
-    CommandError,
-    ConnectionLost,
-    InternalError,
-    KvError,
-    UnsupportedVersion,
-)
+from kv_protocol.errors import ConnectionLost, InternalError, KvError
 
 __all__ = ["Client", "connect"]
 
@@ -41,17 +37,27 @@ def connect(
     name: str | None = None,
     timeout: float | None = 5.0,
     connect_timeout: float = 5.0,
+    user: str | None = None,
+    password: Secret | None = None,
+    token: Secret | None = None,
+    tls: SSLContext | None = None,
     dial: Dial | None = None,
     clock: Leaping | None = None,
 ) -> Client:
     """Return a client of the server at *url*, to be opened by `async with`. Nothing happens before that.
 
-    *url* is `kv://host:port/namespace` or `kv+unix:///path?namespace=name`. *name* is how operators see the client.
-    *timeout* bounds each call that does not wait by its nature; `asyncio.timeout` holds besides. *connect_timeout*
-    bounds each try to connect, and the opening. *dial* makes the connected socket instead, for tunnels and tests.
-    *clock* is that of a server under test, which leases follow where it leaps.
+    *url* is `kv://host:port/namespace`, with `kvs://` for TLS, or `kv+unix:///path?namespace=name`. *name* is how
+    operators see the client. *timeout* bounds each call that does not wait by its nature; `asyncio.timeout` holds
+    besides. *connect_timeout* bounds each try to connect, and the opening. *user* and *password*, or a *token*, say who
+    comes, also in the URL: `kv://user:password@host`; functions that return the secrets are asked for each connection.
+    *tls* is the context to use instead of the one that trusts what the system trusts; clients may share one. *dial*
+    makes the connected socket instead, for tunnels and tests. *clock* is that of a server under test, which leases
+    follow where it leaps.
     """
-    return Client(url, name=name, timeout=timeout, connect_timeout=connect_timeout, dial=dial, clock=clock)
+    return Client(
+        url, name=name, timeout=timeout, connect_timeout=connect_timeout,
+        user=user, password=password, token=token, tls=tls, dial=dial, clock=clock,
+    )  # fmt: skip
 
 
 class Client(Keyspace):
@@ -66,10 +72,17 @@ class Client(Keyspace):
         name: str | None,
         timeout: float | None,
         connect_timeout: float,
+        user: str | None,
+        password: Secret | None,
+        token: Secret | None,
+        tls: SSLContext | None,
         dial: Dial | None,
         clock: Leaping | None,
     ) -> None:
-        self._address, session = opening(url, name, timeout, connect_timeout)
+        self._address, session, self._security = opening(
+            url, name=name, timeout=timeout, connect_timeout=connect_timeout,
+            user=user, password=password, token=token, tls=tls,
+        )  # fmt: skip
         super().__init__(Link(session, timeout, clock), self._address.namespace)
         self._dial = dial
         self._connect_timeout = connect_timeout
@@ -171,29 +184,31 @@ class Client(Keyspace):
                 await pipe.greeted
         except BaseException as error:
             pipe.close()
-            if isinstance(error, CommandError | UnsupportedVersion):
+            if isinstance(error, FINAL):
                 self._link.close(error)
                 self._opened.set()
             elif isinstance(error, OSError | KvError):
-                self._failed(self._silence if limit.expired() else str(error))
+                self._failed(self._silence if limit.expired() else error)
             else:
                 raise
             return None
         return pipe
 
-    def _failed(self, trouble: str) -> None:
+    def _failed(self, trouble: object) -> None:
         tries = self._backoff.tries
         self._link.session.connection_lost(not_connected(tries, trouble))
 
     async def _open(self, pipe: Pipe) -> None:
         """Connect *pipe*. Names are looked up anew each time."""
         loop, address = asyncio.get_running_loop(), self._address
+        context, host = self._security or (None, None)
         if self._dial is not None:
-            await loop.create_connection(lambda: pipe, sock=await self._dial())
+            connection = await self._dial()
+            await loop.create_connection(lambda: pipe, sock=connection, ssl=context, server_hostname=host)
         elif address.path:
             await loop.create_unix_connection(lambda: pipe, address.path)
         else:
-            await loop.create_connection(lambda: pipe, address.host, address.port)
+            await loop.create_connection(lambda: pipe, address.host, address.port, ssl=context, server_hostname=host)
 
 
 async def _finished(future: asyncio.Future[None]) -> None:

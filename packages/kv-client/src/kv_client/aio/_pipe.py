@@ -36,8 +36,11 @@ class Pipe(asyncio.Protocol):
         self._transport = cast("Transport", transport)
         if self.ended.done():
             self._transport.abort()
-        else:
+            return
+        try:
             self._transport.write(self._session.connection_made(self._link.now()))
+        except KvError as error:
+            self.broken(error)
 
     def data_received(self, data: bytes) -> None:
         if self.ended.done():

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
 
 from kv_client._asleep import Leaping
+from kv_client._core.login import Secret
 from kv_client._core.opening import opening
 from kv_client._core.statistics import Statistics, statistics
 from kv_client._sync.keyspace import Keyspace
 from kv_client.sync._dialling import Dial, dialler
 from kv_client.sync._leading import Leading
 from kv_client.sync._link import Link
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 __all__ = ["Client", "connect"]
 
@@ -22,17 +27,26 @@ def connect(
     name: str | None = None,
     timeout: float | None = 5.0,
     connect_timeout: float = 5.0,
+    user: str | None = None,
+    password: Secret | None = None,
+    token: Secret | None = None,
+    tls: SSLContext | None = None,
     dial: Dial | None = None,
     clock: Leaping | None = None,
 ) -> Client:
     """Return a client of the server at *url*, to be opened by `with`. Nothing happens before that.
 
-    *url* is `kv://host:port/namespace` or `kv+unix:///path?namespace=name`. *name* is how operators see the client.
-    *timeout* bounds each call that does not wait by its nature. *connect_timeout* bounds each try to connect, and the
-    opening. *dial* makes the connected socket instead, for tunnels and tests. *clock* is that of a server under test,
-    which leases follow where it leaps.
+    *url* is `kv://host:port/namespace`, with `kvs://` for TLS, or `kv+unix:///path?namespace=name`. *name* is how
+    operators see the client. *timeout* bounds each call that does not wait by its nature. *connect_timeout* bounds each
+    try to connect, and the opening. *user* and *password*, or a *token*, say who comes, also in the URL:
+    `kv://user:password@host`; functions that return the secrets are asked for each connection. *tls* is the context to
+    use instead of the one that trusts what the system trusts; clients may share one. *dial* makes the connected socket
+    instead, for tunnels and tests. *clock* is that of a server under test, which leases follow where it leaps.
     """
-    return Client(url, name=name, timeout=timeout, connect_timeout=connect_timeout, dial=dial, clock=clock)
+    return Client(
+        url, name=name, timeout=timeout, connect_timeout=connect_timeout,
+        user=user, password=password, token=token, tls=tls, dial=dial, clock=clock,
+    )  # fmt: skip
 
 
 class Client(Keyspace):
@@ -49,11 +63,22 @@ class Client(Keyspace):
         name: str | None,
         timeout: float | None,
         connect_timeout: float,
+        user: str | None,
+        password: Secret | None,
+        token: Secret | None,
+        tls: SSLContext | None,
         dial: Dial | None,
         clock: Leaping | None,
     ) -> None:
-        address, session = opening(url, name, timeout, connect_timeout)
-        made = dialler(address) if dial is None else lambda seconds: dial()
+        address, session, security = opening(
+            url, name=name, timeout=timeout, connect_timeout=connect_timeout,
+            user=user, password=password, token=token, tls=tls,
+        )  # fmt: skip
+        made: Callable[[float], Any] = dialler(address) if dial is None else lambda seconds: dial()
+        if security is not None:
+            from kv_client.sync._secured import secured  # who needs no TLS does not wait for it
+
+            made = secured(made, security)
         leading = Leading(session, timeout, made, connect_timeout)
         super().__init__(Link(session, timeout, leading, clock), address.namespace)
         self._connect_timeout = connect_timeout

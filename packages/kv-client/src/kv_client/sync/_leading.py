@@ -25,11 +25,11 @@ from typing import Any, Final
 
 from kv_client._core.backoff import Backoff
 from kv_client._core.call import DONE
-from kv_client._core.opening import not_connected
+from kv_client._core.opening import FINAL, not_connected
 from kv_client._core.session import Session
 from kv_client.sync._dialling import prepared
 from kv_client.sync._waiting import ParkedCall, Spot, Waiter, nudge, park
-from kv_protocol.errors import CommandError, ConnectionLost, KvError, UnsupportedVersion
+from kv_protocol.errors import ConnectionLost, KvError
 
 __all__ = ["RECEIVE", "Leading"]
 
@@ -304,6 +304,7 @@ class Leading:
         if delay:
             self._closing.wait(max(0.0, min(delay, spot.deadline - monotonic())))
         until = min(monotonic() + self._connect_timeout, spot.deadline)
+        before = self.session.trouble
         try:
             self._greet(spot, self._dial(max(0.001, until - monotonic())), until)
             return
@@ -312,13 +313,16 @@ class Leading:
             if isinstance(error, TimeoutError):
                 trouble = TimeoutError(f"no answer within {self._connect_timeout:g} s")
         except KvError as error:
-            if isinstance(error, CommandError | UnsupportedVersion):
+            if isinstance(error, FINAL):
                 self.close(error)
                 return
             trouble = error
         tries = self._backoff.tries
         with self.mutex:
-            self._lost(spot, not_connected(tries, trouble))
+            if isinstance(trouble, TimeoutError) and until == spot.deadline and tries > 1:
+                self.session.trouble = before  # what a try said that had all its time
+            else:
+                self._lost(spot, not_connected(tries, trouble))
 
     def _lost(self, spot: Spot, error: ConnectionLost) -> None:
         """What the owner of *spot* began has failed, unless another one leads by now. The mutex is held."""
@@ -328,13 +332,17 @@ class Leading:
     def _greet(self, spot: Spot, connection: socket.socket, until: float) -> None:
         """Say HELLO on *connection*, and go on over it when that is answered."""
         try:
+            login = self.session.login.options()
             with self.mutex:
-                hello = self.session.connection_made(monotonic())
+                hello = self.session.connection_made(monotonic(), login)
             connection.settimeout(max(0.001, until - monotonic()))
             connection.sendall(hello)
             while not self.session.ready:
                 connection.settimeout(max(0.001, until - monotonic()))
-                data = connection.recv(RECEIVE)
+                try:
+                    data = connection.recv(RECEIVE)
+                except BlockingIOError:  # of TLS: something has come, but no whole record of ours
+                    continue
                 if not data:
                     raise ConnectionError("the server closed the connection before it answered HELLO")
                 with self.mutex:

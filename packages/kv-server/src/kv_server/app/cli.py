@@ -15,7 +15,7 @@ import typer
 
 from kv_server import __version__
 from kv_server.app.config import SETTINGS
-from kv_server.app.kinds import FLAG
+from kv_server.app.kinds import FLAG, SECRET
 from kv_server.app.sources import Loaded, WrongSetting, flag_of, hint, load
 
 __all__ = ["app", "main"]
@@ -74,8 +74,8 @@ def _serve(context: typer.Context, **given: Any) -> int | None:
     from kv_server.app.logs import start_logging
     from kv_server.app.process import run
 
-    start_logging(loaded.config.log_level)
-    return run(loaded.config)
+    start_logging(loaded.config.log_level, loaded.config.log_format)
+    return run(loaded.config, lambda: load(flags, os.environ).config)
 
 
 def _show_config(context: typer.Context, **given: Any) -> int:
@@ -104,6 +104,8 @@ def _options(*more: inspect.Parameter) -> inspect.Signature:
     found = [inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)]
     for name, setting in SETTINGS.items():
         kind, shown = setting.kind, setting.kind.show(setting.default)
+        if kind is SECRET:
+            continue
         declared: Any
         if kind is FLAG:
             declared = Annotated[bool | None, typer.Option(f"{flag_of(name)}", help=setting.help, show_default=False)]

@@ -7,9 +7,12 @@ from typing import Any, Final
 from attrs import frozen
 
 from kv_protocol.limits import KIB, MIB
-from kv_server.net.address import Address
+from kv_server.net.address import DEFAULT_PORT, HTTP_PORT, Address
 
-__all__ = ["ADDRESSES", "FLAG", "FOLDER", "Kind", "choice", "power_of_two", "size", "span", "whole"]
+__all__ = [
+    "ADDRESSES", "FILE", "FLAG", "FOLDER", "HTTP_ADDRESSES", "SECRET", "Kind", "choice", "power_of_two", "size", "span",
+    "threshold", "whole",
+]  # fmt: skip
 
 _SIZES: Final = {"": 1, "b": 1, "kib": KIB, "mib": MIB, "gib": 1024 * MIB}
 _SPANS: Final = {"ms": 1, "": 1_000, "s": 1_000, "m": 60_000, "h": 3_600_000}
@@ -80,6 +83,24 @@ def span(low_ms: int, high_ms: int) -> Kind:
     return Kind(read, _show_span, "TIME")
 
 
+def threshold(high_us: int) -> Kind:
+    """A short span of time, in microseconds inside; milliseconds where no unit is written. -1 is `off`."""
+
+    def read(given: object) -> int:
+        if given == "off" or given is False:
+            return -1
+        found = _SPAN.fullmatch(str(given).lower()) if type(given) in (int, float, str) else None
+        scale = {"us": 1, "ms": 1_000, "": 1_000, "s": 1_000_000}.get(found[2]) if found is not None else None
+        if found is None or scale is None:
+            raise ValueError("must be a time such as 10ms, 500us or 0, or off")
+        number = round(float(found[1]) * scale)
+        if number > high_us:
+            raise ValueError(f"must be at most {high_us // 1_000_000}s")
+        return number
+
+    return Kind(read, _show_threshold, "TIME|off")
+
+
 def choice(*words: str) -> Kind:
     """One of *words*."""
 
@@ -101,23 +122,44 @@ def _read_flag(given: object) -> bool:
 FLAG: Final = Kind(_read_flag, lambda flag: "true" if flag else "false", "")
 
 
-def _read_folder(given: object) -> str:
-    if not isinstance(given, str) or "\0" in given:
-        raise ValueError("must be the path of a folder")
+def _path(what: str) -> Callable[[object], str]:
+    def read(given: object) -> str:
+        if not isinstance(given, str) or "\0" in given:
+            raise ValueError(f"must be the path of a {what}")
+        return given
+
+    return read
+
+
+FOLDER: Final = Kind(_path("folder"), str, "DIR")
+FILE: Final = Kind(_path("file"), str, "FILE")
+
+
+def _read_secret(given: object) -> str:
+    if not isinstance(given, str):
+        raise ValueError("must be text")
     return given
 
 
-FOLDER: Final = Kind(_read_folder, str, "DIR")
+SECRET: Final = Kind(_read_secret, lambda secret: "***" if secret else "", "")
+"""Never a flag, and never shown."""
 
 
-def _read_addresses(given: object) -> tuple[Address, ...]:
+def _read_addresses(given: object, port_meant: int = DEFAULT_PORT) -> tuple[Address, ...]:
     texts = given.split(",") if isinstance(given, str) else given
     if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
         raise ValueError("must be an address or a list of addresses")
-    return tuple(Address.parse(text.strip()) for text in texts)
+    return tuple(Address.parse(text.strip(), port_meant) for text in texts)
 
 
 ADDRESSES: Final = Kind(_read_addresses, lambda addresses: ",".join(map(str, addresses)), "ADDRESS")
+
+
+def _read_http(given: object) -> tuple[Address, ...]:
+    return _read_addresses(given, HTTP_PORT) if given else ()
+
+
+HTTP_ADDRESSES: Final = Kind(_read_http, ADDRESSES.show, "ADDRESS")
 
 
 def _number(given: object) -> int | None:
@@ -131,6 +173,12 @@ def _show_size(number: int) -> str:
         if number >= scale and number % scale == 0:
             return f"{number // scale}{unit}"
     return str(number)
+
+
+def _show_threshold(number_us: int) -> str:
+    if number_us < 0:
+        return "off"
+    return f"{number_us // 1000}ms" if number_us % 1000 == 0 else f"{number_us}us"
 
 
 def _show_span(number_ms: int) -> str:

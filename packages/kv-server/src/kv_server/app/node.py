@@ -7,14 +7,12 @@ import platform
 import resource
 import sys
 from collections.abc import Callable
-from typing import Any, Final, TypeAlias
-
-from attrs import evolve
+from typing import Any, TypeAlias
 
 from kv_protocol.names import text
 from kv_protocol.types import ClientInfo
 from kv_server import __version__
-from kv_server.app.config import Config
+from kv_server.app.live import LiveSettings
 from kv_server.app.persistence import persistence
 from kv_server.app.storage import Storage
 from kv_server.engine.engine import Engine
@@ -33,9 +31,6 @@ BUILD = "plain"
 Facts: TypeAlias = dict[str, dict[str, int | float | str]]
 Trouble: TypeAlias = Callable[[], tuple[int, int]]
 
-LIVE: Final = {"max_connections": "connections", "idle_timeout": "idle_ms"}
-"""The settings that may change while the server runs, as the net floor calls them."""
-
 
 class ServerNode:
     """Answers for the running server. *trouble* gives the counters of protocol errors and of bugs."""
@@ -43,7 +38,7 @@ class ServerNode:
     def __init__(
         self,
         engine: Engine,
-        config: Config,
+        live: LiveSettings,
         addresses: list[Address],
         connections: Connections,
         clock: Clock,
@@ -53,7 +48,7 @@ class ServerNode:
     ) -> None:
         self.engine = engine
         self.tuning: dict[str, str] = {}
-        self._config = config
+        self._live = live
         self._addresses = addresses
         self._connections = connections
         self._clock = clock
@@ -73,6 +68,7 @@ class ServerNode:
                 calls=calls,
                 parked=len(one.session.waiting),
                 unsent=one.unsent,
+                user=one.session.login.user if one.session.login is not None else "",
             )
             for one, calls in self._connected()
         ]
@@ -105,12 +101,16 @@ class ServerNode:
 
     # ---- settings
     def setting(self, name: str) -> object:
-        if name in LIVE:
-            return getattr(self._connections.limits, LIVE[name])
-        return getattr(self._config, name)
+        return self._live.value(name)
+
+    def settings(self) -> dict[str, str]:
+        return self._live.shown()
+
+    def read(self, name: str, written: str) -> object:
+        return self._live.read(name, written)
 
     def change(self, name: str, value: Any) -> None:
-        self._connections.limits = evolve(self._connections.limits, **{LIVE[name]: value})
+        self._live.change(name, value)
 
     def saver(self) -> Saver:
         if self._storage is None:
@@ -123,6 +123,7 @@ class ServerNode:
         self._connections.counters = Counters()
         self._pulse.rounds = 0
         self._pulse.longest_lag_ms = 0.0
+        self._pulse.lags = [0] * len(self._pulse.lags)
 
     def facts(self) -> Facts:
         counters = self._connections.counters
@@ -144,6 +145,7 @@ class ServerNode:
                 "refused": counters.refused,
                 "closed_for_not_reading": counters.overflowed,
                 "closed_for_time": counters.timed_out,
+                "not_secured": counters.not_secured,
                 "accept_pauses": counters.accept_pauses,
                 "protocol_errors": protocol_errors,
                 "internal_errors": internal_errors,
@@ -156,7 +158,9 @@ class ServerNode:
                 "rounds": self._pulse.rounds,
                 "failures": self._pulse.failures,
                 "lag_ms": round(self._pulse.lag_ms, 3),
+                "last_lag_ms": round(self._pulse.last_lag_ms, 3),
                 "longest_lag_ms": round(self._pulse.longest_lag_ms, 3),
+                **{f"lags_to_{1 << scale}_ms": times for scale, times in enumerate(self._pulse.lags) if times},
                 "calls_per_s": self._pulse.per_s[0],
                 "bytes_received_per_s": self._pulse.per_s[1],
                 "bytes_sent_per_s": self._pulse.per_s[2],

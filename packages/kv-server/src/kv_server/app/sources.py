@@ -14,6 +14,7 @@ from typing import Any, Final
 from attrs import frozen
 
 from kv_server.app.config import SETTINGS, Config
+from kv_server.app.kinds import SECRET
 
 __all__ = ["Loaded", "WrongSetting", "flag_of", "hint", "load"]
 
@@ -106,7 +107,8 @@ def _read(name: str, given: object, origin: str) -> Any:
     try:
         return SETTINGS[name].kind.read(given)
     except ValueError as error:
-        raise WrongSetting(f"{name}: {error}; it is {_shown(given)} ({origin})") from None
+        shown = "" if SETTINGS[name].kind is SECRET else f"; it is {_shown(given)}"
+        raise WrongSetting(f"{name}: {error}{shown} ({origin})") from None
 
 
 def _shown(given: object) -> str:
@@ -116,9 +118,47 @@ def _shown(given: object) -> str:
 
 def _check(config: Config, origins: Mapping[str, str]) -> None:
     """Refuse what is wrong about several settings together."""
-    public = [str(address) for address in config.bind if address.public]
-    if public and not config.insecure:
-        raise WrongSetting(
-            f"bind: other machines can reach {public[0]} ({origins['bind']}) and nobody has to log in yet: "
-            "bind 127.0.0.1 instead, or add --insecure where only trusted machines can reach it"
-        )
+    _check_tls(config, origins)
+    login = _check_users(config, origins)
+    for name, addresses in (("bind", config.bind), ("http", config.http)):
+        public = [address for address in addresses if address.public and not (address.tls and config.tls_client_ca)]
+        if public and not config.insecure and not login:
+            raise WrongSetting(
+                f"{name}: other machines can reach {public[0]} ({origins[name]}) and nobody has to log in: "
+                f"set a password, or {name} 127.0.0.1, or add --insecure where only trusted machines can reach it"
+            )
+
+
+def _check_users(config: Config, origins: Mapping[str, str]) -> bool:
+    """Refuse users that cannot be; whether everybody has to log in."""
+    if config.password and config.password_file:
+        raise WrongSetting(f"password: is given twice ({origins['password']}, {origins['password_file']})")
+    if not (config.users or config.password or config.password_file):
+        return False
+    from kv_server.app.users import WrongUsers, demands_login
+
+    try:
+        return demands_login(config)
+    except WrongUsers as error:
+        raise WrongSetting(str(error)) from None
+
+
+def _check_tls(config: Config, origins: Mapping[str, str]) -> None:
+    """Refuse certificates that nobody uses, that are missing, or that no client would take."""
+    secured = [address for address in config.bind if address.tls]
+    for name in ("tls_certificate", "tls_key", "tls_client_ca"):
+        given = getattr(config, name)
+        if given and not secured:
+            raise WrongSetting(f"{name}: no bind has TLS: say --bind tls://host:port ({origins[name]})")
+        if secured and not given and name != "tls_client_ca":
+            raise WrongSetting(f"{name}: is needed for {secured[0]} ({origins['bind']}): say {flag_of(name)} FILE")
+    if any(address.tls for address in config.http):
+        raise WrongSetting(f"http: is served without TLS ({origins['http']}): put a proxy that has TLS in front of it")
+    if secured:
+        from kv_server.net.listen import CannotListen
+        from kv_server.net.tls import Tls
+
+        try:
+            Tls(config.tls_certificate, config.tls_key, config.tls_client_ca)
+        except CannotListen as error:
+            raise WrongSetting(str(error)) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from time import perf_counter
 from typing import Final
@@ -22,13 +21,14 @@ from kv_server.net.gate import Gate
 from kv_server.net.keeper import Apart, Keeper, SnapshotRules
 from kv_server.net.server import Server
 from kv_server.spec.command import Flag
+from kv_server.surfaces.events import events_of
 
 __all__ = ["CannotStart", "Storage"]
 
 _SLICE_S: Final = 0.005  # of reading, before those who ask meanwhile are answered
 _UNSEEN: Final = 1 << 22  # revisions that may have been given out after the last that is known
 
-log = logging.getLogger("kv.storage")
+log = events_of("kv.storage")
 
 
 class CannotStart(Exception):
@@ -112,11 +112,10 @@ class Storage:
         engine.reopen()
         self._gate = Gate(engine, journal, self.disk, server.connections, self._committer())
         server.loop.guard(self._gate)
-        rules = SnapshotRules(config.snapshot_interval, config.snapshot_commits, config.snapshot_log)
-        self.keeper = Keeper(engine, journal, self.disk, server.loop, rules, self._apart)
+        self.keeper = Keeper(engine, journal, self.disk, server.loop, rules_of(config), self._apart)
 
     async def _read(self, recovery: Recovery) -> None:
-        progress = Progress("reading the data", lambda percent: log.info("reading the data percent=%d", percent))
+        progress = Progress("reading the data", lambda percent: log.info("reading the data", percent=percent))
         until = perf_counter() + _SLICE_S
         for _ in recovery.steps():
             if perf_counter() >= until:
@@ -125,6 +124,14 @@ class Storage:
                 progress.at(recovery.done_bytes, recovery.total_bytes)
         progress.end()
 
+    def follow(self, config: Config) -> None:
+        """Let what may change while the server runs be as *config* says."""
+        self.config = config
+        if self.journal is not None:
+            self.journal.interval_ms = config.fsync_interval
+        if self.keeper is not None:
+            self.keeper.follow(rules_of(config))
+
     def close(self, server: Server) -> None:
         """Write what has not been written, and let others have the folder."""
         server.loop.unguard()
@@ -132,9 +139,14 @@ class Storage:
             if self._gate is not None:
                 self._gate.close()
         except OSError as error:
-            log.critical("the log could not be completed reason=%r", error.strerror)
+            log.critical("the log could not be completed", reason=error.strerror)
         finally:
             self.disk.close_folder()
+
+
+def rules_of(config: Config) -> SnapshotRules:
+    """When snapshots are taken."""
+    return SnapshotRules(config.snapshot_interval, config.snapshot_commits, config.snapshot_log)
 
 
 def _told(folder: str, error: Exception) -> str:
@@ -145,14 +157,14 @@ def _told(folder: str, error: Exception) -> str:
 
 def _report(recovery: Recovery, took_ms: int) -> None:
     for damage in recovery.passed_over:
-        log.warning("a snapshot was passed over for an older one reason=%r", str(damage))
+        log.warning("a snapshot was passed over for an older one", reason=str(damage))
     if recovery.cut is not None:
         log.warning(
-            "a torn end of the log was cut off file=%s at=%d bytes=%d",
-            recovery.cut.name, recovery.cut.at, recovery.cut_bytes,
+            "a torn end of the log was cut off",
+            file=recovery.cut.name, at=recovery.cut.at, bytes=recovery.cut_bytes,
         )  # fmt: skip
     log.info(
-        "read the data snapshot=%s keys=%d commits=%d revision=%d ms=%d",
-        recovery.snapshot.name if recovery.snapshot is not None else "none",
-        recovery.keys, recovery.commits, recovery.revision, took_ms,
+        "read the data",
+        snapshot=recovery.snapshot.name if recovery.snapshot is not None else "none",
+        keys=recovery.keys, commits=recovery.commits, revision=recovery.revision, ms=took_ms,
     )  # fmt: skip

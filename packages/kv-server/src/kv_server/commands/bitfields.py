@@ -8,13 +8,13 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, cast
 from kv_protocol.errors import InvalidArgument
 from kv_protocol.values import octets
 from kv_server.commands.bitmaps import EMPTY, MAX_BITS, out_of_range
-from kv_server.commands.strings import MAX_OCTETS, too_large, write_octets
+from kv_server.commands.strings import check_length, write_octets
 from kv_server.engine.tx import Tx
 from kv_server.model.bits import Overflow, field_of, fitted, put_field
 from kv_server.spec.catalog import command
 from kv_server.spec.checks import syntax_error, text_int, text_name
 from kv_server.spec.command import FAST, GROWS, READ, WRITE, Grammar
-from kv_server.spec.types import OPTIONAL, Int, Key, Size, SourceKey, Text
+from kv_server.spec.types import OPTIONAL, Int, Size, SourceKey, TakenKey, Text
 from kv_server.spec.words import Words
 
 _TYPE: Final = re.compile(r"([ui])([1-9][0-9]?)")
@@ -83,7 +83,7 @@ def parse_bitfield_ro(words: Words) -> tuple[tuple[Any, ...], dict[str, Any]]:
     handle="change_integers",
     event="setbit",
 )
-def bitfield(tx: Tx, key: Key, /, *operations: Annotated[BitOperation, OPTIONAL]) -> list[int | None]:
+def bitfield(tx: Tx, key: TakenKey, /, *operations: Annotated[BitOperation, OPTIONAL]) -> list[int | None]:
     """Read and change integers within what is at *key* as it reads, in the order of *operations*.
 
     Return for each GET the integer, for each SET the one before, for each INCRBY the sum; nothing where an overflow was
@@ -102,8 +102,7 @@ def bitfield(tx: Tx, key: Key, /, *operations: Annotated[BitOperation, OPTIONAL]
         check_place(operation.offset)
         if operation.operation != "GET":
             reach = max(reach, operation.offset + width + 7 >> 3)
-    if reach > MAX_OCTETS:
-        raise too_large()
+    check_length(tx, reach)
     if len(whole) < reach:
         whole.extend(bytes(reach - len(whole)))
     replies = [step(whole, operation) for operation in operations]

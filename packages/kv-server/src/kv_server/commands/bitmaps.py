@@ -6,14 +6,14 @@ from typing import Any, Final, Literal
 
 from kv_protocol.errors import InvalidArgument, OutOfRange
 from kv_protocol.values import bytes_blob, octets
-from kv_server.commands.strings import MAX_OCTETS, too_large, write_octets
+from kv_server.commands.strings import check_length, write_octets
 from kv_server.engine.rows import DELETED
 from kv_server.engine.tx import Tx
 from kv_server.model.bits import combined, count_ones, find_bit, flip_to
 from kv_server.spec.catalog import command
 from kv_server.spec.checks import text_choice, text_int, text_name
 from kv_server.spec.command import FAST, GROWS, NATIVE_DOOR, READ, RESP_DOOR, SLOW, WRITE, Grammar, View
-from kv_server.spec.types import Bool, Int, Key, Octets, Size, SourceKey
+from kv_server.spec.types import Bool, Int, Key, Octets, Size, SourceKey, TakenKey
 from kv_server.spec.words import Words
 
 MAX_BITS: Final = 1 << 32
@@ -53,7 +53,7 @@ def place_or_minus_one(place: int | None) -> int:
 
 
 @command(WRITE | GROWS, group="bitmap", since="0.1", cost="O(length)", doors=NATIVE_DOOR, handle="set", event="setbit")
-def setbit(tx: Tx, key: Key, offset: Size, bit: Bool, /) -> bool:
+def setbit(tx: Tx, key: TakenKey, offset: Size, bit: Bool, /) -> bool:
     """Set the bit at *offset* of what is at *key* as it reads to *bit*, and return what it was.
 
     The value becomes as long as it must, filled with zeros. It stays text or bytes; a new one is bytes.
@@ -70,7 +70,7 @@ def setbit(tx: Tx, key: Key, offset: Size, bit: Bool, /) -> bool:
     WRITE | GROWS, group="bitmap", since="0.1", cost="O(length)", name="SETBIT", doors=RESP_DOOR, method=None,
     event="setbit",
 )  # fmt: skip
-def setbit_on_resp(tx: Tx, key: Key, offset: Octets, value: Octets, /) -> bool:
+def setbit_on_resp(tx: Tx, key: TakenKey, offset: Octets, value: Octets, /) -> bool:
     """Set the bit at *offset* of what is at *key* to *value*, 0 or 1, and return what it was."""
     place = spelled_offset(offset)
     if value not in (b"0", b"1"):
@@ -186,8 +186,7 @@ def bitop(tx: Tx, operation: Literal["AND", "OR", "XOR", "NOT"], target: Key, /,
 def set_bit(tx: Tx, key: bytes, offset: int, bit: bool) -> bool:
     check_offset(offset)
     old = tx.value(key)
-    if offset >= MAX_OCTETS * 8:
-        raise too_large()
+    check_length(tx, (offset >> 3) + 1)
     text = octets(old or EMPTY)
     whole = bytearray(text.ljust((offset >> 3) + 1, b"\0"))
     before = bool(whole[offset >> 3] & 0x80 >> (offset & 7))

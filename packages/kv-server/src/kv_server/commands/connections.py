@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from kv_protocol.errors import InvalidArgument
+from kv_protocol.errors import InvalidArgument, ShuttingDown
 from kv_protocol.types import Change, ClientInfo
 from kv_server.engine.engine import PARKED, Caller
 from kv_server.engine.node import Node
 from kv_server.spec.catalog import command
 from kv_server.spec.command import ADMIN, FAST, NATIVE_DOOR, READ, STREAMS
-from kv_server.spec.types import NATIVE, OPTIONAL, Size, SourceKey, Text, Value
+from kv_server.spec.types import NATIVE, OPTIONAL, Count, Prefix, Size, SourceKey, Text, Value
 
 MAX_LABEL = 256
 
@@ -77,12 +77,33 @@ def client_list(node: Node, /) -> list[ClientInfo]:
     return node.clients()
 
 
+@command(
+    READ, group="connection", since="0.1", cost="O(connections)", name="CLIENT INFO", method="client_info",
+    doors=NATIVE_DOOR,
+)  # fmt: skip
+def client_info(session: Caller, /) -> ClientInfo | None:
+    """Return what there is to know about the calling connection."""
+    return next((one for one in session.engine.node.clients() if one.id == session.session.id), None)
+
+
+@command(
+    READ | ADMIN, group="connection", since="0.1", cost="O(connections)", name="CLIENT KILL", method="kill_client",
+    doors=NATIVE_DOOR,
+)  # fmt: skip
+def client_kill(session: Caller, id: Count, /) -> bool:
+    """End the connection of the session with this number; False if there is none. Its client may connect again."""
+    found = [one for one in session.engine.node.connections() if one.session.id == id]
+    for one in found:
+        one.outbox.close(ShuttingDown("an operator ended the connection"))
+    return bool(found)
+
+
 @command(READ | STREAMS, group="watch", since="0.1", cost="O(keys)", doors=NATIVE_DOOR, method=None)
 def watch(
     session: Caller,
     /,
     *keys: Annotated[SourceKey, OPTIONAL],
-    prefix: Annotated[SourceKey | None, NATIVE] = None,
+    prefix: Annotated[Prefix | None, NATIVE] = None,
     credit: Annotated[Size, NATIVE] = 0,
     values: Annotated[bool, NATIVE] = True,
 ) -> None:

@@ -16,7 +16,7 @@ from kv_server.model.entry import SCALAR
 from kv_server.spec.catalog import command
 from kv_server.spec.checks import text_int
 from kv_server.spec.command import FAST, GROWS, WRITE, View
-from kv_server.spec.types import NATIVE, Duration, Key, Number
+from kv_server.spec.types import NATIVE, Duration, Number, TakenKey
 
 INT64_MIN: Final = -(2**63)
 INT64_MAX: Final = 2**63 - 1
@@ -42,7 +42,7 @@ AS_INT: Final = View("int", as_int, rescue=no_int)
 @command(WRITE | GROWS | FAST, group="counter", since="0.1", cost="O(1)", views=(AS_INT,), event="incrby")
 def incr(
     tx: Tx,
-    key: Key,
+    key: TakenKey,
     /,
     *,
     by: Annotated[Number, NATIVE] = ONE,
@@ -71,7 +71,7 @@ def incr(
 @command(WRITE | GROWS | FAST, group="counter", since="0.1", cost="O(1)", views=(AS_INT,), event="incrby")
 def decr(
     tx: Tx,
-    key: Key,
+    key: TakenKey,
     /,
     *,
     by: Annotated[Number, NATIVE] = ONE,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, cast
 
-from kv_protocol.errors import ConditionFailed, InvalidArgument
-from kv_server.commands.strings import current, expiry
+from kv_protocol.errors import InvalidArgument
+from kv_server.commands.strings import expiry, fail_condition
 from kv_server.engine.rows import DELETED
 from kv_server.engine.tx import Tx
 from kv_server.model.container import CONTAINERS, Container
@@ -64,9 +64,7 @@ def restore(
     ['a', 'b']
     """
     if tx.exists(key) and not replace:
-        entry = tx.find(key)
-        seen = current(tx, key) if entry is not None and entry.kind == SCALAR else None
-        raise ConditionFailed("the key is present", {"current": seen})
+        fail_condition(tx, key, "the key is present")
     put_back(tx, key, dumped, expiry(tx, key, ttl, expires_at, False))
     return tx.revision
 
@@ -117,6 +115,7 @@ def loading(octets: bytes) -> Steps[tuple[int, Any, Container | None]]:
 
 def put_back(tx: Tx, key: bytes, octets: bytes, expires_ms: int) -> None:
     """Set *key* to the value in *octets*, to expire at *expires_ms* (0: never); past: delete it."""
+    tx.afford(len(octets))
     past = 0 < expires_ms <= tx.now_ms
     try:
         kind, value, loaded = tx.slowly(lambda: loading(octets))

@@ -16,7 +16,21 @@ from kv_server.spec.catalog import command
 from kv_server.spec.command import FAST, GROWS, NATIVE_DOOR, READ, RESP_DOOR, SLOW, WRITE, View
 from kv_server.spec.resp_kinds import in_parts
 from kv_server.spec.resp_reply import resp_value
-from kv_server.spec.types import PAIRS, Count, Cursor, Int, Key, Name, Number, Octets, Pattern, SourceKey, Token, Value
+from kv_server.spec.types import (
+    PAIRS,
+    Count,
+    Cursor,
+    Int,
+    Key,
+    Name,
+    Number,
+    Octets,
+    Pattern,
+    SourceKey,
+    TakenKey,
+    Token,
+    Value,
+)
 
 DEFAULT_PAGE: Final = 10
 MOST_REPEATS: Final = 1_048_576  # what one call may have repeated to it
@@ -207,7 +221,7 @@ def hstrlen(tx: Tx, key: SourceKey, field: Name, /) -> int:
     WRITE | GROWS | FAST, group="hash", since="0.1", cost="O(1)", doors=NATIVE_DOOR, handle="increment",
     event="hincrby",
 )  # fmt: skip
-def hincrby(tx: Tx, key: Key, field: Name, by: Number = ONE, /) -> Number:
+def hincrby(tx: Tx, key: TakenKey, field: Name, by: Number = ONE, /) -> Number:
     """Add *by* (1 unless given) to the number in *field* and return the sum.
 
     As `INCR` counts: the classes must match, text or bytes that spell an int count as that int and stay what they are,
@@ -224,7 +238,7 @@ def hincrby(tx: Tx, key: Key, field: Name, by: Number = ONE, /) -> Number:
     views=(View("int", as_int),),
     event="hincrby",
 )  # fmt: skip
-def hincrby_on_resp(tx: Tx, key: Key, field: Name, increment: Int, /) -> Number:
+def hincrby_on_resp(tx: Tx, key: TakenKey, field: Name, increment: Int, /) -> Number:
     """Add *increment* to the int in *field* and return the sum."""
     try:
         return count_in_field(tx, key, field, increment)
@@ -236,7 +250,7 @@ def hincrby_on_resp(tx: Tx, key: Key, field: Name, increment: Int, /) -> Number:
     WRITE | GROWS | FAST, group="hash", since="0.1", cost="O(1)", doors=RESP_DOOR, method=None,
     event="hincrbyfloat",
 )  # fmt: skip
-def hincrbyfloat(tx: Tx, key: Key, field: Name, increment: Octets, /) -> Value:
+def hincrbyfloat(tx: Tx, key: TakenKey, field: Name, increment: Octets, /) -> Value:
     """Add *increment*, a decimal number, to the number in *field*, exactly to 17 decimals, and return the sum."""
     if not number_of(increment).is_finite():
         raise InvalidArgument("value is NaN or Infinity")

@@ -13,7 +13,7 @@ from kv_server.model import hyperloglog
 from kv_server.spec.catalog import command
 from kv_server.spec.command import FAST, GROWS, READ, SLOW, WRITE
 from kv_server.spec.resp_kinds import RespError
-from kv_server.spec.types import OPTIONAL, Key, Name, SourceKey
+from kv_server.spec.types import OPTIONAL, Key, Name, SourceKey, TakenKey
 
 
 @command(WRITE | GROWS | FAST, group="hyperloglog", since="0.1", cost="O(elements)", handle="add", event="pfadd")
@@ -54,7 +54,7 @@ def pfcount(tx: Tx, /, *keys: SourceKey) -> int:
     WRITE | GROWS | SLOW, group="hyperloglog", since="0.1", cost="O(keys)", views=(AS_OK,), handle="merge",
     event="pfadd",
 )  # fmt: skip
-def pfmerge(tx: Tx, target: Key, /, *sources: Annotated[SourceKey, OPTIONAL]) -> None:
+def pfmerge(tx: Tx, target: TakenKey, /, *sources: Annotated[SourceKey, OPTIONAL]) -> None:
     """Let the sketch at *target* have seen whatever those at *sources* have. An absent *target* is made.
 
     >>> await client.pfadd("monday", "ann", "bob"), await client.pfadd("tuesday", "bob", "cid")

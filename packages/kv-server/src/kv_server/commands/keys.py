@@ -19,6 +19,7 @@ from kv_server.spec.command import FAST, GROWS, NATIVE_DOOR, READ, SLOW, SWEEPS,
 from kv_server.spec.resp_kinds import Simple
 from kv_server.spec.types import (
     NATIVE,
+    TELLS,
     Count,
     Cursor,
     Duration,
@@ -27,6 +28,7 @@ from kv_server.spec.types import (
     Namespace,
     Pattern,
     SourceKey,
+    TakenKey,
     Text,
     Time,
     Token,
@@ -58,8 +60,8 @@ def delete(
     tx: Tx,
     /,
     *keys: Key,
-    if_version: Annotated[Version | None, NATIVE] = None,
-    if_value: Annotated[Value | None, NATIVE] = None,
+    if_version: Annotated[Version | None, NATIVE, TELLS] = None,
+    if_value: Annotated[Value | None, NATIVE, TELLS] = None,
 ) -> int:
     """Delete *keys* and return how many there were.
 
@@ -209,7 +211,7 @@ def persist(tx: Tx, key: Key, /) -> bool:
 
 
 @command(WRITE | FAST, group="keys", since="0.1", cost="O(1)", views=(AS_OK,))
-def rename(tx: Tx, source: Key, target: Key, /) -> None:
+def rename(tx: Tx, source: TakenKey, target: Key, /) -> None:
     """Give what is at *source* the name *target*, in the place of whatever is there; fails if there is no *source*.
 
     >>> version = await client.set("draft", "text")
@@ -223,7 +225,7 @@ def rename(tx: Tx, source: Key, target: Key, /) -> None:
 
 
 @command(WRITE | FAST, group="keys", since="0.1", cost="O(1)")
-def renamenx(tx: Tx, source: Key, target: Key, /) -> bool:
+def renamenx(tx: Tx, source: TakenKey, target: Key, /) -> bool:
     """Rename *source* to *target* unless there is a *target*; fails if there is no *source*.
 
     >>> version = await client.mset({"draft": 1, "final": 2})
@@ -262,6 +264,7 @@ def copy(
     taken = tx.exists_in(namespace, target) if namespace is not None and elsewhere else tx.exists(target)
     if entry is None or (taken and not replace):
         return False
+    tx.afford(entry.bytes, namespace if elsewhere and not taken else None)
     if entry.kind == SCALAR and not elsewhere:
         tx.key_put(target, entry.value, entry.expires_ms)
     else:
@@ -270,7 +273,7 @@ def copy(
 
 
 @command(WRITE | FAST, group="keys", since="0.1", cost="O(1)")
-def move(tx: Tx, key: Key, namespace: Namespace, /) -> bool:
+def move(tx: Tx, key: TakenKey, namespace: Namespace, /) -> bool:
     """Move *key* to another *namespace*; False if there is no such key, or one of its name there.
 
     >>> version = await client.set("a", 1)
@@ -281,6 +284,8 @@ def move(tx: Tx, key: Key, namespace: Namespace, /) -> bool:
         raise InvalidArgument("source and destination objects are the same")
     if not tx.exists(key) or tx.exists_in(namespace, key):
         return False
+    entry = tx.find(key)
+    tx.afford(entry.bytes if entry is not None else 0, namespace)
     tx.key_move(key, namespace, key)
     return True
 

@@ -11,7 +11,7 @@ from kv_server.commands.resp_views import AS_OK
 from kv_server.engine.tx import Tx
 from kv_server.spec.catalog import command
 from kv_server.spec.command import FAST, GROWS, READ, RESP_DOOR, TAKES, WRITE, View
-from kv_server.spec.types import Count, Counted, Int, Key, Size, SourceKey, Token, Value
+from kv_server.spec.types import Count, Counted, Int, Key, Size, SourceKey, TakenKey, Token, Value
 
 LEFT: Final = "LEFT"
 RIGHT: Final = "RIGHT"
@@ -89,7 +89,7 @@ def rpushx(tx: Tx, key: Key, /, *values: Value) -> int:
 
 
 @command(WRITE | TAKES | FAST, group="list", since="0.1", cost="O(count)", views=_AS_POPPED, handle="pop_left")
-def lpop(tx: Tx, key: Key, count: Size | None = None, /) -> list[Value]:
+def lpop(tx: Tx, key: TakenKey, count: Size | None = None, /) -> list[Value]:
     """Take *count* values (1 unless given) off the left end and return them; fewer if there are fewer.
 
     With the last value goes the key.
@@ -107,7 +107,7 @@ def lpop(tx: Tx, key: Key, count: Size | None = None, /) -> list[Value]:
 
 
 @command(WRITE | TAKES | FAST, group="list", since="0.1", cost="O(count)", views=_AS_POPPED, handle="pop_right")
-def rpop(tx: Tx, key: Key, count: Size | None = None, /) -> list[Value]:
+def rpop(tx: Tx, key: TakenKey, count: Size | None = None, /) -> list[Value]:
     """Take *count* values (1 unless given) off the right end and return them, the last one first; as `LPOP`.
 
     >>> await client.rpush("jobs", "a", "b", "c")
@@ -259,7 +259,7 @@ def lpos(
 
 
 @command(WRITE | TAKES | GROWS | FAST, group="list", since="0.1", cost="O(1)", handle="move")
-def lmove(tx: Tx, source: Key, target: Key, take: End, give: End, /) -> Value | None:
+def lmove(tx: Tx, source: TakenKey, target: Key, take: End, give: End, /) -> Value | None:
     """Take a value off the *take* end of *source*, add it at the *give* end of *target*, and return it.
 
     Nothing is returned, and nothing done, if there is no *source*. The two may be one list.
@@ -273,13 +273,15 @@ def lmove(tx: Tx, source: Key, target: Key, take: End, give: End, /) -> Value | 
 
 
 @command(WRITE | TAKES | GROWS | FAST, group="list", since="0.1", cost="O(1)", doors=RESP_DOOR, method=None)
-def rpoplpush(tx: Tx, source: Key, target: Key, /) -> Value | None:
+def rpoplpush(tx: Tx, source: TakenKey, target: Key, /) -> Value | None:
     """Move a value from the right end of *source* to the left of *target*: the older word for `LMOVE`."""
     return shift(tx, source, target, RIGHT, LEFT)
 
 
 @command(WRITE | TAKES, group="list", since="0.1", cost="O(keys + count)")
-def lmpop(tx: Tx, keys: Counted[Key], take: End, /, *, count: Annotated[Count, Token("COUNT")] = 1) -> Taken | None:
+def lmpop(
+    tx: Tx, keys: Counted[TakenKey], take: End, /, *, count: Annotated[Count, Token("COUNT")] = 1
+) -> Taken | None:
     """Take *count* values, or as many as there are, off one end of the first of *keys* that holds a list.
 
     Return them with that key; nothing if none of *keys* exists.

@@ -7,11 +7,11 @@ from kv_protocol.types import NamespaceInfo
 from kv_server.commands.resp_views import AS_OK, ASYNC_OR_SYNC
 from kv_server.engine.tx import Tx
 from kv_server.spec.catalog import command
-from kv_server.spec.command import ADMIN, READ, SWEEPS, WRITE
+from kv_server.spec.command import ADMIN, READ, SPANS, SWEEPS, WRITE
 from kv_server.spec.types import Namespace
 
 
-@command(READ, group="namespace", since="0.1", cost="O(namespaces)", name="NAMESPACE LIST", method="namespaces")
+@command(READ | SPANS, group="namespace", since="0.1", cost="O(namespaces)", name="NAMESPACE LIST", method="namespaces")
 def namespace_list(tx: Tx, /) -> list[str]:
     """Return the names of all namespaces that were ever written to and not dropped."""
     return sorted(map(text, tx.store.namespaces))
@@ -21,17 +21,26 @@ def namespace_list(tx: Tx, /) -> list[str]:
     READ | SWEEPS, group="namespace", since="0.1", cost="O(shards)", name="NAMESPACE STATS", method="namespace_stats"
 )
 def namespace_stats(tx: Tx, namespace: Namespace, /) -> NamespaceInfo | None:
-    """Return what *namespace* holds; nothing if there is none of that name. `bytes` is an estimate."""
+    """Return what *namespace* holds and may hold; nothing if there is none of that name. `bytes` is an estimate.
+
+    A limit of 0 is none.
+    """
     space = tx.store.namespaces.get(namespace)
     if space is None:
         return None
-    tables = list(space.live_tables())
+    terms = space.terms
     return NamespaceInfo(
         text(namespace),
-        sum(map(len, tables)),
-        sum(table.expiring for table in tables),
+        space.keys,
+        sum(table.expiring for table in space.live_tables()),
         len(space.locks),
-        sum(table.bytes for table in tables),
+        space.bytes,
+        terms.policy,
+        space.evicted,
+        terms.bytes,
+        terms.keys,
+        terms.connections,
+        terms.ops,
     )
 
 

@@ -15,7 +15,7 @@ from kv_server.model.glob import matches
 from kv_server.spec.catalog import command
 from kv_server.spec.command import FAST, LISTENS, NATIVE_DOOR, READ, RESP_DOOR, SLOW, STREAMS, WRITE
 from kv_server.spec.resp_kinds import SILENCE, Push, Replies
-from kv_server.spec.types import NATIVE, OPTIONAL, Channel, Name, Pattern, Size, Value
+from kv_server.spec.types import NATIVE, OPTIONAL, Channel, ChannelPattern, Name, Pattern, Size, Value
 
 
 @command(WRITE | FAST, group="pubsub", since="0.1", cost="O(listeners + patterns)")
@@ -46,7 +46,7 @@ def subscribe(
     session: Caller,
     /,
     *channels: Annotated[Channel, OPTIONAL],
-    pattern: Annotated[Pattern | None, NATIVE] = None,
+    pattern: Annotated[ChannelPattern | None, NATIVE] = None,
     credit: Annotated[Size, NATIVE] = 0,
 ) -> None:
     """Tell every message to *channels*, and to all channels that fit *pattern*, from now on, as events of this call.
@@ -71,7 +71,7 @@ def subscribe_on_resp(session: Caller, /, *channels: Channel) -> Replies:
 
 
 @command(READ | LISTENS, group="pubsub", since="0.1", cost="O(patterns)", doors=RESP_DOOR, method=None)
-def psubscribe(session: Caller, /, *patterns: Pattern) -> Replies:
+def psubscribe(session: Caller, /, *patterns: ChannelPattern) -> Replies:
     """Listen to all channels that fit one of *patterns* from now on."""
     hearing = own(session)
     return begin(session, "psubscribe", hearing.patterns, session.engine.channels.patterns, patterns)
@@ -87,7 +87,7 @@ def ssubscribe(session: Caller, /, *channels: Channel) -> Replies:
 
 
 @command(READ | LISTENS, group="pubsub", since="0.1", cost="O(channels)", doors=RESP_DOOR, method=None)
-def unsubscribe(session: Caller, /, *channels: Annotated[Channel, OPTIONAL]) -> Replies:
+def unsubscribe(session: Caller, /, *channels: Annotated[Name, OPTIONAL]) -> Replies:
     """Listen to *channels* no more; to none, if none are named."""
     hearing = own(session)
     return stop(session, "unsubscribe", hearing.channels, session.engine.channels.connections, channels)
@@ -101,7 +101,7 @@ def punsubscribe(session: Caller, /, *patterns: Annotated[Pattern, OPTIONAL]) ->
 
 
 @command(READ | LISTENS, group="pubsub", since="0.1", cost="O(channels)", doors=RESP_DOOR, method=None)
-def sunsubscribe(session: Caller, /, *channels: Annotated[Channel, OPTIONAL]) -> Replies:
+def sunsubscribe(session: Caller, /, *channels: Annotated[Name, OPTIONAL]) -> Replies:
     """Listen to the shard *channels* no more; to none, if none are named."""
     hearing = own(session)
     return stop(session, "sunsubscribe", hearing.shards, session.engine.channels.shards, channels)

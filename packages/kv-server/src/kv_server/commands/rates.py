@@ -17,7 +17,7 @@ from kv_server.engine.tx import Tx
 from kv_server.engine.waiting import WouldBlock
 from kv_server.spec.catalog import command
 from kv_server.spec.command import BLOCKS, FAST, GROWS, TAKES, WRITE
-from kv_server.spec.types import Count, Duration, Key, Size, Timeout, Token, Unit
+from kv_server.spec.types import Count, Duration, Size, TakenKey, Timeout, Token, Unit
 
 _NS: Final = 1_000_000
 """Nanoseconds in a millisecond."""
@@ -36,7 +36,7 @@ class Decision(NamedTuple):
 @command(WRITE | GROWS | FAST, group="rate", since="0.1", cost="O(1)", method="rate_limit")
 def ratelimit(
     tx: Tx,
-    key: Key,
+    key: TakenKey,
     limit: Count,
     per: Annotated[Duration, Unit(1000)],
     /,
@@ -69,7 +69,7 @@ def ratelimit(
 @command(WRITE | GROWS | FAST | BLOCKS | TAKES, group="rate", since="0.1", cost="O(1)", method="wait_rate_limit")
 def bratelimit(
     tx: Tx,
-    key: Key,
+    key: TakenKey,
     limit: Count,
     per: Annotated[Duration, Unit(1000)],
     /,

@@ -9,6 +9,7 @@ from kv_protocol.errors import CommandError, InvalidArgument, UnknownCommand
 from kv_server.engine.node import Node
 from kv_server.model.glob import matches
 from kv_server.spec.catalog import Catalog, command
+from kv_server.spec.categories import told_flags
 from kv_server.spec.command import READ, RESP_DOOR, SLOW, Command, Flag
 from kv_server.spec.resp_kinds import Members, Simple
 from kv_server.spec.signature import Block, Choice, Param, Shape
@@ -19,12 +20,6 @@ _GROUPS: Final = {
     "keys": "generic", "dump": "generic", "sorting": "generic", "counter": "string", "namespace": "server",
     "zset": "sorted-set", "transaction": "transactions",
 }  # fmt: skip
-_ACL_GROUPS: Final = {
-    "keys": ["keyspace"], "dump": ["keyspace"], "namespace": ["keyspace"], "sorting": ["set", "sortedset", "list"],
-    "counter": ["string"], "zset": ["sortedset"], "server": [],
-}  # fmt: skip
-_ABOUT_DATA: Final = ("keys", "namespace", "lock")
-"""Groups whose commands read and write also where they name no key."""
 _KINDS: Final = {
     "int": "integer", "count": "integer", "size": "integer", "cursor": "integer", "version": "integer",
     "token": "integer", "duration": "integer", "timeout": "double", "float": "double", "number": "double",
@@ -33,9 +28,6 @@ _KINDS: Final = {
 _FLAGS: Final = {
     Flag.WRITE: "write", Flag.READ: "readonly", Flag.GROWS: "denyoom", Flag.ADMIN: "admin", Flag.BLOCKS: "blocking",
     Flag.FAST: "fast",
-}  # fmt: skip
-_ACL_FLAGS: Final = {
-    Flag.WRITE: "write", Flag.READ: "read", Flag.ADMIN: "admin", Flag.BLOCKS: "blocking", Flag.FAST: "fast",
 }  # fmt: skip
 
 
@@ -161,28 +153,13 @@ def key_spec(found: Command, first: int, last: int, step: int) -> dict[str, Any]
 def flags_of(found: Command | None) -> list[str]:
     if found is None:
         return []
-    told = told_flags(found)
+    told = told_flags(found.group, found.flags, found.signature)
     return [word for flag, word in _FLAGS.items() if flag & told] + ["pubsub"] * (found.group == "pubsub")
 
 
-def told_flags(found: Command) -> Flag:
-    """The flags in the sense of Redis: only data is read and written, and to write it no operator is needed."""
-    flags = found.flags
-    first, _, _, movable = places(found)
-    if not (first or movable or found.group in _ABOUT_DATA):
-        flags &= ~(Flag.READ | Flag.WRITE)
-    return flags & ~Flag.ADMIN if flags & Flag.WRITE else flags
-
-
 def categories(found: Command | None) -> list[str]:
-    if found is None:
-        return ["@slow"]
-    told = told_flags(found)
-    words = [word for flag, word in _ACL_FLAGS.items() if flag & told]
-    words += _ACL_GROUPS.get(found.group, [found.group])
-    words += ["slow"] * (Flag.FAST not in told)
-    words += ["dangerous"] * bool(found.flags & Flag.ADMIN or found.group == "sorting")
-    return [f"@{word}" for word in words]
+    """The categories of a command, as Redis writes them; a word that needs another one is slow."""
+    return ["@slow"] if found is None else [f"@{word}" for word in found.acl]
 
 
 def group_of(found: Command) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from kv_protocol.errors import CallCancelled, InvalidArgument, ShuttingDown
@@ -105,7 +105,7 @@ def client_kill(session: Caller, /, *words: Octets) -> object:
         if not chosen:
             raise InvalidArgument("No such client")
     else:
-        wanted = wanted_of(words)
+        wanted = wanted_of(words, session.engine.access.table.users)
         chosen = [one for one in connected if all(test(one) for test in wanted.tests)]
         if wanted.skip_me:
             chosen = [one for one in chosen if one.session is not session.session]
@@ -217,7 +217,7 @@ def line_about(one: Connected, engine: Engine) -> str:
         "name": session.client,
         "age": one.age // 1000,
         "idle": one.idle // 1000,
-        "flags": "O" if session.id in engine.observation.monitors else flags_of(session),
+        "flags": "O" if engine.observation.watched_by(session) else flags_of(session),
         "db": session.namespace.decode("utf-8", "backslashreplace"),
         "sub": len(hearing.channels) if hearing else 0,
         "psub": len(hearing.patterns) if hearing else 0,
@@ -235,7 +235,7 @@ def line_about(one: Connected, engine: Engine) -> str:
         "tot-mem": one.unsent,
         "events": "r",
         "cmd": called,
-        "user": "default",
+        "user": user_of(session),
         "redir": -1,
         "resp": talks,
         "lib-name": library[0],
@@ -276,7 +276,11 @@ def client_number(word: bytes, refusal: str, least: int = 1) -> int:
         raise InvalidArgument(refusal) from None
 
 
-def wanted_of(words: tuple[bytes, ...]) -> Wanted:
+def user_of(session: Session) -> str:
+    return "(nobody)" if session.login is None else session.login.user
+
+
+def wanted_of(words: tuple[bytes, ...], users: Container[str]) -> Wanted:
     """What the pairs of words after `CLIENT KILL` ask for."""
     if len(words) % 2:
         raise InvalidArgument("syntax error")
@@ -296,8 +300,8 @@ def wanted_of(words: tuple[bytes, ...]) -> Wanted:
             case b"MAXAGE":
                 age = client_number(value, "maxage is not an integer or out of range") * 1000
                 wanted.tests.append(lambda one, age=age: one.age >= age)  # type: ignore[misc]
-            case b"USER" if text == "default":
-                pass
+            case b"USER" if text in users:
+                wanted.tests.append(lambda one, text=text: user_of(one.session) == text)  # type: ignore[misc]
             case b"USER":
                 raise InvalidArgument(f"No such user '{text}'")
             case b"SKIPME" if text.upper() in _SWITCHES:

@@ -8,9 +8,11 @@ from typing import Annotated, Any, Final, TypeAlias
 from kv_protocol.names import text
 from kv_server.commands.redis_session import REDIS_VERSION
 from kv_server.commands.saving import saved_ms
+from kv_server.commands.server import figures
 from kv_server.engine.node import Node
+from kv_server.model.store import Namespace
 from kv_server.spec.catalog import command
-from kv_server.spec.command import READ, RESP_DOOR, SLOW
+from kv_server.spec.command import READ, RESP_DOOR, SLOW, SPANS
 from kv_server.spec.resp_kinds import Verbatim
 from kv_server.spec.types import OPTIONAL, Octets
 
@@ -22,8 +24,9 @@ _SHARES: Final = (50, 99, 99.9)
 
 
 @command(
-    READ | SLOW, group="server", since="0.1", cost="O(namespaces * shards)", name="INFO", doors=RESP_DOOR, method=None
-)
+    READ | SLOW | SPANS, group="server", since="0.1", cost="O(namespaces * shards)", name="INFO", doors=RESP_DOOR,
+    method=None,
+)  # fmt: skip
 def info_on_resp(node: Node, /, *sections: Annotated[Octets, OPTIONAL]) -> Verbatim:
     """Return figures about the server as text: the usual sections, `all`, or those named."""
     wanted = {section.decode("utf-8", "replace").lower() for section in sections} or {"default"}
@@ -42,7 +45,8 @@ def memory_stats(node: Node, /) -> dict[str, Any]:
     """Return how much memory the server takes, in octets, and how much of it keys and values are accounted for."""
     found = memory(node)
     used, most, dataset = found["used_memory"], found["used_memory_peak"], found["used_memory_dataset"]
-    keys = sum(map(len, node.engine.store.namespaces.values()))
+    spaces = node.engine.store.namespaces
+    keys = sum(map(len, spaces.values()))
     return {
         "peak.allocated": most,
         "total.allocated": used,
@@ -60,7 +64,15 @@ def memory_stats(node: Node, /) -> dict[str, Any]:
         "peak.percentage": 100 * used / max(most, 1),
         "fragmentation": 1.0,
         "fragmentation.bytes": 0,
+        "sessions.bytes": node.engine.store.callers,
+        **{f"namespace.{text(name)}": by_shard(space) for name, space in sorted(spaces.items())},
     }
+
+
+def by_shard(space: Namespace) -> dict[str, Any]:
+    """What a namespace takes in all, for its locks, and in each shard that has something."""
+    shards = {str(number): table.bytes for number, table in enumerate(space.tables) if table}
+    return {"bytes": space.bytes, "locks.bytes": space.lock_bytes, "keys": space.keys, "shards": shards}
 
 
 def line(fact: tuple[str, Any]) -> str:
@@ -124,7 +136,9 @@ def clients(node: Node) -> Facts:
 def memory(node: Node) -> Facts:
     """What the process takes is `used_memory`; `used_memory_dataset` are keys and values as they are accounted for."""
     process = node.facts().get("process", {})
-    dataset = sum(table.bytes for space in node.engine.store.namespaces.values() for table in space.live_tables())
+    room = node.engine.room
+    room.weigh_callers()
+    dataset = node.engine.store.bytes
     used = max(int(process.get("memory", 0)), dataset)
     most = max(int(process.get("most_memory", 0)), used)
     machine = int(process.get("machine_memory", 0))
@@ -149,9 +163,9 @@ def memory(node: Node) -> Facts:
         "number_of_cached_scripts": 0,
         "number_of_functions": 0,
         "number_of_libraries": 0,
-        "maxmemory": 0,
-        "maxmemory_human": "0B",
-        "maxmemory_policy": "noeviction",
+        "maxmemory": room.max_memory,
+        "maxmemory_human": human(room.max_memory),
+        "maxmemory_policy": room.rules.numbered,
         "allocator_frag_ratio": "1.00",
         "allocator_frag_bytes": 0,
         "allocator_rss_ratio": "1.00",
@@ -237,7 +251,7 @@ def stats(node: Node) -> Facts:
         "expired_stale_perc": "0.00",
         "expired_time_cap_reached_count": 0,
         "expire_cycle_cpu_milliseconds": 0,
-        "evicted_keys": 0,
+        "evicted_keys": engine.room.evicted,
         "evicted_clients": 0,
         "total_eviction_exceeded_time": 0,
         "current_eviction_exceeded_time": 0,
@@ -323,21 +337,31 @@ def cluster(node: Node) -> Facts:
 def keyspace(node: Node) -> Facts:
     facts = {}
     for name, space in sorted(node.engine.store.namespaces.items()):
-        tables = list(space.live_tables())
-        keys = sum(map(len, tables))
-        if keys:
+        if space.keys:
             called = f"db{name.decode()}" if name.isdigit() else text(name).encode("utf-8", "replace").decode()
-            facts[called] = f"keys={keys},expires={sum(table.expiring for table in tables)},avg_ttl=0"
+            expires = sum(table.expiring for table in space.live_tables())
+            facts[called] = f"keys={space.keys},expires={expires},avg_ttl=0"
     return facts
 
 
 def own(node: Node) -> Facts:
-    """What only kv has, by section and fact."""
-    engine = node.engine
-    facts: Facts = {"shards": engine.store.shards, "epoch": engine.epoch, **engine.statistics()}
-    for section, figures in node.facts().items():
-        facts |= {f"{section}_{fact}": value for fact, value in figures.items()}
+    """What only kv has, by section and fact: the figures that the native door has too."""
+    facts: Facts = {}
+    for section, found in figures(node).items():
+        if section != "keyspace":
+            facts |= {fact if section == "engine" else f"{section}_{fact}": value for fact, value in found.items()}
     return facts
+
+
+def namespaces(node: Node) -> Facts:
+    """What each namespace has, and may have where it has a limit."""
+    found = {}
+    for name, space in sorted(node.engine.store.namespaces.items()):
+        limits = [(word, getattr(space.terms, word)) for word in ("bytes", "keys", "connections", "ops")]
+        has = f"keys={space.keys},bytes={space.bytes},evicted={space.evicted},policy={space.terms.policy}"
+        called = text(name).encode("utf-8", "backslashreplace").decode()
+        found[f"namespace_{called!r}"] = ",".join((has, *(f"max_{word}={most}" for word, most in limits if most)))
+    return found
 
 
 SECTIONS: Final[dict[str, Callable[[Node], Facts]]] = {
@@ -354,7 +378,8 @@ SECTIONS: Final[dict[str, Callable[[Node], Facts]]] = {
     "Latencystats": latency_figures,
     "Cluster": cluster,
     "Keyspace": keyspace,
+    "Namespaces": namespaces,
     "Kv": own,
 }
-BY_COMMAND: Final = frozenset(("Commandstats", "Latencystats"))
+BY_COMMAND: Final = frozenset(("Commandstats", "Latencystats", "Namespaces"))
 """Sections that are shown to those who ask for them, or for all."""

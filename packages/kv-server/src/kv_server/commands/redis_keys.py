@@ -11,7 +11,7 @@ from kv_server.engine.rows import DELETED
 from kv_server.engine.tx import Tx
 from kv_server.spec.catalog import command
 from kv_server.spec.checks import NUMBERED
-from kv_server.spec.command import ADMIN, FAST, READ, RESP_DOOR, SWEEPS, WRITE
+from kv_server.spec.command import ADMIN, FAST, READ, RESP_DOOR, SPANS, SWEEPS, WRITE
 from kv_server.spec.types import MAX_TIME_MS, OPTIONAL, Int, Key, Namespace, SourceKey, Text
 
 ABSENT: Final = -2
@@ -71,7 +71,7 @@ def pexpiretime(tx: Tx, key: SourceKey, /) -> int:
 
 
 @command(
-    WRITE | ADMIN | SWEEPS, group="namespace", since="0.1", cost="O(shards); the freeing follows in slices",
+    WRITE | ADMIN | SWEEPS | SPANS, group="namespace", since="0.1", cost="O(shards); the freeing follows in slices",
     doors=RESP_DOOR, method=None, views=(AS_OK, *ASYNC_OR_SYNC),
 )  # fmt: skip
 def flushall(tx: Tx, /) -> int:

@@ -1,18 +1,19 @@
-"""Words that show what the server does: every call, the slow ones, and how long calls take."""
+"""The same words as Redis has them, where the reply is of another form; and how latency is told to people."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 from kv_protocol.errors import InvalidArgument
 from kv_server.engine.engine import Caller
 from kv_server.engine.node import Node
 from kv_server.engine.observation import Sample
+from kv_server.engine.onlookers import LineOnlooker
 from kv_server.spec.catalog import command
 from kv_server.spec.checks import text_int
 from kv_server.spec.command import ADMIN, READ, RESP_DOOR, SLOW
-from kv_server.spec.resp_kinds import OK, Simple, Verbatim
-from kv_server.spec.types import OPTIONAL, Octets
+from kv_server.spec.resp_kinds import OK, Simple
+from kv_server.spec.types import Octets
 
 _ROWS: Final = 4
 _COLUMNS: Final = 80
@@ -22,13 +23,15 @@ _AGES: Final = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 
 @command(READ | ADMIN | SLOW, group="server", since="0.1", cost="O(calls)", doors=RESP_DOOR, method=None)
 def monitor(session: Caller, /) -> Simple:
-    """Show this connection, from now on, every call of the text door: its time, namespace, address, and words.
+    """Show this connection, from now on, every call of both doors: its time, namespace, address, and words.
 
-    Shown is what has run, but not what only an operator may do, the words of a login, or what this connection calls.
+    Shown is what has run, but not what only an operator may do, what is secret, or what this connection calls. What
+    would be owed beyond `--monitor-buffer` is counted instead: `... 7 calls not shown`.
     """
     if session.engine.tx.within:
         raise InvalidArgument("MONITOR isn't allowed for DENY BLOCKING client")
-    session.engine.observation.monitor(session.session)
+    engine = session.engine
+    engine.observation.monitor(LineOnlooker(session.session, session.request_id, engine.set_alarm))
     return OK
 
 
@@ -37,7 +40,7 @@ def monitor(session: Caller, /) -> Simple:
 def slowlog_get(node: Node, count: Octets = b"10", /) -> list[Any]:
     """Return the last calls that took long, the latest first: number, time, microseconds, words, address, and client.
 
-    `CONFIG SET slowlog-log-slower-than` says, in microseconds, which are kept; at first none are.
+    `CONFIG SET slowlog-log-slower-than` says, in microseconds, which are kept.
     """
     try:
         most = text_int(count, -1)
@@ -45,22 +48,9 @@ def slowlog_get(node: Node, count: Octets = b"10", /) -> list[Any]:
         raise InvalidArgument("count should be greater than or equal to -1") from None
     kept = list(node.engine.observation.slow)
     return [
-        [slow.number, slow.time_s, slow.spent_us, slow.words, slow.address, slow.client]
+        [slow.number, slow.time_ms // 1000, slow.spent_us, slow.words, slow.address, slow.client]
         for slow in (kept if most == -1 else kept[:most])
     ]
-
-
-@command(READ | ADMIN, group="server", since="0.1", cost="O(1)", name="SLOWLOG LEN", doors=RESP_DOOR, method=None)
-def slowlog_len(node: Node, /) -> int:
-    """Return how many slow calls are kept."""
-    return len(node.engine.observation.slow)
-
-
-@command(READ | ADMIN, group="server", since="0.1", cost="O(1)", name="SLOWLOG RESET", doors=RESP_DOOR, method=None)
-def slowlog_reset(node: Node, /) -> Simple:
-    """Forget the slow calls."""
-    node.engine.observation.slow.clear()
-    return OK
 
 
 # ---- latency
@@ -82,35 +72,21 @@ def latency_history(node: Node, event: Octets, /) -> list[Any]:
     return [list(sample) for sample in node.engine.observation.samples.get(spelled(event), ())]
 
 
-@command(READ | ADMIN, group="server", since="0.1", cost="O(1)", name="LATENCY RESET", doors=RESP_DOOR, method=None)
-def latency_reset(node: Node, /, *events: Annotated[Octets, OPTIONAL]) -> int:
-    """Forget the samples of these kinds of latency, or of all; of how many there were any."""
-    seen = node.engine.observation
-    return seen.forget_samples(map(spelled, events) if events else list(seen.samples))
-
-
-@command(
-    READ | ADMIN, group="server", since="0.1", cost="O(samples)", name="LATENCY GRAPH", doors=RESP_DOOR, method=None
-)
-def latency_graph(node: Node, event: Octets, /) -> Verbatim:
-    """Draw the samples of a kind of latency."""
-    kind = spelled(event)
+def drawing(node: Node, kind: str) -> str:
+    """The samples of a kind of latency, as a picture."""
     samples = list(node.engine.observation.samples.get(kind, ()))[-_COLUMNS:]
     if not samples:
         raise InvalidArgument(f"No samples available for event '{kind}'")
     high, low = max(sample.spent_ms for sample in samples), min(sample.spent_ms for sample in samples)
     title = f"{kind} - high {high} ms, low {low} ms (all time high {node.engine.observation.longest[kind]} ms)"
-    return Verbatim("\n".join((title, "-" * _COLUMNS, *drawn(samples, low, high, node.engine.now_ms // 1000), "")))
+    return "\n".join((title, "-" * _COLUMNS, *drawn(samples, low, high, node.engine.now_ms // 1000), ""))
 
 
-@command(
-    READ | ADMIN, group="server", since="0.1", cost="O(samples)", name="LATENCY DOCTOR", doors=RESP_DOOR, method=None
-)
-def latency_doctor(node: Node, /) -> Verbatim:
-    """Say what the samples of latency tell."""
+def diagnosis(node: Node) -> str:
+    """What the samples of latency tell."""
     seen = node.engine.observation
     if not seen.samples:
-        return Verbatim(
+        return (
             "No latency was observed.\n" if seen.threshold_ms else
             "Latency is not monitored: CONFIG SET latency-monitor-threshold <milliseconds> begins it.\n"
         )  # fmt: skip
@@ -118,26 +94,7 @@ def latency_doctor(node: Node, /) -> Verbatim:
     for kind, samples in seen.samples.items():
         mean = sum(sample.spent_ms for sample in samples) // len(samples)
         lines.append(f"{kind}: {len(samples)} spikes, {mean} ms on average, {seen.longest[kind]} ms at most.\n")
-    return Verbatim(
-        "".join(lines) + "\nSLOWLOG GET has the calls: CONFIG SET slowlog-log-slower-than <microseconds>.\n"
-    )
-
-
-@command(
-    READ | ADMIN, group="server", since="0.1", cost="O(commands)", name="LATENCY HISTOGRAM", doors=RESP_DOOR,
-    method=None,
-)  # fmt: skip
-def latency_histogram(node: Node, /, *names: Annotated[Octets, OPTIONAL]) -> dict[str, Any]:
-    """Return how many calls of each command took how many microseconds at most, of all commands or those named.
-
-    Calls are timed after `CONFIG SET latency-tracking yes`.
-    """
-    wanted = [spelled(name).lower() for name in names]
-    return {
-        name: {"calls": tally.calls, "histogram_usec": cumulated(tally.scales)}
-        for name, tally in node.engine.observation.tallies.items()
-        if not names or any(name == each or name.startswith(each + "|") for each in wanted)
-    }
+    return "".join(lines) + "\nSLOWLOG GET has the calls: CONFIG SET slowlog-log-slower-than <microseconds>.\n"
 
 
 def spelled(word: bytes) -> str:

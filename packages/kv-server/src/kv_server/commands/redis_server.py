@@ -52,12 +52,6 @@ def lolwut(tx: Tx, /, *words: Annotated[Octets, OPTIONAL]) -> Verbatim:
     return Verbatim(f"keys, values, and a lock on every door\nRedis ver. {REDIS_VERSION}\n")
 
 
-@command(READ | FAST, group="server", since="0.1", cost="O(1)", name="ACL WHOAMI", doors=RESP_DOOR, method=None)
-def acl_whoami(tx: Tx, /) -> str:
-    """Return the user that calls: there is one."""
-    return "default"
-
-
 @command(READ, group="server", since="0.1", cost="O(1)", doors=RESP_DOOR, method=None)
 def cluster(tx: Tx, word: Octets, /, *words: Annotated[Octets, OPTIONAL]) -> object:
     """Refuse always, in the words by which clients know a server that is no part of a cluster."""
@@ -96,13 +90,17 @@ def object_refcount(tx: Tx, key: SourceKey, /) -> int | None:
 
 @command(READ, group="keys", since="0.1", cost="O(1)", name="OBJECT IDLETIME", doors=RESP_DOOR, method=None)
 def object_idletime(tx: Tx, key: SourceKey, /) -> int | None:
-    """Return 0: reads leave no mark on keys."""
+    """Return for how many seconds *key* was not used, if its namespace is a cache that evicts by that; else 0."""
+    if tx.habit() == "lru":
+        return tx.used(key)
     return 0 if tx.exists(key) else None
 
 
 @command(READ, group="keys", since="0.1", cost="O(1)", name="OBJECT FREQ", doors=RESP_DOOR, method=None)
 def object_freq(tx: Tx, key: SourceKey, /) -> int | None:
-    """Refuse always: nothing is counted for an eviction that there is not."""
+    """Return how often *key* was used, on a scale of its own, if its namespace is a cache that evicts by that."""
+    if tx.habit() == "lfu":
+        return tx.used(key)
     if not tx.exists(key):
         return None
     raise InvalidArgument(
@@ -111,7 +109,7 @@ def object_freq(tx: Tx, key: SourceKey, /) -> int | None:
     )
 
 
-@command(READ, group="server", since="0.1", cost="O(1)", name="MEMORY USAGE", doors=RESP_DOOR, method=None)
+@command(READ, group="server", since="0.1", cost="O(1)", name="MEMORY USAGE", method="memory_usage")
 def memory_usage(tx: Tx, key: SourceKey, /, *, samples: Annotated[Size, Token("SAMPLES")] = 5) -> int | None:
     """Return about how many octets *key* takes with what is there."""
     entry = tx.find(key)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from kv_protocol.limits import MAX_FRAME, MAX_OUTPUT
 from kv_server.engine.node import Node
 from kv_server.engine.notifications import classes_of, spelled
+from kv_server.model.terms import POLICIES
 
 __all__ = ["LIVE", "TRUE", "TUNING", "Live"]
 
@@ -17,6 +19,10 @@ _FSYNC: Final = {"always": "always", "interval": "everysec", "never": "no"}
 _MOST_CLIENTS: Final = 1_000_000
 _INT32: Final = 2**31 - 1
 _INT64: Final = 2**63 - 1
+_OCTETS: Final = re.compile(r"([0-9]{1,15})(b|kb?|mb?|gb?|)")
+_UNITS: Final = {
+    "": 1, "b": 1, "k": 1_000, "kb": 1 << 10, "m": 1_000_000, "mb": 1 << 20, "g": 1_000_000_000, "gb": 1 << 30,
+}  # fmt: skip
 
 
 @frozen
@@ -54,15 +60,29 @@ def ours(name: str, read: Callable[[str], Any], show: Callable[[Any], str]) -> L
     return Live(read, show, lambda node: node.setting(name), lambda node, value: node.change(name, value))
 
 
-def observed(name: str, read: Callable[[str], Any], show: Callable[[Any], str] = str) -> Live:
-    """A setting of who looks on."""
+def observed(name: str, setting: str, read: Callable[[str], Any]) -> Live:
+    """A setting of what is observed, which is *setting* here; kept up also where no server surrounds the engine."""
 
     def put(node: Node, value: Any) -> None:
-        observation = node.engine.observation
-        setattr(observation, name, value)
-        observation.choose()
+        try:
+            node.change(setting, value)
+        except KeyError:
+            setattr(node.engine.observation, name, value)
+            node.engine.observation.choose()
 
-    return Live(read, show, lambda node: getattr(node.engine.observation, name), put)
+    return Live(read, str, lambda node: getattr(node.engine.observation, name), put)
+
+
+def keep_slow(node: Node, most: int) -> None:
+    try:
+        node.change("slow_log_length", most)
+    except KeyError:
+        node.engine.observation.keep_slow(most)
+
+
+def track(node: Node, on: bool) -> None:
+    """Show histograms of latency or not; they are counted in any case."""
+    node.engine.observation.tracking = on
 
 
 def kept_slow(node: Node) -> int:
@@ -93,7 +113,48 @@ def save_rule(node: Node) -> str:
     return f"{max(1, int(str(interval_ms)) // 1000)} 1" if interval_ms else ""
 
 
+def budgeted(name: str) -> Live:
+    """A size of ours that the engine knows."""
+    return Live(
+        octets, str, lambda node: node.engine.room.setting(name), lambda node, size: node.engine.room.change(name, size)
+    )
+
+
+def octets(text: str) -> int:
+    """A number of bytes, with a unit as Redis writes them."""
+    found = _OCTETS.fullmatch(text.lower())
+    if found is None:
+        raise ValueError("argument must be a memory value")
+    return int(found[1]) * _UNITS[found[2]]
+
+
+def policy(text: str) -> str:
+    if text.lower() not in POLICIES:
+        raise ValueError(f"argument(s) must be one of the following: {', '.join(POLICIES)}")
+    return text.lower()
+
+
+def habit(name: str, most: int) -> Live:
+    """How caches choose what is evicted."""
+    return Live(
+        whole(0 if name != "samples" else 1, most),
+        str,
+        lambda node: getattr(node.engine.store.habits, name),
+        lambda node, value: setattr(node.engine.store.habits, name, value),
+    )
+
+
 LIVE: Final = {
+    "maxmemory": budgeted("max_memory"),
+    "maxmemory-policy": Live(
+        policy,
+        str,
+        lambda node: node.engine.room.rules.numbered,
+        lambda node, value: node.engine.room.apply(rules=evolve(node.engine.room.rules, numbered=value)),
+    ),
+    "maxmemory-samples": habit("samples", 64),
+    "lfu-log-factor": habit("factor", _INT32),
+    "lfu-decay-time": habit("decay_minutes", _INT32),
     "maxclients": ours("max_connections", whole(1, _MOST_CLIENTS), str),
     "timeout": ours("idle_timeout", lambda text: whole(0, _INT32)(text) * 1000, lambda idle_ms: str(idle_ms // 1000)),
     "notify-keyspace-events": Live(
@@ -102,10 +163,12 @@ LIVE: Final = {
         lambda node: node.engine.notifications.classes,
         lambda node, classes: node.engine.notifications.choose(classes),
     ),
-    "slowlog-log-slower-than": observed("slower_than_us", whole(-1)),
-    "slowlog-max-len": Live(whole(), str, kept_slow, lambda node, most: node.engine.observation.keep_slow(most)),
-    "latency-monitor-threshold": observed("threshold_ms", whole()),
-    "latency-tracking": observed("tracking", switch, lambda on: "yes" if on else "no"),
+    "slowlog-log-slower-than": observed("slower_than_us", "slow_log_threshold", whole(-1)),
+    "slowlog-max-len": Live(whole(), str, kept_slow, keep_slow),
+    "latency-monitor-threshold": observed("threshold_ms", "latency_threshold", whole()),
+    "latency-tracking": Live(
+        switch, lambda on: "yes" if on else "no", lambda node: node.engine.observation.tracking, track
+    ),
 }
 TRUE: Final[Mapping[str, str | Callable[[Node], str]]] = {
     "port": lambda node: str(node.facts().get("server", {}).get("port", 0)),
@@ -120,9 +183,6 @@ TRUE: Final[Mapping[str, str | Callable[[Node], str]]] = {
     "dbfilename": "",
     "logfile": "",
     "databases": "16",
-    "maxmemory": "0",
-    "maxmemory-policy": "noeviction",
-    "maxmemory-samples": "5",
     "maxmemory-clients": "0",
     "tcp-keepalive": "30",
     "tcp-backlog": "511",
@@ -153,8 +213,6 @@ TRUE: Final[Mapping[str, str | Callable[[Node], str]]] = {
     ),
     "client-query-buffer-limit": setting("max_frame", MAX_FRAME),
     "proto-max-bulk-len": setting("max_frame", MAX_FRAME),
-    "lfu-log-factor": "10",
-    "lfu-decay-time": "1",
     "busy-reply-threshold": "5000",
     "lua-time-limit": "5000",
 }

@@ -14,7 +14,7 @@ from kv_server.engine.tx import Tx
 from kv_server.spec.catalog import command
 from kv_server.spec.checks import text_float
 from kv_server.spec.command import FAST, GROWS, RESP_DOOR, WRITE
-from kv_server.spec.types import Duration, Int, Key, Label, Number, Octets, Unit, Value
+from kv_server.spec.types import Duration, Int, Key, Label, Number, Octets, TakenKey, Unit, Value
 
 _INT64_MIN: Final = -(2**63)
 _EXACT: Final = Context(prec=5_100)  # Redis prints every digit of a long double, which may have 4,933 before the point
@@ -27,7 +27,7 @@ _LONGEST: Final = 4_932
     views=(AS_INT,),
     event="incrby",
 )  # fmt: skip
-def incrby(tx: Tx, key: Key, increment: Int, /) -> Number:
+def incrby(tx: Tx, key: TakenKey, increment: Int, /) -> Number:
     """Add *increment* to the number at *key* and return the sum."""
     return count(tx, key, increment, None, None, False, None)
 
@@ -37,7 +37,7 @@ def incrby(tx: Tx, key: Key, increment: Int, /) -> Number:
     views=(AS_INT,),
     event="incrby",
 )  # fmt: skip
-def decrby(tx: Tx, key: Key, decrement: Int, /) -> Number:
+def decrby(tx: Tx, key: TakenKey, decrement: Int, /) -> Number:
     """Subtract *decrement* from the number at *key* and return the difference."""
     if decrement == _INT64_MIN:
         raise InvalidArgument("decrement would overflow")
@@ -48,7 +48,7 @@ def decrby(tx: Tx, key: Key, decrement: Int, /) -> Number:
     WRITE | GROWS | FAST, group="counter", since="0.1", cost="O(1)", doors=RESP_DOOR, method=None,
     event="incrbyfloat",
 )  # fmt: skip
-def incrbyfloat(tx: Tx, key: Key, increment: Octets, /) -> Value:
+def incrbyfloat(tx: Tx, key: TakenKey, increment: Octets, /) -> Value:
     """Add *increment*, a decimal number, to the number at *key*, exactly to 17 decimals, and return the sum."""
     old = tx.value(key)
     total = decimal_sum(b"0" if old is None else octets(old), increment)

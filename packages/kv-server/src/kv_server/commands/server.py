@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, NamedTuple
 
+from kv_protocol.names import text
 from kv_server.engine.node import Node
 from kv_server.engine.tx import Tx
+from kv_server.engine.waiting import Listener, Parked, Subscription
 from kv_server.spec.catalog import command
-from kv_server.spec.command import FAST, NATIVE_DOOR, READ
+from kv_server.spec.command import FAST, NATIVE_DOOR, READ, SPANS
 from kv_server.spec.types import OPTIONAL, Text
 
 
@@ -24,19 +26,54 @@ def time(tx: Tx, /) -> Times:
     return Times(tx.now_ms, tx.elapsed_ms)
 
 
-@command(READ, group="server", since="0.1", cost="O(namespaces)", doors=NATIVE_DOOR)
+@command(READ | SPANS, group="server", since="0.1", cost="O(namespaces)", doors=NATIVE_DOOR)
 def info(node: Node, /, *sections: Annotated[Text, OPTIONAL]) -> dict[str, dict[str, Any]]:
     """Return figures about the server by section; all sections, or those named."""
-    engine = node.engine
-    figures = engine.statistics()
+    facts = figures(node)
+    wanted = {name.lower() for name in sections}
+    return {name: facts[name] for name in facts if not wanted or name in wanted}
+
+
+def figures(node: Node) -> dict[str, dict[str, Any]]:
+    """What there is to say of a server, by section: the same on both doors."""
+    engine, observation = node.engine, node.engine.observation
+    observation.settle()
+    spaces = engine.store.namespaces
+    calls = [call for session in engine.sessions.values() for call in session.waiting.values()]
     facts: dict[str, dict[str, Any]] = {
-        "engine": {"shards": engine.store.shards, "epoch": engine.epoch, **figures},
+        "engine": {"shards": engine.store.shards, "epoch": engine.epoch, **engine.statistics()},
         "clock": {"now_ms": engine.now_ms, "uptime_ms": engine.elapsed_ms - engine.started_ms},
+        "locks": {
+            "held": sum(len(held) for space in spaces.values() for held in space.locks.values()),
+            "waiting": sum(isinstance(call, Parked) and call.command.group == "lock" for call in calls),
+            "granted": engine.tx.locks_granted,
+            "lost": engine.tx.locks_lost,
+        },
+        "watches": {
+            "keys": sum(isinstance(call, Subscription) for call in calls),
+            "channels": sum(isinstance(call, Listener) for call in calls),
+            "monitors": len(observation.monitors),
+        },
+        "history": {
+            "most": engine.history.most,
+            "runs": len(engine.history.runs),
+            "changes": len(engine.history.kept),
+            "since_ms": engine.history.whole_since(),
+        },
+        "errors": dict(sorted(observation.codes.items())),
+        "keyspace": {
+            text(name).encode("utf-8", "backslashreplace").decode(): {
+                "keys": space.keys,
+                "expiring": sum(table.expiring for table in space.live_tables()),
+                "bytes": space.bytes,
+                "locks": len(space.locks),
+            }
+            for name, space in sorted(spaces.items())
+        },
     }
     for section, more in node.facts().items():
         facts.setdefault(section, {}).update(more)
-    wanted = {name.lower() for name in sections}
-    return {name: facts[name] for name in facts if not wanted or name in wanted}
+    return facts
 
 
 @command(

@@ -23,6 +23,7 @@ from kv_server.spec.types import (
     Pattern,
     Size,
     SourceKey,
+    TakenKey,
     Token,
 )  # fmt: skip
 
@@ -139,7 +140,7 @@ def scard(tx: Tx, key: SourceKey, /) -> int:
     WRITE | TAKES | FAST, group="set", since="0.1", cost="O(count)", views=(AS_SET, ONE), handle="pop",
     event="spop",
 )  # fmt: skip
-def spop(tx: Tx, key: Key, count: Size = 1, /) -> list[Name]:
+def spop(tx: Tx, key: TakenKey, count: Size = 1, /) -> list[Name]:
     """Take up to *count* random members out of the set at *key* and return them.
 
     >>> await client.sadd("tags", "red")
@@ -171,7 +172,7 @@ def srandmember(tx: Tx, key: SourceKey, count: Int = 1, /) -> list[Name]:
 
 
 @command(WRITE | FAST, group="set", since="0.1", cost="O(1)", handle="move")
-def smove(tx: Tx, source: Key, target: Key, member: Name, /) -> bool:
+def smove(tx: Tx, source: TakenKey, target: Key, member: Name, /) -> bool:
     """Move *member* from the set at *source* to the one at *target*; False if it is not in *source*.
 
     >>> await client.sadd("waiting", "ann")

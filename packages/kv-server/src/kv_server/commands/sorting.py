@@ -19,7 +19,7 @@ from kv_server.spec.command import GROWS, NATIVE_DOOR, READ, RESP_DOOR, SLOW, WR
 from kv_server.spec.reply import Stretch
 from kv_server.spec.resp_kinds import LONG, in_parts
 from kv_server.spec.resp_reply import resp_value
-from kv_server.spec.types import Int, Key, Name, SourceKey, Token, Value
+from kv_server.spec.types import Int, Key, KeyPattern, SourceKey, Token, Value
 
 _NUMBER: Final = re.compile(
     rb"\s*[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|0x(?:[0-9a-f]+\.?[0-9a-f]*|\.[0-9a-f]+)(?:p[+-]?[0-9]+)?"
@@ -41,9 +41,9 @@ class Limit(NamedTuple):
     most: Int
 
 
-By: TypeAlias = Annotated[Name | None, Token("BY")]
+By: TypeAlias = Annotated[KeyPattern | None, Token("BY")]
 Part: TypeAlias = Annotated[Limit | None, Token("LIMIT")]
-Get: TypeAlias = Annotated[tuple[Name, ...], Token("GET")]
+Get: TypeAlias = Annotated[tuple[KeyPattern, ...], Token("GET")]
 Order: TypeAlias = Literal["ASC", "DESC"]
 Alpha: TypeAlias = Annotated[bool, Token("ALPHA")]
 

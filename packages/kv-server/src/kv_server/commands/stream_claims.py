@@ -22,7 +22,7 @@ from kv_server.model.stream_id import FIRST, LAST, id_text
 from kv_server.spec.catalog import command
 from kv_server.spec.checks import syntax_error, text_int
 from kv_server.spec.command import GROWS, TAKES, WRITE, Grammar, View
-from kv_server.spec.types import Count, Key, Name, Size, Text, Time, Timeout
+from kv_server.spec.types import Count, Name, Size, TakenKey, Text, Time, Timeout
 from kv_server.spec.words import Words
 
 _CLAIMED_AT_ONCE: Final = 100
@@ -103,7 +103,7 @@ def parse_claim_option(words: Words, options: dict[str, Any]) -> None:
 )
 def xclaim(
     tx: Tx,
-    key: Key,
+    key: TakenKey,
     group: Name,
     consumer: Name,
     min_idle: Timeout,
@@ -195,7 +195,7 @@ def claim_count(word: bytes) -> int:
 )
 def xautoclaim(
     tx: Tx,
-    key: Key,
+    key: TakenKey,
     group: Name,
     consumer: Name,
     min_idle: Timeout,

@@ -28,7 +28,7 @@ from kv_server.model.stream_id import FIRST, LAST, id_text, next_id
 from kv_server.spec.catalog import command
 from kv_server.spec.checks import syntax_error, text_int
 from kv_server.spec.command import BLOCKS, FAST, GROWS, TAKES, WRITE, Grammar, View
-from kv_server.spec.types import Count, Int, Key, Name, Timeout
+from kv_server.spec.types import Count, Int, Key, Name, TakenKey, Timeout
 from kv_server.spec.words import Words
 
 
@@ -47,7 +47,7 @@ class GroupExists(ConditionFailed):
 class GroupReading(NamedTuple):
     """A stream, and what of it is read: `>` for new entries, or the id after which a consumer's own begin."""
 
-    stream: Key
+    stream: TakenKey
     after: Id = ">"
 
 

@@ -16,7 +16,7 @@ from kv_server.model.entry import SCALAR
 from kv_server.spec.catalog import command
 from kv_server.spec.command import FAST, GROWS, READ, TAKES, WRITE, View
 from kv_server.spec.resp_kinds import OK, Simple
-from kv_server.spec.types import NATIVE, Duration, Int, Key, SourceKey, Time, Token, Value, Version
+from kv_server.spec.types import NATIVE, TELLS, Duration, Int, Key, SourceKey, TakenKey, Time, Token, Value, Version
 
 MAX_OCTETS: Final = MAX_FRAME - VALUE_MARGIN
 
@@ -93,8 +93,8 @@ def set_(
     keep_ttl: Annotated[bool, Token("KEEPTTL")] = False,
     if_absent: Annotated[bool, Token("NX")] = False,
     if_present: Annotated[bool, Token("XX")] = False,
-    if_version: Annotated[Version | None, NATIVE] = None,
-    if_value: Annotated[Value | None, Token("IFEQ")] = None,
+    if_version: Annotated[Version | None, NATIVE, TELLS] = None,
+    if_value: Annotated[Value | None, Token("IFEQ"), TELLS] = None,
     lease: Annotated[NamedLease | None, AS_FENCE] = None,
 ) -> Version:
     """Set *key* to *value* and return its new version.
@@ -132,7 +132,7 @@ def set_(
 )
 def getset(
     tx: Tx,
-    key: Key,
+    key: TakenKey,
     value: Value,
     /,
     *,
@@ -141,8 +141,8 @@ def getset(
     keep_ttl: Annotated[bool, Token("KEEPTTL")] = False,
     if_absent: Annotated[bool, Token("NX")] = False,
     if_present: Annotated[bool, Token("XX")] = False,
-    if_version: Annotated[Version | None, NATIVE] = None,
-    if_value: Annotated[Value | None, Token("IFEQ")] = None,
+    if_version: Annotated[Version | None, NATIVE, TELLS] = None,
+    if_value: Annotated[Value | None, Token("IFEQ"), TELLS] = None,
     lease: Annotated[NamedLease | None, AS_FENCE] = None,
 ) -> Value | None:
     """Set *key* to *value* as `SET` does, and return the value it had before; nothing if it had none.
@@ -158,7 +158,7 @@ def getset(
 
 
 @command(WRITE | TAKES | FAST, group="string", since="0.1", cost="O(1)")
-def getdel(tx: Tx, key: Key, /) -> Value | None:
+def getdel(tx: Tx, key: TakenKey, /) -> Value | None:
     """Return the value at *key* and delete the key.
 
     >>> version = await client.set("ticket", 7)
@@ -174,7 +174,7 @@ def getdel(tx: Tx, key: Key, /) -> Value | None:
 @command(WRITE | FAST, group="string", since="0.1", cost="O(1)", exclusive=(("ttl", "expires_at", "persist"),))
 def getex(
     tx: Tx,
-    key: Key,
+    key: TakenKey,
     /,
     *,
     ttl: Annotated[Duration | None, Token("EX", 1000), Token("PX")] = None,
@@ -249,8 +249,7 @@ def setrange(tx: Tx, key: Key, offset: Int, value: Value, /) -> int:
     whole = octets(old) if old is not None else b""
     if not patch:
         return len(whole)
-    if offset + len(patch) > MAX_OCTETS:
-        raise too_large()
+    check_length(tx, offset + len(patch))
     changed = whole[:offset].ljust(offset, b"\0") + patch + whole[offset + len(patch) :]
     write_octets(tx, key, old or value, changed)
     return len(changed)
@@ -345,9 +344,8 @@ def demand(
 
 
 def fail_condition(tx: Tx, key: bytes, why: str) -> NoReturn:
-    entry = tx.find(key)
-    seen = current(tx, key) if entry is not None and entry.kind == SCALAR else None
-    raise ConditionFailed(why, {"current": seen})
+    told = (entry := tx.find(key)) is not None and entry.kind == SCALAR and tx.may_read(key)
+    raise ConditionFailed(why, {"current": current(tx, key) if told else None})
 
 
 def expiry(tx: Tx, key: bytes, ttl: int | None, expires_at: int | None, keep_ttl: bool) -> int:
@@ -390,11 +388,12 @@ def like(model: bytes, content: bytes) -> bytes:
 
 def write_octets(tx: Tx, key: bytes, old: bytes, content: bytes) -> None:
     """Put *content* in the place of *old*, in its class, with the expiry the key has."""
-    if len(content) > MAX_OCTETS:
-        raise too_large()
+    check_length(tx, len(content))
     entry = tx.find(key)
     tx.key_put(key, like(old, content), entry.expires_ms if entry is not None else 0)
 
 
-def too_large() -> TooLarge:
-    return TooLarge("string exceeds maximum allowed size", {"limit": MAX_OCTETS})
+def check_length(tx: Tx, size: int) -> None:
+    if size > MAX_OCTETS:
+        raise TooLarge("string exceeds maximum allowed size", {"limit": MAX_OCTETS})
+    tx.afford(size)

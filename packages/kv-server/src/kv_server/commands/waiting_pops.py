@@ -16,7 +16,7 @@ from kv_server.spec.catalog import command
 from kv_server.spec.command import BLOCKS, GROWS, NATIVE_DOOR, RESP_DOOR, TAKES, WRITE, View
 from kv_server.spec.resp_kinds import NIL_ARRAY
 from kv_server.spec.resp_reply import resp_value
-from kv_server.spec.types import NATIVE, Count, Counted, Key, Timeout, Token, Unit, Value
+from kv_server.spec.types import NATIVE, Count, Counted, Key, TakenKey, Timeout, Token, Unit, Value
 
 SECONDS: Final = Unit(1000)
 
@@ -34,7 +34,7 @@ def moved(value: bytes | None) -> object:
 
 
 @command(WRITE | BLOCKS | TAKES, group="list", since="0.1", cost="O(keys)", doors=NATIVE_DOOR, handle="wait_pop_left")
-def blpop(tx: Tx, /, *keys: Key, wait: Annotated[Timeout | None, NATIVE] = None) -> Popped | None:
+def blpop(tx: Tx, /, *keys: TakenKey, wait: Annotated[Timeout | None, NATIVE] = None) -> Popped | None:
     """Take a value off the left end of the first of *keys* that holds a list; if none does, wait for one.
 
     It waits its turn at most *wait*, without end unless given; 0 tries once. Return the value with its key, nothing
@@ -51,13 +51,13 @@ def blpop(tx: Tx, /, *keys: Key, wait: Annotated[Timeout | None, NATIVE] = None)
 
 
 @command(WRITE | BLOCKS | TAKES, group="list", since="0.1", cost="O(keys)", name="BLPOP", doors=RESP_DOOR, method=None)
-def blpop_on_resp(tx: Tx, /, *keys: Key, timeout: Annotated[Timeout, SECONDS]) -> Popped | None:
+def blpop_on_resp(tx: Tx, /, *keys: TakenKey, timeout: Annotated[Timeout, SECONDS]) -> Popped | None:
     """Take a value off the left end of the first of *keys* that holds a list, or wait; *timeout* 0 has no end."""
     return pop_one(tx, keys, LEFT, timeout or None)
 
 
 @command(WRITE | BLOCKS | TAKES, group="list", since="0.1", cost="O(keys)", doors=NATIVE_DOOR, handle="wait_pop_right")
-def brpop(tx: Tx, /, *keys: Key, wait: Annotated[Timeout | None, NATIVE] = None) -> Popped | None:
+def brpop(tx: Tx, /, *keys: TakenKey, wait: Annotated[Timeout | None, NATIVE] = None) -> Popped | None:
     """Take a value off the right end of the first of *keys* that holds a list; otherwise as `BLPOP`.
 
     >>> await client.rpush("jobs", "a", "b")
@@ -71,7 +71,7 @@ def brpop(tx: Tx, /, *keys: Key, wait: Annotated[Timeout | None, NATIVE] = None)
 
 
 @command(WRITE | BLOCKS | TAKES, group="list", since="0.1", cost="O(keys)", name="BRPOP", doors=RESP_DOOR, method=None)
-def brpop_on_resp(tx: Tx, /, *keys: Key, timeout: Annotated[Timeout, SECONDS]) -> Popped | None:
+def brpop_on_resp(tx: Tx, /, *keys: TakenKey, timeout: Annotated[Timeout, SECONDS]) -> Popped | None:
     """Take a value off the right end of the first of *keys* that holds a list, or wait; *timeout* 0 has no end."""
     return pop_one(tx, keys, RIGHT, timeout or None)
 
@@ -79,7 +79,7 @@ def brpop_on_resp(tx: Tx, /, *keys: Key, timeout: Annotated[Timeout, SECONDS]) -
 @command(WRITE | BLOCKS | TAKES, group="list", since="0.1", cost="O(keys + count)", doors=NATIVE_DOOR)
 def blmpop(
     tx: Tx,
-    keys: Counted[Key],
+    keys: Counted[TakenKey],
     take: End,
     /,
     *,
@@ -103,7 +103,7 @@ def blmpop(
 def blmpop_on_resp(
     tx: Tx,
     timeout: Annotated[Timeout, SECONDS],
-    keys: Counted[Key],
+    keys: Counted[TakenKey],
     take: End,
     /,
     *,
@@ -115,7 +115,7 @@ def blmpop_on_resp(
 
 @command(WRITE | BLOCKS | TAKES | GROWS, group="list", since="0.1", cost="O(1)", doors=NATIVE_DOOR, handle="wait_move")
 def blmove(
-    tx: Tx, source: Key, target: Key, take: End, give: End, /, *, wait: Annotated[Timeout | None, NATIVE] = None
+    tx: Tx, source: TakenKey, target: Key, take: End, give: End, /, *, wait: Annotated[Timeout | None, NATIVE] = None
 ) -> Value | None:
     """Move a value as `LMOVE`; if there is no *source*, wait for one, at most *wait* (as `BLPOP`).
 
@@ -132,7 +132,7 @@ def blmove(
     views=(View("moved", moved),),
 )  # fmt: skip
 def blmove_on_resp(
-    tx: Tx, source: Key, target: Key, take: End, give: End, timeout: Annotated[Timeout, SECONDS], /
+    tx: Tx, source: TakenKey, target: Key, take: End, give: End, timeout: Annotated[Timeout, SECONDS], /
 ) -> Value | None:
     """Move a value as `LMOVE`; if there is no *source*, wait for one; *timeout* 0 has no end."""
     return move_one(tx, source, target, take, give, timeout or None)
@@ -142,7 +142,7 @@ def blmove_on_resp(
     WRITE | BLOCKS | TAKES | GROWS, group="list", since="0.1", cost="O(1)", doors=RESP_DOOR, method=None,
     views=(View("moved", moved),),
 )  # fmt: skip
-def brpoplpush(tx: Tx, source: Key, target: Key, timeout: Annotated[Timeout, SECONDS], /) -> Value | None:
+def brpoplpush(tx: Tx, source: TakenKey, target: Key, timeout: Annotated[Timeout, SECONDS], /) -> Value | None:
     """Move a value from the right end of *source* to the left of *target*: the older word for `BLMOVE`."""
     return move_one(tx, source, target, RIGHT, LEFT, timeout or None)
 

@@ -16,7 +16,7 @@ from kv_server.model.entry import ZSET
 from kv_server.model.ranking import Pair
 from kv_server.spec.catalog import command
 from kv_server.spec.command import BLOCKS, FAST, NATIVE_DOOR, RESP_DOOR, TAKES, WRITE, View
-from kv_server.spec.types import Count, Counted, Float, Key, Name, Size, Timeout, Token, Unit
+from kv_server.spec.types import Count, Counted, Float, Key, Name, Size, TakenKey, Timeout, Token, Unit
 
 End = Literal["MIN", "MAX"]
 
@@ -58,7 +58,7 @@ PAIRED: Final = (View("pairs", key_and_pairs),)
     handle="pop_lowest",
     event="zpopmin",
 )
-def zpopmin(tx: Tx, key: Key, count: Size = 1, /) -> list[Scored]:
+def zpopmin(tx: Tx, key: TakenKey, count: Size = 1, /) -> list[Scored]:
     """Take up to *count* members of the lowest scores out of the sorted set at *key* and return them, lowest first.
 
     >>> await client.zadd("board", {"ann": 70, "bob": 55, "cid": 90})
@@ -80,7 +80,7 @@ def zpopmin(tx: Tx, key: Key, count: Size = 1, /) -> list[Scored]:
     handle="pop_highest",
     event="zpopmax",
 )
-def zpopmax(tx: Tx, key: Key, count: Size = 1, /) -> list[Scored]:
+def zpopmax(tx: Tx, key: TakenKey, count: Size = 1, /) -> list[Scored]:
     """Take up to *count* members of the highest scores out of the sorted set at *key*; return them, highest first.
 
     >>> await client.zadd("board", {"ann": 70, "bob": 55})
@@ -93,7 +93,7 @@ def zpopmax(tx: Tx, key: Key, count: Size = 1, /) -> list[Scored]:
 
 @command(WRITE | TAKES, group="zset", since="0.1", cost="O(keys + log size * count)", views=PAIRED)
 def zmpop(
-    tx: Tx, keys: Counted[Key], end: End, /, *, count: Annotated[Count, Token("COUNT")] = 1
+    tx: Tx, keys: Counted[TakenKey], end: End, /, *, count: Annotated[Count, Token("COUNT")] = 1
 ) -> PoppedMembers | None:
     """Take up to *count* members out of the first of *keys* that has some, from its *end*; return key and members.
 
@@ -114,7 +114,7 @@ def zmpop(
     handle="wait_pop_lowest",
     event="zpopmin",
 )
-def bzpopmin(tx: Tx, /, *keys: Key, wait: Timeout | None = None) -> PoppedMember | None:
+def bzpopmin(tx: Tx, /, *keys: TakenKey, wait: Timeout | None = None) -> PoppedMember | None:
     """Take the lowest member out of the first of *keys* that has one; if none has, wait for one.
 
     It waits its turn at most *wait*, without end unless given; 0 tries once. Return it with its key, nothing if the
@@ -135,7 +135,7 @@ def bzpopmin(tx: Tx, /, *keys: Key, wait: Timeout | None = None) -> PoppedMember
     doors=RESP_DOOR, method=None, views=ONE,
     event="zpopmin",
 )  # fmt: skip
-def bzpopmin_on_resp(tx: Tx, /, *keys: Key, timeout: Annotated[Timeout, SECONDS]) -> PoppedMember | None:
+def bzpopmin_on_resp(tx: Tx, /, *keys: TakenKey, timeout: Annotated[Timeout, SECONDS]) -> PoppedMember | None:
     """Take the lowest member out of the first of *keys* that has one, or wait; *timeout* 0 has no end."""
     return pop_one(tx, keys, "MIN", timeout or None)
 
@@ -149,7 +149,7 @@ def bzpopmin_on_resp(tx: Tx, /, *keys: Key, timeout: Annotated[Timeout, SECONDS]
     handle="wait_pop_highest",
     event="zpopmax",
 )
-def bzpopmax(tx: Tx, /, *keys: Key, wait: Timeout | None = None) -> PoppedMember | None:
+def bzpopmax(tx: Tx, /, *keys: TakenKey, wait: Timeout | None = None) -> PoppedMember | None:
     """Take the highest member out of the first of *keys* that has one; otherwise as `BZPOPMIN`.
 
     >>> await client.zadd("jobs", {"a": 1, "b": 2})
@@ -167,14 +167,14 @@ def bzpopmax(tx: Tx, /, *keys: Key, wait: Timeout | None = None) -> PoppedMember
     doors=RESP_DOOR, method=None, views=ONE,
     event="zpopmax",
 )  # fmt: skip
-def bzpopmax_on_resp(tx: Tx, /, *keys: Key, timeout: Annotated[Timeout, SECONDS]) -> PoppedMember | None:
+def bzpopmax_on_resp(tx: Tx, /, *keys: TakenKey, timeout: Annotated[Timeout, SECONDS]) -> PoppedMember | None:
     """Take the highest member out of the first of *keys* that has one, or wait; *timeout* 0 has no end."""
     return pop_one(tx, keys, "MAX", timeout or None)
 
 
 @command(WRITE | BLOCKS | TAKES, group="zset", since="0.1", cost="O(keys + log size * count)", doors=NATIVE_DOOR)
 def bzmpop(
-    tx: Tx, keys: Counted[Key], end: End, /, *, count: Count = 1, wait: Timeout | None = None
+    tx: Tx, keys: Counted[TakenKey], end: End, /, *, count: Count = 1, wait: Timeout | None = None
 ) -> PoppedMembers | None:
     """Take up to *count* members as `ZMPOP`; if none of *keys* has one, wait as `BZPOPMIN`, at most *wait*.
 
@@ -193,7 +193,7 @@ def bzmpop(
 def bzmpop_on_resp(
     tx: Tx,
     timeout: Annotated[Timeout, SECONDS],
-    keys: Counted[Key],
+    keys: Counted[TakenKey],
     end: End,
     /,
     *,

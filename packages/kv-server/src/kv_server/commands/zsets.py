@@ -12,7 +12,21 @@ from kv_server.model.glob import matches
 from kv_server.model.ranking import Pair
 from kv_server.spec.catalog import command
 from kv_server.spec.command import FAST, GROWS, NATIVE_DOOR, READ, RESP_DOOR, WRITE, View
-from kv_server.spec.types import NATIVE, Count, Cursor, Float, Int, Key, Name, Octets, Pattern, SourceKey, Token
+from kv_server.spec.types import (
+    NATIVE,
+    TELLS,
+    Count,
+    Cursor,
+    Float,
+    Int,
+    Key,
+    Name,
+    Octets,
+    Pattern,
+    SourceKey,
+    TakenKey,
+    Token,
+)
 
 DEFAULT_PAGE: Final = 10
 
@@ -115,7 +129,7 @@ def zadd_on_resp(
     gt: bool = False,
     lt: bool = False,
     ch: bool = False,
-    incr: bool = False,
+    incr: Annotated[bool, TELLS] = False,
 ) -> object:
     """Add members or change their scores, as natively; with *incr* do what natively `ZINCRBY` does, with conditions."""
     if nx and xx:
@@ -142,7 +156,7 @@ def zadd_on_resp(
 )
 def zincrby(
     tx: Tx,
-    key: Key,
+    key: TakenKey,
     increment: Float,
     member: Name,
     /,

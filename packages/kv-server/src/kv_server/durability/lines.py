@@ -31,6 +31,7 @@ from kv_server.durability.journal import FORMAT, Origin
 from kv_server.durability.recovery import objects_of, rows_of
 from kv_server.durability.snapshot import COLLECTIONS, LOCKS, SCALARS, SESSIONS
 from kv_server.durability.survey import Unreadable, head_of
+from kv_server.engine.session import EVERYBODY
 from kv_server.model.dump import checked
 from kv_server.model.entry import KINDS, SCALAR
 
@@ -115,7 +116,7 @@ def _entry(called: Form, key: bytes, kind: str, form: Form, version: int, expire
 
 
 def _session(row: list[Any]) -> Form:
-    number, secret, client, space, seen, answers = row
+    number, secret, client, space, seen, answers, *user = row
     return {
         "session": number,
         "secret": plain_form(secret),
@@ -123,6 +124,7 @@ def _session(row: list[Any]) -> Form:
         "namespace": name_form(space),
         "seen": seen,
         "answers": [[seq, plain_form(reply), lost_at, size] for seq, reply, lost_at, size in answers],
+        "user": user[0] if user else EVERYBODY.user,
     }
 
 
@@ -147,7 +149,8 @@ def thing_of(form: Form) -> list[Any]:
     secret = plain(form["secret"])
     if type(secret) is not bytes:
         raise Malformed("a session's secret must be base64")
-    return [SESSIONS, [[_whole(form["session"]), secret, str(form["client"]), space, _whole(form["seen"]), answers]]]
+    row = [_whole(form["session"]), secret, str(form["client"]), space, _whole(form["seen"]), answers]
+    return [SESSIONS, [[*row, str(form.get("user", EVERYBODY.user))]]]
 
 
 def _whole(number: Any) -> int:

@@ -29,7 +29,6 @@ from kv_server.model.container import CONTAINERS
 from kv_server.model.entry import SCALAR, Entry
 from kv_server.model.lock import Hold, Lock
 from kv_server.model.store import Namespace
-from kv_server.model.table import ENTRY_BYTES, Table
 
 __all__ = ["Recovery", "objects_of", "rows_of", "snapshot_frames"]
 
@@ -164,7 +163,12 @@ class Recovery:
         if kind == LOCKS:
             for name, *facts in thing[2]:
                 hold = Hold(*facts)
-                space.locks.setdefault(name, Lock()).add(hold)
+                held = space.locks.get(name)
+                if held is None:
+                    held = space.locks[name] = Lock()
+                    space.grow_locks(held.weigh(name))
+                held.add(hold)
+                space.grow_locks(hold.weight)
                 store.leases.add(hold.until_ms, (space.name, name, hold.token))
             counts["locks"] += len(thing[2])
         elif kind == SCALARS:
@@ -197,20 +201,14 @@ class Recovery:
                 table.put(key, entry)
                 store.schedule(space, table)
             return
-        whole: Table = store.table(space, shard)
-        dict.update(whole, zip(keys, entries, strict=True))
-        whole.arrivals += len(keys)
-        whole.bytes += sum(map(len, keys)) + sum(map(len, values)) + len(keys) * ENTRY_BYTES
-        if any(expiries):
-            whole.expiring += len(expiries) - expiries.count(0)
-            for key, expires_ms in zip(keys, expiries, strict=True):
-                if expires_ms:
-                    whole.note_deadline(key, expires_ms)
-            store.schedule(space, whole)
+        table = store.table(space, shard)
+        table.put_all(keys, entries)
+        store.schedule(space, table)
 
     def _put_session(self, row: Sequence[Any]) -> None:
-        number, secret, client, namespace, seen, answers = row
-        session = Session(number, secret, client, namespace)
+        number, secret, client, namespace, seen, answers, *user = row
+        session = Session(number, secret, client, namespace, *user)
+        session.login = None
         session.seen = seen
         for seq, reply, lost_at, size in answers:
             session.keep(seq, reply if lost_at is None else Lost(lost_at), size)

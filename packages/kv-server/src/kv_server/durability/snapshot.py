@@ -29,7 +29,7 @@ __all__ = ["COLLECTIONS", "COMPRESSED", "LOCKS", "SCALARS", "SESSIONS", "Snapsho
 SCALARS: Final = 1  # namespace, shard, then keys, values, versions and expiries in four rows
 COLLECTIONS: Final = 2  # namespace, shard, then for each: kind, key, what it dumped, version, expiry
 LOCKS: Final = 3  # namespace, then for each: name, token, session, owner, granted, until, renewals, most, keys
-SESSIONS: Final = 4  # for each: id, secret, client, namespace, seen, and its answers: seq, reply, lost at, size
+SESSIONS: Final = 4  # for each: id, secret, client, namespace, seen, answers (seq, reply, lost at, size), user
 COMPRESSED: Final = b"x"  # begins what zlib made, and nothing that msgpack makes of arrays
 
 _SLICE_KEYS: Final = 256
@@ -221,4 +221,4 @@ def _session_row(session: Session) -> tuple[Any, ...]:
         (seq, None, reply.revision, size) if isinstance(reply, Lost) else (seq, reply, None, size)
         for seq, (reply, size) in session.answers.items()
     ]
-    return session.id, session.secret, session.client, session.namespace, session.seen, answers
+    return session.id, session.secret, session.client, session.namespace, session.seen, answers, session.user

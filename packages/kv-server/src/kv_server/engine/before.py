@@ -69,11 +69,14 @@ class Before:
                 table.put(key, entry)
                 self.store.schedule(space, table)
         for (namespace, name), held in self.locks.items():
-            locks = self.store.namespace(namespace).locks
-            locks.pop(name, None)
+            space = self.store.namespace(namespace)
+            gone = space.locks.pop(name, None)
+            if gone is not None:
+                space.grow_locks(-gone.weigh(name))
             if held is not None:
-                locks[name] = held
+                space.locks[name] = held
+                space.grow_locks(held.weigh(name))
                 for hold in held.values():
                     self.store.leases.add(hold.until_ms, (namespace, name, hold.token))
         for namespace in self.made:
-            del self.store.namespaces[namespace]
+            self.store.drop(namespace)

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 from typing import Any, Final, Protocol, TypeAlias
 
-from kv_protocol.errors import CommandError, InvalidArgument
+from kv_protocol.errors import CommandError, InvalidArgument, TooLarge
+from kv_protocol.limits import MIB
 from kv_server.spec.checks import called, words_missing
 from kv_server.spec.command import Command, Flag
 from kv_server.spec.resp_kinds import Simple
 
-__all__ = ["Detour", "Hearing", "Place", "Transaction"]
+__all__ = ["QUEUED", "Detour", "Hearing", "Place", "Transaction"]
 
 QUEUED: Final = Simple(b"QUEUED")
 MAX_QUEUED: Final = 1_048_576  # calls of one transaction
+MAX_QUEUED_BYTES: Final = 64 * MIB  # what these may take
+CALL_BYTES: Final = 130  # measured: what a call in the queue costs, and each of its words beyond its bytes
+WORD_BYTES: Final = 48
 
 Place: TypeAlias = tuple[bytes, bytes]
 """A namespace, and a key or a channel in it."""
@@ -34,14 +38,16 @@ class Detour(Protocol):
 class Transaction:
     """What one connection watches, and what it has queued.
 
-    *touched*: something it watches has changed. *spoiled*: a line could not be queued.
+    *touched*: something it watches has changed. *spoiled*: a line could not be queued. *size*: about how many bytes the
+    queue takes.
     """
 
-    __slots__ = ("calls", "queueing", "spoiled", "touched", "watched")
+    __slots__ = ("calls", "queueing", "size", "spoiled", "touched", "watched")
 
     def __init__(self) -> None:
         self.watched: dict[Place, bool] = {}  # whether there was something at the time
         self.calls: list[tuple[Command, list[bytes]]] = []
+        self.size = 0
         self.queueing = False
         self.touched = False
         self.spoiled = False
@@ -54,9 +60,16 @@ class Transaction:
                 raise InvalidArgument("Command not allowed inside a transaction")
             if len(self.calls) >= MAX_QUEUED:
                 raise InvalidArgument(f"a transaction of more than {MAX_QUEUED:,} commands")
+            size = self.size + CALL_BYTES + sum(map(len, words)) + WORD_BYTES * len(words)
+            if size > MAX_QUEUED_BYTES:
+                raise TooLarge(
+                    f"a transaction of more than {MAX_QUEUED_BYTES >> 20} MiB: run it in parts",
+                    {"limit": MAX_QUEUED_BYTES},
+                )
         except CommandError:
             self.spoiled = True
             raise
+        self.size = size
         self.calls.append((command, words))
         return QUEUED
 

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from attrs import frozen
 
 from kv_protocol.errors import KvError, ShuttingDown
 from kv_protocol.limits import MAX_NAMESPACES, MAX_PARKED, SESSION_LINGER_MS
-from kv_protocol.messages import FENCE
+from kv_server.engine.access.access import Access
+from kv_server.engine.caller import Caller
 from kv_server.engine.executor import PARKED
-from kv_server.engine.gates import CLOSED, check_fence
+from kv_server.engine.gates import CLOSED
 from kv_server.engine.node import Node, Solitary
-from kv_server.engine.observation import Observation
+from kv_server.engine.observation import MOST_NOTED, Observation, who_is
+from kv_server.engine.onlookers import NativeOnlooker
+from kv_server.engine.room import Room
 from kv_server.engine.rows import EXPIRED, LAPSED
-from kv_server.engine.session import EVERYTHING, Line, Outbox, Session
+from kv_server.engine.session import EVERYBODY, EVERYTHING, Login, Outbox, Session, Waiting
 from kv_server.engine.several import Several
 from kv_server.engine.tx import Tx
-from kv_server.engine.waiting import Alarm, Expecting, Listener, Parked, Subscription
+from kv_server.engine.waiting import Alarm, Parked
 from kv_server.model.store import Store
 from kv_server.spec.catalog import Catalog
 from kv_server.spec.command import Command, Flag
@@ -65,23 +68,24 @@ class Engine(Several):
         self.raise_revision(start.now_ms)
         self.tx.waiting_for = lambda room, name, kin=None: self.watchers.waiting_for(self.tx.name, room, name, kin)
         self.tx.audience = lambda channel, sharded: self.channels.audience(self.tx.name, channel, sharded)
+        self.room = Room(self)
+        self.tx.afford = self.room.afford
         self.steering = catalog.bits(Flag.STEERS)
         self.listening = catalog.bits(Flag.LISTENS)
         self.node: Node = Solitary(self)
-        self.observation = Observation(self)
-        self.run: Callable[..., object] = self.execute
-        """As `execute`, for the text door, whose calls may be looked on."""
+        self.access = Access(self)
         self.expired = 0
         self.expiry_lag_ms = 0
         self.last_session = 0
         self.loading = False
         """Nobody knows yet which sessions there are."""
         self.set_clocks(start.now_ms, start.elapsed_ms)
+        self.observation = Observation(self)
 
     def set_clocks(self, now_ms: int, elapsed_ms: int) -> None:
         """Say what time it is."""
         self.now_ms = self.tx.now_ms = now_ms
-        self.elapsed_ms = self.tx.elapsed_ms = elapsed_ms
+        self.elapsed_ms = self.tx.elapsed_ms = self.store.elapsed_ms = elapsed_ms
 
     def caller(self, session: Session, request_id: int, command: Command) -> Caller:
         return Caller(self, session, request_id, command)
@@ -90,18 +94,34 @@ class Engine(Several):
         """Let the next revision be above all that any start before *now_ms* can have given out."""
         self.tx.revision = max(self.tx.revision, (max(0, now_ms // 1000 - _EPOCH_2025) << 22) + 1)
 
+    def admit(self, command: Command, args: Any, options: Any, namespace: bytes, again: bool) -> None:
+        self.room.admit(command, args, options, namespace, again)
+
+    def make_room(self) -> None:
+        self.room.make_room()
+
+    def denied(self, session: Session, command: Command, error: KvError) -> KvError:
+        return self.access.denied(session, command, error)
+
     # ---- sessions
-    def open_session(self, outbox: Outbox, client: str, namespace: bytes, secret: bytes | None) -> tuple[Session, bool]:
-        """The session that *secret* resumes, or a new one; True if resumed. An older connection of it is closed."""
+    def open_session(
+        self, outbox: Outbox, client: str, namespace: bytes, secret: bytes | None, login: Login = EVERYBODY
+    ) -> tuple[Session, bool]:
+        """The session of its user that *secret* resumes, or a new one; True if resumed. An older connection of it is
+        closed.
+        """
         if self.loading:
             raise self.refusal()
         tx = self.tx
         session = tx.secrets.get(secret) if secret is not None else None
+        if session is not None and session.user != login.user:
+            session = None
         resumed = session is not None
+        self.room.check_connection(namespace, session)
         if session is None:
             self.last_session += 1
             tx.start(namespace, None)
-            tx.session_open(self.last_session, self.dice.randbytes(16), client, namespace)
+            tx.session_open(self.last_session, self.dice.randbytes(16), client, namespace, login.user)
             self.seal()
             session = self.sessions[self.last_session]
         elif session.outbox is not None:
@@ -111,21 +131,31 @@ class Engine(Several):
         session.client = client
         session.namespace = namespace
         session.outbox = outbox
+        self.access.admit(session, login)
         return session, resumed
 
-    def open_line(self, outbox: Outbox, namespace: bytes) -> Session:
+    def open_line(self, outbox: Outbox, namespace: bytes, login: Login | None = EVERYBODY) -> Session:
         """A session that ends with its connection, and that nobody else hears of."""
+        self.room.check_connection(namespace)
         self.last_session += 1
         session = Session(self.last_session, b"", "", namespace)
         session.lasting = False
         session.outbox = outbox
         self.sessions[session.id] = session
+        self.access.admit(session, login)
         return session
+
+    def end_session(self, session: Session) -> None:
+        """Forget *session*, which has no connection: nobody can resume it."""
+        self.tx.start(session.namespace, None)
+        self.tx.session_end(session.id)
+        self.seal()
 
     def detach(self, session: Session, outbox: Outbox) -> None:
         """The connection behind *outbox* is gone: withdraw what waits there, begin the session's last minute."""
         if session.outbox is not outbox:
             return
+        self.history.part(session.id, who_is(session))
         session.outbox = None
         for call in list(session.waiting.values()):
             self.leave(call)
@@ -145,8 +175,10 @@ class Engine(Several):
 
     def close_session(self, session: Session) -> None:
         """End the *session* of a line together with its connection."""
+        self.history.part(session.id, who_is(session))
         session.outbox = None
-        self.observation.leave(session)
+        if self.observation.monitors:
+            self.observation.leave(session)
         self.end_transaction(session)
         self.channels.leave(session)
         for call in list(session.waiting.values()):
@@ -176,20 +208,39 @@ class Engine(Several):
                 call.outbox.fail(call.request_id, ShuttingDown("the server is shutting down; nothing was applied"))
 
     def run_within(self, session: Session, request_id: int, command: Command, words: list[bytes]) -> object:
-        """As the executor does, seen by whoever looks on."""
-        if self.observation.on:
-            run = super().run_within
-            reply = self.observation.see(session, command, words, lambda: run(session, request_id, command, words))
-        else:
-            reply = super().run_within(session, request_id, command, words)
+        observation, revision = self.observation, self.tx.revision
+        began = observation.timer()
+        reply = super().run_within(session, request_id, command, words)
+        spent_s = observation.timer() - began
+        observation.ran(session, command, 1, spent_s, revision)
+        if spent_s > observation.least_s:
+            observation.see(session, command, words, None, spent_s)
         if isinstance(reply, KvError):
-            self.observation.fail(reply)
+            observation.fail(reply, command)
         return reply
+
+    def run_inner(self, session: Session, command: Command, args: list[Any], options: Any) -> object:
+        observation = self.observation
+        began = observation.timer()
+        try:
+            return super().run_inner(session, command, args, options)
+        except KvError:
+            observation.counted.fail(command)
+            raise
+        finally:
+            observation.counted.add(command, observation.timer() - began)
+
+    def withdraw(self, call: Waiting) -> None:
+        super().withdraw(call)
+        if isinstance(call, NativeOnlooker):
+            self.observation.leave(call.session, call.request_id)
 
     # ---- what falls due
     def advance(self, now_ms: int, elapsed_ms: int) -> bool:
         """Set the clocks and do one slice of what is due by then; True if more is due already."""
         self.set_clocks(now_ms, elapsed_ms)
+        if len(self.observation.noted) >= MOST_NOTED:
+            self.observation.settle()
         store = self.store
         if self.writable:
             self.end_leases()
@@ -197,15 +248,14 @@ class Engine(Several):
                 self.serve()
         while (what := self.due.take(elapsed_ms)) is not None:
             if isinstance(what, Session):
-                self.tx.start(what.namespace, None)
-                self.tx.session_end(what.id)
-                self.seal()
+                self.end_session(what)
             elif isinstance(what, Alarm):
                 what.ring()
             else:
                 self.retry(what)
                 self.serve()
-        more = self.writable and self.expire()
+        more = self.room.advance()
+        more = (self.writable and self.expire()) or more
         if store.garbage and not store.frozen:
             more = store.free_some() or more
         return more
@@ -226,7 +276,7 @@ class Engine(Several):
             times.append(self.watchers.turns.first_ms)
         if self.writable and store.due.first_ms is not None:
             times.append(store.due.first_ms - self.now_ms + self.elapsed_ms)
-        if store.garbage and not store.frozen:
+        if self.room.waiting or (store.garbage and not store.frozen):
             times.append(self.elapsed_ms)
         return min(times, default=None)
 
@@ -272,7 +322,8 @@ class Engine(Several):
 
     def reset_statistics(self) -> None:
         """Count from here on."""
-        self.calls = self.hits = self.misses = self.expired = 0
+        self.calls = self.hits = self.misses = self.expired = self.room.evicted = 0
+        self.tx.locks_granted = self.tx.locks_lost = 0
         self.observation.reset()
 
     def statistics(self) -> dict[str, int]:
@@ -281,6 +332,7 @@ class Engine(Several):
             "revision": self.revision,
             "calls": self.calls,
             "keys": sum(map(len, self.store.namespaces.values())),
+            **self.room.statistics(),
             "namespaces": len(self.store.namespaces),
             "expired_keys": self.expired,
             "expiry_lag_ms": self.expiry_lag_ms,
@@ -289,83 +341,3 @@ class Engine(Several):
             "waiting_calls": sum(len(session.waiting) for session in self.sessions.values()),
             "kept_answers": sum(len(session.answers) for session in self.sessions.values()),
         }
-
-
-class Caller:
-    """What a command about its own session gets: that, the engine, and the id under which it may go on replying."""
-
-    __slots__ = ("command", "engine", "request_id", "session")
-
-    def __init__(self, engine: Engine, session: Session, request_id: int, command: Command) -> None:
-        self.engine = engine
-        self.session = session
-        self.request_id = request_id
-        self.command = command
-
-    @property
-    def line(self) -> Line:
-        """The connection, for commands that exist on the text door alone."""
-        return cast(Line, self.session.outbox)
-
-    def call(self, words: list[bytes], meta: dict[int, Any] | None = None) -> object:
-        """Run another command line in the place of this call."""
-        engine, session = self.engine, self.session
-        command = engine.catalog.find_spoken(words)
-        if not engine.tx.within:
-            return engine.execute(session, self.request_id, command, words, None, meta)
-        if meta and FENCE in meta:
-            check_fence(engine.store, engine.elapsed_ms, session.namespace, meta[FENCE])
-        return engine.run_within(session, self.request_id, command, words)
-
-    def regate(self) -> None:
-        """Open to this connection what it may ask in the middle of what it is in."""
-        session = self.session
-        if session.transaction is not None and session.transaction.queueing:
-            session.amid, session.detour = self.engine.steering, session.transaction
-        elif session.hearing and self.line.protocol == 2:
-            session.amid, session.detour = self.engine.listening, session.hearing
-        else:
-            session.amid, session.detour = EVERYTHING, None
-        session.gate()
-
-    def later(self, wait_ms: int, reply: object) -> object:
-        """Let this call of the text door wait, and then be answered with *reply*."""
-        line = self.line
-        if self.engine.tx.within:
-            return reply
-        command = line.command
-        assert command is not None
-        self.engine.set_alarm(wait_ms, lambda: line.deliver(self.request_id, command, reply))
-        return PARKED
-
-    def expect(self, made: Callable[[Any], object]) -> Callable[[object], None]:
-        """Let this call wait for something outside of the store. Whoever does it says when it is done: with an error,
-        or with what *made* makes the reply of. A call that was withdrawn meanwhile gets none.
-        """
-        call = Expecting(self.session, self.request_id)
-        self.session.waiting[self.request_id] = call
-
-        def done(outcome: object) -> None:
-            if self.session.waiting.get(self.request_id) is not call:
-                return
-            self.engine.withdraw(call)
-            if isinstance(outcome, KvError):
-                call.outbox.fail(self.request_id, outcome)
-            else:
-                call.outbox.deliver(self.request_id, self.command, made(outcome))
-
-        return done
-
-    def listen(self, channels: tuple[bytes, ...], pattern: bytes | None, credit: int) -> Listener:
-        """Listen to channels under the id of this call."""
-        listener = Listener(self.session, self.request_id, self.engine.tx.name, channels, pattern, credit)
-        self.session.waiting[self.request_id] = listener
-        self.engine.channels.subscribe(listener)
-        return listener
-
-    def subscribe(self, keys: tuple[bytes, ...], prefix: bytes | None, credit: int, values: bool) -> Subscription:
-        """Open a subscription under the id of this call."""
-        watch = Subscription(self.session, self.request_id, self.engine.tx.name, keys, prefix, credit, values)
-        self.session.waiting[self.request_id] = watch
-        self.engine.watchers.subscribe(watch)
-        return watch

@@ -6,28 +6,31 @@ What waits on something is tried as part of the commit that concerns it, before 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from kv_protocol.errors import (
     Busy,
     CallCancelled,
     CommandError,
     DeadlineExceeded,
+    Forbidden,
     InternalError,
     KvError,
     ShuttingDown,
 )
-from kv_protocol.messages import DEADLINE, FENCE, LOCK_LOST, NAMESPACE, SEEN, SEQ
+from kv_protocol.messages import DEADLINE, FENCE, LOCK_LOST, NAMESPACE, SEEN, SEQ, TRACE
 from kv_protocol.names import text
 from kv_server.engine.commit import Commit, Effect, Sink
 from kv_server.engine.gates import CLOSED, FRESH, check_fence, check_namespace, late, repeated
+from kv_server.engine.history import History
 from kv_server.engine.notifications import Notifications
+from kv_server.engine.onlookers import NativeOnlooker
 from kv_server.engine.pubsub import Channels
 from kv_server.engine.rows import MESSAGE
 from kv_server.engine.session import EVERYTHING, Session, Waiting
 from kv_server.engine.transactions import WatchedKeys
 from kv_server.engine.tx import Tx
-from kv_server.engine.waiting import Alarm, Listener, Owed, Parked, Subscription, Unfinished, WouldBlock
+from kv_server.engine.waiting import Alarm, Listener, Owed, Parked, Subscription, Unfinished, WouldBlock, check_weight
 from kv_server.engine.watchers import Watchers
 from kv_server.model.entry import SCALAR
 from kv_server.model.schedule import Schedule
@@ -35,6 +38,8 @@ from kv_server.model.store import Store
 from kv_server.spec.command import Command, Flag
 
 __all__ = ["LET_IN", "PARKED", "Executor"]
+
+Meta: TypeAlias = dict[int, Any] | None
 
 PARKED: Final = object()
 """What `execute` returns for a call whose replies come later, through its session's outbox."""
@@ -66,6 +71,7 @@ class Executor:
         self.watched = WatchedKeys(self.sinks, tx.exists_in)
         self.channels = Channels(self.sinks)
         self.notifications = Notifications(self.sinks, self.channels, tx.exists_in)
+        self.history = History()
         self.node: Any = None
         self.due: Schedule[Parked | Session | Alarm] = Schedule(self.pends)
         self.writable = True
@@ -81,13 +87,7 @@ class Executor:
         return self.tx.revision - 1
 
     def execute(
-        self,
-        session: Session,
-        request_id: int,
-        command: Command,
-        args: list[Any],
-        options: Any,
-        meta: dict[int, Any] | None,
+        self, session: Session, request_id: int, command: Command, args: list[Any], options: Any, meta: Meta
     ) -> object:
         """Run *command* for *session*; its reply, or PARKED. Raises what the caller is to be told."""
         seq: int | None = None
@@ -107,6 +107,8 @@ class Executor:
                 namespace = check_namespace(named)
             fence = meta.get(FENCE)
             if fence is not None:
+                if session.guard is not None:
+                    session.guard.fence(namespace, fence)
                 check_fence(self.store, self.elapsed_ms, namespace, fence)
         shut = not (session.open & self.open) >> command.bit & 1
         if shut and (answer := self.turn_away(session, command, args, options, namespace)) is not LET_IN:
@@ -118,23 +120,20 @@ class Executor:
         try:
             reply = command.call(place, args, options)
         except (WouldBlock, CommandError, Unfinished) as refusal:
-            if tx.effects:
-                self.seal()
-                raise AssertionError(f"{command.name} changed something and then refused") from refusal
-            if not isinstance(refusal, WouldBlock):
-                self.calls -= isinstance(refusal, Unfinished)
-                raise
-            self.park(Parked(session, request_id, command, args, options, namespace, seq, fence), refusal)
-            return PARKED
+            return self.put_off(refusal, session, request_id, command, args, options, namespace, seq, fence)
         except Exception:
             self.seal()
             raise
         if tx.effects:
+            if tx.gone or not command.common:
+                self.remember(command)
+            if meta and TRACE in meta:
+                self.history.trace(tx.revision, meta[TRACE])
             if seq:
                 tx.answered(session.id, seq, reply)
             if self.watchers.live or self.sinks or tx.notices:
                 self.notifications.written(0, command)
-                self.seal()
+                self.pass_on()
                 if self.watchers.woken:
                     self.serve()
             elif self.journal is None:  # nobody listens
@@ -151,28 +150,62 @@ class Executor:
                 self.hits += 1
         return reply
 
+    def put_off(
+        self, refusal: Exception, session: Session, request_id: int, command: Command, args: Any, *rest: Any
+    ) -> object:
+        """See that a call which refused has written no row; let it wait if that was why, else tell the reason."""
+        if self.tx.effects:
+            self.seal()
+            raise AssertionError(f"{command.name} changed something and then refused") from refusal
+        if not isinstance(refusal, WouldBlock):
+            self.calls -= isinstance(refusal, Unfinished)
+            raise refusal
+        self.park(Parked(session, request_id, command, args, *rest), refusal)
+        return PARKED
+
     def turn_away(self, session: Session, command: Command, args: Any, options: Any, namespace: bytes) -> object:
         """Say why *command* is not open to *session* now, let what the session is in the middle of take the call, or
         let it in: it was only to be looked at.
         """
-        self.permit(session, command, args, options, namespace)
-        if session.detour is not None and not session.amid >> command.bit & 1:
-            return session.detour.take(command, args)
-        return LET_IN
+        detour = session.detour if not session.amid >> command.bit & 1 else None
+        try:
+            self.permit(session, command, args, options, namespace)
+        except CommandError:
+            if detour is None:  # else it is queued: what is wrong with it, it is told then
+                raise
+        except KvError:
+            if session.detour is not None:
+                session.detour.fail()
+            raise
+        return LET_IN if detour is None else detour.take(command, args)
 
-    def permit(self, session: Session, command: Command, args: Any, options: Any, namespace: bytes) -> None:
+    def permit(
+        self, session: Session, command: Command, args: Any, options: Any, namespace: bytes, again: bool = False
+    ) -> None:
         """Raise what forbids the call: to everybody, to this session, for these names, or for want of room."""
         if not self.served >> command.bit & 1:
             raise self.refusal()
         if not session.rights >> command.bit & 1:
-            raise session.refusal(command)
+            raise self.denied(session, command, session.refusal(command))
         if session.guard is not None:
-            session.guard.check(command, args, options, namespace)
+            try:
+                session.guard.check(command, args, options, namespace)
+            except Forbidden as error:
+                raise self.denied(session, command, error) from None
         if self.careful >> command.bit & 1:
-            self.admit(session, command, args, options, namespace)
+            self.admit(command, args, options, namespace, again)
 
-    def admit(self, session: Session, command: Command, args: Any, options: Any, namespace: bytes) -> None:
-        """Make room for a call of which `careful` says that it may need some. Raises if there is none."""
+    def denied(self, session: Session, command: Command, error: KvError) -> KvError:
+        """Hear that *session* may not make a call; the error."""
+        return error
+
+    def admit(self, command: Command, args: Any, options: Any, namespace: bytes, again: bool) -> None:
+        """Make room for a call of which `careful` says that it may need some; *again*: it was counted. Raises if there
+        is none.
+        """
+
+    def make_room(self) -> None:
+        """The same for several calls, each of which asks for itself later."""
 
     def gate(self) -> None:
         """Open what `served` and `careful` leave open."""
@@ -209,11 +242,32 @@ class Executor:
 
     def seal(self) -> None:
         """End the transaction: whatever it changed becomes one commit, and everybody concerned hears of it."""
-        tx = self.tx
-        effects = tx.effects
-        if not effects:
+        if self.tx.effects:
+            self.remember()
+            self.pass_on()
+
+    def keep_history(self, most: int) -> None:
+        """Remember the last *most* changes from here on."""
+        self.history.keep(most, self.now_ms)
+        self.notifications.asked = self.history.on
+        self.tx.gone = {} if self.history.on else None
+
+    def remember(self, command: Command | None = None) -> None:
+        """Remember what the transaction has changed; *command* did, unless it had others do it."""
+        tx, gone = self.tx, self.tx.gone
+        if gone is None:
             return
-        tx.effects = []
+        authors = self.notifications.authors or ([(0, command)] if command is not None else [])
+        names = [(start, author.name) for start, author in authors]
+        self.history.hear(tx.revision, tx.now_ms, tx.name, tx.session, tx.effects, names, gone)
+        gone.clear()
+        if not self.notifications.telling:
+            self.notifications.authors.clear()
+
+    def pass_on(self) -> None:
+        """Make one commit of what the transaction changed, and tell everybody concerned."""
+        tx = self.tx
+        effects, tx.effects = tx.effects, []
         commit = Commit(tx.revision, tx.now_ms, tx.elapsed_ms, tx.name, effects)
         if self.journal is not None and (effects[0][0] != MESSAGE or effects[-1][0] != MESSAGE):
             self.journal.append(commit)
@@ -222,6 +276,7 @@ class Executor:
                 sink(commit)
             if self.watchers.live:
                 self.watchers.tell(commit)
+        self.notifications.authors.clear()
         tx.revision += 1
         if tx.notices:
             notices, tx.notices = tx.notices, []
@@ -241,6 +296,7 @@ class Executor:
 
     def park(self, call: Parked, blocked: WouldBlock) -> None:
         """Let *call* wait for its names, at most as long as it said."""
+        check_weight(call)
         call.session.waiting[call.request_id] = call
         call.kept = blocked.kept
         if blocked.kin is not None:
@@ -274,15 +330,15 @@ class Executor:
             self.withdraw(call)
             return True
         tx = self.tx
-        tx.start(call.namespace, call.session)
-        tx.kept, tx.turn = call.kept, turn
         if turn is None:
             self.leave(call)
         try:
             if not (self.open & call.session.rights) >> call.command.bit & 1 or call.session.guard is not None:
-                self.permit(call.session, call.command, call.args, call.options, call.namespace)
+                self.permit(call.session, call.command, call.args, call.options, call.namespace, again=True)
             if call.fence is not None:
                 check_fence(self.store, self.elapsed_ms, call.namespace, call.fence)
+            tx.start(call.namespace, call.session)
+            tx.kept, tx.turn = call.kept, turn
             reply = call.command.call(tx, call.args, call.options)
         except WouldBlock as blocked:
             if turn is not None:
@@ -339,5 +395,5 @@ class Executor:
     def credit(self, session: Session, request_id: int, granted: int) -> None:
         """Allow the subscription *request_id* that many more events; one that has ended is none."""
         watch = session.waiting.get(request_id)
-        if isinstance(watch, Owed):
+        if isinstance(watch, (Owed, NativeOnlooker)):
             watch.grant(granted)

@@ -52,6 +52,8 @@ class Ground:
     def __init__(self, store: Store, sessions: dict[int, Session], dice: Random, max_namespaces: int) -> None:
         self.waiting_for: Callable[..., int] = lambda room, name, kin=None: 0
         self.audience: Callable[[bytes, bool], int] = lambda channel, sharded: 0
+        self.afford: Callable[..., None] = lambda size, namespace=None: None
+        """Raises if a value of so many bytes is more than there may be in all, or in another namespace."""
         self.store = store
         self.sessions = sessions
         self.secrets: dict[bytes, Session] = {}
@@ -65,6 +67,9 @@ class Ground:
         self.space: Namespace | None = None
         self.effects: list[Effect] = []
         self.notices: list[tuple[int, bytes, bytes, int, str]] = []
+        self.locks_granted = self.locks_lost = 0
+        self.gone: dict[bytes, int] | None = None
+        """What is no longer where it was, or not for as long, with its version if that is lost; None: nobody asks."""
         self.before: Keeper | None = None
         self.urgent = False
         """The effects grant, extend or release a lock: whoever is told of that must be able to rely on it."""
@@ -79,6 +84,11 @@ class Ground:
         self.last_key: bytes | None = None
         self.last_entry: Entry | None = None
         self.last_table = store.empty
+
+    def may_read(self, key: bytes) -> bool:
+        """Whether the caller may be told what is at *key*, which it may write."""
+        guard = self.session.guard if self.session is not None else None
+        return guard is None or guard.reads(self.name, key)
 
     def start(self, namespace: bytes, session: Session | None) -> None:
         """Begin anew, in *namespace*, for *session*."""
@@ -167,8 +177,7 @@ class Ground:
         if entry is None:
             space = self.open_namespace()
             table = self.table_of(space, key)
-            entry = Entry(kind, CONTAINERS[kind](), self.revision, 0)
-            table.put(key, entry)
+            entry = table.put(key, Entry(kind, CONTAINERS[kind](), self.revision, 0))
             self.last_key, self.last_entry, self.last_table = key, entry, table
         elif entry.kind != kind:
             raise wrong_type(kind, entry.kind)
@@ -177,11 +186,18 @@ class Ground:
 
     def close_collection(self, key: bytes, container: Container, grown: int) -> None:
         """Account for *grown* bytes more in the container at *key*; a collection without elements is gone."""
-        container.bytes += grown
-        self.last_table.bytes += grown
+        if grown:
+            container.bytes += grown
+            self.last_table.grow(grown)
         if not len(container):
             self.last_table.remove(key)
             self.last_key = None
+            self.note_gone(key)
+
+    def note_gone(self, name: bytes, version: int = 0) -> None:
+        """Tell who asks that *name* is not what it was, or not for as long."""
+        if self.gone is not None:
+            self.gone[name] = version
 
     def open_namespace(self) -> Namespace:
         """The namespace of this transaction, made if it is new."""
@@ -210,5 +226,7 @@ class Ground:
         if self.before is not None:
             self.before.keep_key(self.name, key)
         self.effects.append((KEY_DROP, key, cause))
-        self.store.discard(self.table_of(self.open_namespace(), key).remove(key))
+        entry = self.table_of(self.open_namespace(), key).remove(key)
+        self.note_gone(key, entry.version)
+        self.store.discard(entry)
         self.last_key = None

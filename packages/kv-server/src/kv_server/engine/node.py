@@ -55,8 +55,16 @@ class Node(Protocol):
     def setting(self, name: str) -> object:
         """A setting of the server as it is now. Raises `KeyError` if it has none of that name."""
 
+    def settings(self) -> dict[str, str]:
+        """Every setting as it is now, as it would be written; what is secret is not shown."""
+
+    def read(self, name: str, written: str) -> object:
+        """The value that *written* is for a setting that may change while the server runs. Raises `KeyError` if there
+        is none of that name, and `ValueError` with what is wrong.
+        """
+
     def change(self, name: str, value: object) -> None:
-        """Give a setting that may change while the server runs another value."""
+        """Give such a setting that value."""
 
     def saver(self) -> Saver:
         """Who writes snapshots. Raises if nothing is kept, or nothing yet."""
@@ -82,6 +90,12 @@ class Solitary:
         return []
 
     def setting(self, name: str) -> object:
+        raise KeyError(name)
+
+    def settings(self) -> dict[str, str]:
+        return {}
+
+    def read(self, name: str, written: str) -> object:
         raise KeyError(name)
 
     def change(self, name: str, value: object) -> None:

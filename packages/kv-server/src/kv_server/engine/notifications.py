@@ -78,6 +78,9 @@ class Notifications:
         self.exists = exists
         self.classes: frozenset[str] = frozenset()
         self.authors: list[tuple[int, Command]] = []
+        """Of the commit that comes: which command wrote the rows from where on, if anybody asks."""
+        self.asked = False
+        """Somebody else does."""
 
     def choose(self, classes: frozenset[str]) -> None:
         """Tell events of *classes* from now on."""
@@ -87,14 +90,19 @@ class Notifications:
         if classes & {"K", "E"} and classes & set(ALL):
             self.sinks.append(self.hear)
 
+    @property
+    def telling(self) -> bool:
+        """Somebody may want to know what happens to keys."""
+        return self.hear in self.sinks
+
     def written(self, start: int, command: Command) -> None:
         """Hear that *command* wrote the rows from *start* on of the commit that comes; who called it, wrote none."""
-        if self.hear in self.sinks and (start or not self.authors):
+        if (self.asked or self.telling) and (start or not self.authors):
             self.authors.append((start, command))
 
     def hear(self, commit: Commit) -> None:
         """Tell what *commit* changed."""
-        authors, self.authors = self.authors, []
+        authors = self.authors.copy()
         if not self.channels.busy:
             return
         last = event = None

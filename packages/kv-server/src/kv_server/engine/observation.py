@@ -1,6 +1,8 @@
-"""What may be seen of the calls of the text door while they run: every line, the slow ones, how often and how long.
+"""What may be seen of calls of both doors: how many, how long, which failed; the slow ones; all, by who looks on.
 
-It costs nothing while nobody looks on. While somebody does, the calls of that door pass `Observation.execute`.
+The doors time what they run and tell it run by run: calls of one command that follow each other. So what is always
+counted costs next to nothing. Only a call that took longer than `least_s` is looked at by itself: with an onlooker,
+every one.
 """
 
 from __future__ import annotations
@@ -8,36 +10,37 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
-
-from attrs import define, field
+from math import inf
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from kv_protocol.errors import KvError
-from kv_server.engine.session import Line, Session
-from kv_server.engine.waiting import Unfinished
+from kv_server.engine.history import Who
+from kv_server.engine.hot import HotKeys
+from kv_server.engine.onlookers import Onlooker
+from kv_server.engine.session import Session
+from kv_server.engine.tallies import Tallies, Tally
+from kv_server.engine.wording import shortened, words_of
 from kv_server.spec.command import Command, Flag
 
 if TYPE_CHECKING:
     from kv_server.engine.engine import Engine
 
-__all__ = ["Observation", "Slow", "Tally", "quoted"]
+__all__ = ["MOST_NOTED", "Observation", "Sample", "Slow", "who_is"]
 
 _MOST_SAMPLES: Final = 160  # of one kind of latency
 _MOST_WORDS: Final = 32  # of a slow call
 _LONGEST_WORD: Final = 128
-_SCALES: Final = 32  # powers of two of microseconds: up to more than an hour
-_MOST_ADDRESSES: Final = 10_000
-_HIDDEN: Final = b"(redacted)"
-_ESCAPES: Final = {
-    number: f"\\x{number:02x}" for number in (*range(0x20), *range(0x7F, 0x100))
-} | {ord(char): f"\\{name}" for char, name in zip('\\"\n\r\t\a\b', '\\"nrtab', strict=True)}  # fmt: skip
+_MOST_SHOWN_WORDS: Final = 1_024  # to an onlooker
+_LONGEST_SHOWN: Final = 1_024
+_MOST_CODES: Final = 128
+MOST_NOTED: Final = 64  # runs, before they are counted and a key is sampled
 
 
 class Slow(NamedTuple):
     """A call that took long."""
 
     number: int
-    time_s: int
+    time_ms: int
     spent_us: int
     words: list[bytes]
     address: str
@@ -51,142 +54,138 @@ class Sample(NamedTuple):
     spent_ms: int
 
 
-@define
-class Tally:
-    """The calls of one command. *scales* counts them by the bits of their microseconds."""
-
-    calls: int = 0
-    failed: int = 0
-    spent_us: int = 0
-    scales: list[int] = field(factory=lambda: [0] * _SCALES)
-
-    def add(self, spent_us: int, failed: bool) -> None:
-        self.calls += 1
-        self.failed += failed
-        self.spent_us += spent_us
-        self.scales[min(max(spent_us - 1, 0).bit_length(), _SCALES - 1)] += 1
-
-    def below(self, share: float) -> int:
-        """The microseconds, a power of two, that so large a *share* of the calls did not exceed."""
-        left = share * self.calls
-        for scale, calls in enumerate(self.scales):
-            left -= calls
-            if left <= 0:
-                return 1 << scale
-        return 1 << _SCALES
-
-
 class Observation:
     """Who looks on, and what was seen. *timer* counts seconds from anywhere."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.timer: Callable[[], float] = lambda: 0.0
-        self.monitors: dict[int, Session] = {}
-        self.slower_than_us = -1
+        self.monitors: dict[tuple[int, int], Onlooker] = {}
+        """By session and call."""
+        self.monitor_bytes = 1 << 20
+        """What one of them may be owed before calls are left out."""
+        self.slower_than_us = 10_000
         """Calls that took so long are kept; all with 0, none below."""
         self.slow: deque[Slow] = deque(maxlen=128)
         self.threshold_ms = 0
         """Calls that took so long are samples of latency; none with 0."""
+        self.stuck_ms = 0
+        """Of calls that took so long *warn* is told: their command and milliseconds; of none with 0."""
+        self.warn: Callable[[str, int], None] = lambda command, spent_ms: None
+        self.least_s = inf
+        """A call that took longer is to be shown to `see`."""
         self.samples: dict[str, deque[Sample]] = {}
         self.longest: dict[str, int] = {}
-        self.tracking = False
-        """Calls are counted and timed by command."""
-        self.tallies: dict[str, Tally] = {}
+        self.tracking = True
+        """Histograms are shown; calls are counted and timed in any case."""
+        self.counted = Tallies(engine.catalog)
+        self._hot = HotKeys(engine.now_ms)
+        self.noted: list[tuple[Command, int, float]] = []
+        self.note = self.noted.append
+        """Takes what `ran` tells, to be counted when there is more of it."""
         self.errors: Counter[str] = Counter()
-        """Calls that failed, by the word that their error begins with."""
-        self.on = False
+        """Calls that failed, by the word that their error begins with on the text door."""
+        self.codes: Counter[str] = Counter()
+        """The same by code."""
         self._numbers = count()
-        self._hidden: frozenset[int] = frozenset()
-        self._addresses: dict[int, str] = {}
-
-    # ---- looking on
-    def choose(self) -> None:
-        """Let calls pass here from now on if anybody looks on, or no longer."""
-        engine = self.engine
-        self.on = bool(self.monitors or self.slower_than_us >= 0 or self.threshold_ms or self.tracking)
-        engine.run = self.execute if self.on else engine.execute
-        if not self.monitors:
-            self._addresses.clear()
-
-    def monitor(self, session: Session) -> None:
-        """Show *session* every call from now on."""
-        self.monitors[session.id] = session
         self.choose()
 
-    def leave(self, session: Session) -> None:
-        """Show *session* nothing any more."""
-        if self.monitors.pop(session.id, None) is not None:
-            self.choose()
+    def choose(self) -> None:
+        """Look, from now on, at those calls that somebody wants to know of."""
+        least = [
+            us for us in (self.slower_than_us, self.threshold_ms * 1000 or -1, self.stuck_ms * 1000 or -1) if us >= 0
+        ]
+        self.least_s = -inf if self.monitors else min(least, default=inf) / 1e6 - 1e-9
 
-    def execute(
-        self,
-        session: Session,
-        request_id: int,
-        command: Command,
-        words: list[bytes],
-        options: Any,
-        meta: dict[int, Any] | None,
-    ) -> object:
-        """What the engine does, seen by whoever looks on."""
-        execute = self.engine.execute
-        if not session.amid >> command.bit & 1:  # it is queued: seen when it runs
-            return execute(session, request_id, command, words, options, meta)
-        return self.see(session, command, words, lambda: execute(session, request_id, command, words, options, meta))
+    # ---- what the doors tell
+    def ran(self, session: Session, command: Command, calls: int, spent_s: float, revision: int) -> None:
+        """So many *calls* of *command* ran, one after the other, from that *revision* on. Hot paths have these lines
+        themselves.
+        """
+        self.note((command, calls, spent_s))
+        if self.engine.tx.revision != revision:
+            self.wrote(session, command, revision)
 
-    def see(self, session: Session, command: Command, words: list[bytes], run: Callable[[], object]) -> object:
-        """Run a call and note it."""
-        work = self.engine.tx.work
-        began = self.timer() - (0.0 if work is None else work.spent_s)
-        error: object = None
-        ended = True
-        try:
-            reply = run()
-            error = reply if isinstance(reply, KvError) else None
-            return reply
-        except Unfinished as unfinished:
-            unfinished.spent_s = self.timer() - began
-            ended = False
-            raise
-        except Exception as raised:
-            error = raised
-            raise
-        finally:
-            spent_us = int((self.timer() - began) * 1e6)
-            hidden, self._hidden = self._hidden, frozenset()
-            enough = len(words) == command.arity if command.arity > 0 else len(words) >= -command.arity
-            if enough and ended:
-                self.note(session, command, words, hidden, spent_us, error is not None)
+    def wrote(self, session: Session, command: Command, revision: int) -> None:
+        """These calls made all revisions from that one on."""
+        engine = self.engine
+        if engine.history.on:
+            tx = engine.tx
+            engine.history.runs.append((revision, tx.revision, tx.now_ms, session.id, command.name))
 
-    def hide(self, places: Iterable[int]) -> None:
-        """Keep the words at these *places* of the running call to yourself."""
-        self._hidden = frozenset(places)
+    def settle(self) -> None:
+        """Count what was noted, and the key that was asked for last: a sample."""
+        figures, noted = self.counted.figures, self.noted
+        for command, calls, spent_s in noted:
+            row = figures[command.bit]
+            row.spent_s += spent_s
+            mean_s = spent_s / calls
+            if row.low <= mean_s < row.high:
+                row.near += calls
+            else:
+                row.add(calls, mean_s)
+        if len(noted) >= MOST_NOTED and (key := self.engine.tx.last_key) is not None:
+            self._hot.add(self.engine.tx.name, key, self.engine.now_ms)
+        noted.clear()
 
-    def note(
-        self, session: Session, command: Command, words: list[bytes], hidden: frozenset[int], us: int, failed: bool
-    ) -> None:
-        """Tell and keep of a call what was asked for."""
-        shown = [_HIDDEN if at in hidden else word for at, word in enumerate(words)]
-        if self.monitors and command.flags & (Flag.ADMIN | Flag.WRITE) != Flag.ADMIN:
-            self.tell(session, shown)
-        if self.tracking:
-            self.tallies.setdefault(command.name.lower().replace(" ", "|"), Tally()).add(us, failed)
-        if self.slower_than_us >= 0 and us >= self.slower_than_us and not command.flags & Flag.STEERS:
-            time_s = self.engine.now_ms // 1000
-            kept = Slow(next(self._numbers), time_s, us, shortened(shown), self.address(session), session.client)
-            self.slow.appendleft(kept)
+    def fail(self, error: KvError, command: Command | None = None) -> None:
+        """Count a call that failed."""
+        word = error.resp or error.message.partition(" ")[0]
+        self.errors[word if word in self.errors or len(self.errors) < _MOST_CODES else "OTHER"] += 1
+        self.codes[error.code] += 1
+        if command is not None:
+            self.counted.fail(command)
+
+    def see(self, session: Session, command: Command, args: list[Any], options: Any, spent_s: float) -> None:
+        """Note a call that took long, or that somebody wants to see."""
+        if not session.amid >> command.bit & 1:  # it was queued: seen when it runs
+            return
+        engine, flags, us = self.engine, command.flags, int(spent_s * 1e6)
+        slow = 0 <= self.slower_than_us <= us and not flags & Flag.STEERS
+        shown = self.monitors and flags & (Flag.ADMIN | Flag.WRITE) != Flag.ADMIN
+        short = command.spoken and not 0 <= len(args) - abs(command.arity) <= (0 if command.arity > 0 else len(args))
+        if (slow or shown) and not short:
+            words = words_of(command, args, options, engine.catalog)
+            if slow:
+                kept = shortened(words, _MOST_WORDS, _LONGEST_WORD)
+                where = who_is(session).address
+                self.slow.appendleft(Slow(next(self._numbers), engine.now_ms, us, kept, where, session.client))
+            if shown:
+                self.tell(session, shortened(words, _MOST_SHOWN_WORDS, _LONGEST_SHOWN))
         if self.threshold_ms and us >= self.threshold_ms * 1000:
-            self.sample("fast-command" if command.flags & Flag.FAST else "command", us // 1000)
+            self.sample("fast-command" if flags & Flag.FAST else "command", us // 1000)
+        if self.stuck_ms and us >= self.stuck_ms * 1000:
+            self.warn(command.name, us // 1000)
+
+    # ---- who looks on
+    def monitor(self, onlooker: Onlooker) -> None:
+        """Show every call from now on."""
+        self.monitors[onlooker.session.id, onlooker.request_id] = onlooker
+        self.choose()
+
+    def leave(self, session: Session, request_id: int | None = None) -> None:
+        """Show *session*, or that call of it, nothing any more."""
+        for place in [place for place in self.monitors if place[0] == session.id and request_id in (None, place[1])]:
+            self.monitors.pop(place).end()
+        self.choose()
+
+    def watched_by(self, session: Session) -> bool:
+        """Whether *session* looks on."""
+        return any(place[0] == session.id for place in self.monitors)
 
     def tell(self, session: Session, words: list[bytes]) -> None:
         """Show a call to all that look on, but not to its own caller."""
-        now_ms = self.engine.now_ms
-        said = " ".join(map(quoted, words))
-        space = session.namespace.decode("utf-8", "backslashreplace")
-        text = f"{now_ms // 1000}.{now_ms % 1000:03d}000 [{space} {self.address(session)}] {said}".encode()
-        for onlooker in list(self.monitors.values()):
-            if onlooker is not session:
-                cast(Line, onlooker.outbox).say(text)
+        shown: dict[type[Onlooker], tuple[Any, int]] = {}
+        for onlooker in self.monitors.values():
+            if onlooker.session is session:
+                continue
+            if not onlooker.has_room(self.monitor_bytes):
+                onlooker.missed += 1
+                continue
+            kind = type(onlooker)
+            if kind not in shown:
+                shown[kind] = onlooker.form(self.engine.now_ms, session, who_is(session), words)
+            onlooker.show(*shown[kind])
 
     def sample(self, kind: str, spent_ms: int) -> None:
         """Keep how long something took; of one second only the longest."""
@@ -197,19 +196,18 @@ class Observation:
             spent_ms = max(spent_ms, kept.pop().spent_ms)
         kept.append(Sample(time_s, spent_ms))
 
-    def address(self, session: Session) -> str:
-        """Where *session* calls from."""
-        known = self._addresses
-        if session.id not in known:
-            if len(known) >= _MOST_ADDRESSES:
-                known.clear()
-            known |= {one.session.id: one.address for one in self.engine.node.connections()}
-        return known.get(session.id, "?:0")
-
     # ---- what was seen
-    def fail(self, error: KvError) -> None:
-        """Count a call that failed."""
-        self.errors[error.resp or error.message.partition(" ")[0]] += 1
+    @property
+    def tallies(self) -> dict[str, Tally]:
+        """The calls by the names of their commands."""
+        self.settle()
+        return self.counted.by_name()
+
+    @property
+    def hot(self) -> HotKeys:
+        """The keys that are asked for most."""
+        self.settle()
+        return self._hot
 
     def forget_samples(self, kinds: Iterable[str]) -> int:
         """Forget the latency of these *kinds*; of how many there was any."""
@@ -224,21 +222,14 @@ class Observation:
 
     def reset(self) -> None:
         """Count from here on."""
-        self.tallies.clear()
+        self.settle()
+        self.counted.reset()
         self.errors.clear()
+        self.codes.clear()
+        self._hot.reset(self.engine.now_ms)
 
 
-def shortened(words: list[bytes]) -> list[bytes]:
-    """As much of a call as is kept."""
-    left = len(words) - _MOST_WORDS + 1
-    kept = words if left <= 1 else [*words[: _MOST_WORDS - 1], b"... (%d more arguments)" % left]
-    longest = _LONGEST_WORD
-    return [
-        word if len(word) <= longest else b"%b... (%d more bytes)" % (word[:longest], len(word) - longest)
-        for word in kept
-    ]
-
-
-def quoted(word: bytes) -> str:
-    """A word in quotes, on one line, in ASCII."""
-    return '"' + word.decode("latin-1").translate(_ESCAPES) + '"'
+def who_is(session: Session) -> Who:
+    """Who *session* is now."""
+    address = session.outbox.address if session.outbox is not None else ""
+    return Who(session.client, address or "?:0", session.login.user if session.login is not None else "")

@@ -169,11 +169,11 @@ class Channels:
         home = shared(namespace)
         plain = resp_value(blob)
         if sharded:
-            push(self.shards.of(home).get(channel, ()), "smessage", channel, plain)
+            push(namespace, self.shards.of(home).get(channel, ()), "smessage", channel, plain)
             return
-        push(self.connections.of(home).get(channel, ()), "message", channel, plain)
+        push(namespace, self.connections.of(home).get(channel, ()), "message", channel, plain)
         for pattern, who in self.patterns.matching(home, channel):
-            push(who, "pmessage", pattern, channel, plain)
+            push(namespace, who, "pmessage", pattern, channel, plain)
         if self.listeners or self.by_pattern:
             name = text(channel)
             for listener in list(self.listeners.of(namespace).get(channel, ())):
@@ -182,7 +182,8 @@ class Channels:
                 listener.tell(Message("message", name, blob, text(found)))
 
 
-def push(sessions: Iterable[Session], kind: str, *fields: Any) -> None:
+def push(namespace: bytes, sessions: Iterable[Session], kind: str, *fields: Any) -> None:
+    """Tell *sessions* what was said in *namespace*, if their users may hear of that."""
     for session in list(sessions):
-        if session.outbox is not None:
+        if session.outbox is not None and (session.guard is None or session.guard.enters(namespace)):
             session.outbox.push(kind, *fields)

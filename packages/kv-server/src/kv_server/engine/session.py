@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
-from kv_protocol.errors import Forbidden, KvError
-from kv_protocol.types import Change, Message
+from kv_protocol.errors import Forbidden, KvError, Unauthenticated
+from kv_protocol.types import Change, Message, Seen
 from kv_server.engine.conversation import Detour, Hearing, Transaction
 from kv_server.spec.command import Command
 
-__all__ = ["EVERYTHING", "Guard", "Line", "Lost", "Outbox", "Session", "Waiting"]
+__all__ = ["EVERYBODY", "EVERYTHING", "Guard", "Line", "Login", "Lost", "Outbox", "Session", "Waiting"]
 
 EVERYTHING = -1  # every bit of a gate map is set
 
 
+class Login(NamedTuple):
+    """As whom somebody was let in, and with what: the hash of a password, `known` for what is as good as one, or
+    nothing where nothing was asked for; *token* is the id of one.
+    """
+
+    user: str
+    credential: str
+    token: str
+
+
+EVERYBODY: Final = Login("default", "", "")
+"""Who has not said who it is, where nobody has to."""
+
+
 class Outbox(Protocol):
     """What the engine can say to a connection. Nothing here waits."""
+
+    address: str
+    """Where its other end is."""
 
     @property
     def protocol(self) -> int:
@@ -27,7 +44,7 @@ class Outbox(Protocol):
     def fail(self, request_id: int, error: KvError) -> None:
         """A call that waited, or a subscription, ended with *error*."""
 
-    def event(self, request_id: int, event: Change[bytes] | Message[bytes]) -> None:
+    def event(self, request_id: int, event: Change[bytes] | Message[bytes] | Seen) -> None:
         """One granted event of a subscription."""
 
     def push(self, kind: str, *fields: object) -> None:
@@ -45,6 +62,10 @@ class Line(Outbox, Protocol):
 
     command: Command | None
     """The last that was called."""
+    held: int
+    """Bytes of output that were not taken yet."""
+    certified: str | None
+    """Whom the certificate of the other end names."""
     library: tuple[str, str]
     """What the client says it is written with: a name and a version."""
 
@@ -81,6 +102,15 @@ class Guard(Protocol):
     def check(self, command: Command, args: Any, options: Any, namespace: bytes) -> None:
         """Raise `Forbidden` unless the call, made in *namespace*, may name what it names."""
 
+    def enters(self, namespace: bytes) -> bool:
+        """Whether the user may do anything in *namespace*."""
+
+    def reads(self, namespace: bytes, key: bytes) -> bool:
+        """Whether the user may read *key*."""
+
+    def fence(self, namespace: bytes, fence: Any) -> None:
+        """Raise `Forbidden` unless the user may use the lock that *fence* names in *namespace*."""
+
 
 class Lost:
     """Stands for an answer that was too large to keep; or, *doubtful*, for one that a restart may make untrue."""
@@ -96,15 +126,19 @@ class Session:
     """One caller: its name and namespace, its kept answers by seq, and its open calls by request id."""
 
     __slots__ = (
-        "amid", "answer_bytes", "answers", "client", "detour", "ends_ms", "guard", "hearing", "id", "lasting",
-        "namespace", "open", "outbox", "patient", "rights", "secret", "seen", "transaction", "waiting",
+        "amid", "answer_bytes", "answers", "client", "detour", "ends_ms", "guard", "hearing", "id", "lasting", "login",
+        "namespace", "open", "outbox", "patient", "rights", "secret", "seen", "transaction", "user", "waiting",
     )  # fmt: skip
 
-    def __init__(self, number: int, secret: bytes, client: str, namespace: bytes) -> None:
+    def __init__(self, number: int, secret: bytes, client: str, namespace: bytes, user: str = EVERYBODY.user) -> None:
         self.id = number
         self.secret = secret
         self.client = client
         self.namespace = namespace
+        self.user = user
+        """Who may resume it."""
+        self.login: Login | None = EVERYBODY
+        """Who calls now; None: nobody has logged in."""
         self.lasting = True
         self.patient = False
         """Its connection goes on with a call that is `Unfinished`."""
@@ -135,7 +169,10 @@ class Session:
 
     def refusal(self, command: Command) -> KvError:
         """Why *command* is not among the rights."""
-        return Forbidden(f"this user may not run {command.name}")
+        if self.login is None:
+            return Unauthenticated("Authentication required.")
+        word = command.name.lower().replace(" ", "|")
+        return Forbidden(f"this user has no permissions to run the '{word}' command", {"user": self.login.user})
 
     def keep(self, seq: int, reply: object, size: int) -> None:
         """Remember *reply* as the answer to *seq*."""

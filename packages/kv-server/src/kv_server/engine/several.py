@@ -45,20 +45,31 @@ class Several(Executor):
                 if not (session.open & self.open) >> command.bit & 1:
                     self.permit(session, command, args, options, tx.name)
                 rows = len(tx.effects)
-                replies.append(command.call(tx, args, options))
+                replies.append(self.run_inner(session, command, args, options))
                 if len(tx.effects) > rows:
                     self.notifications.written(rows, command)
         except WouldBlock as blocked:
-            tx.close_block(keep=False)
+            self.give_up()
             late = blocked.otherwise
             raise (late if isinstance(late, KvError) else Busy("a call of the block would wait")) from None
         except BaseException as error:
-            tx.close_block(keep=False)
+            self.give_up()
             if isinstance(error, CommandError):
                 error.details = {**error.details, "call": len(replies)}
             raise
         tx.close_block(keep=True)
         return replies
+
+    def run_inner(self, session: Session, command: Command, args: list[Any], options: Any) -> object:
+        """Run one call of a block."""
+        return command.call(self.tx, args, options)
+
+    def give_up(self) -> None:
+        """Put back what the block has changed."""
+        self.tx.close_block(keep=False)
+        self.notifications.authors.clear()
+        if self.tx.gone:
+            self.tx.gone.clear()
 
     def run_queued(self, session: Session, request_id: int, calls: list[tuple[Command, list[bytes]]]) -> list[object]:
         """Run command lines one after the other for the call *request_id*: their replies, and the errors of those that
@@ -67,6 +78,7 @@ class Several(Executor):
         if any(command.flags & Flag.SWEEPS for command, _ in calls):
             self.sweep()
         at_first = session.namespace
+        self.make_room()
         self.tx.within = True
         try:
             replies = [self.run_within(session, request_id, command, words) for command, words in calls]

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Final
 
-from kv_protocol.limits import MAX_EVENTS
+from kv_protocol.errors import Busy
+from kv_protocol.limits import MAX_EVENT_BYTES, MAX_EVENTS, MAX_PARKED_BYTES
 from kv_protocol.types import Change, Message
 from kv_server.engine.session import Outbox, Session
 from kv_server.model.steps import Steps
-from kv_server.spec.command import Command
+from kv_server.spec.command import Command, Flag, Named
 
 __all__ = ["Alarm", "Expecting", "Listener", "Owed", "Parked", "Subscription", "Unfinished", "WouldBlock"]
+
+_EVENT_BYTES: Final = 300  # measured: what an event costs beside its value
+_LIGHT: Final = 4_096  # calls with arguments of so many bytes are bounded by their number
 
 
 class WouldBlock(Exception):
@@ -104,12 +108,28 @@ class Expecting:
         self.request_id = request_id
 
 
+def weigh(args: list[Any]) -> int:
+    """About how many bytes the arguments of a call take."""
+    return sum(weigh(each) if type(each) is list else len(each) if type(each) is bytes else 0 for each in args)
+
+
+def check_weight(call: Parked) -> None:
+    """Refuse to keep a call where too many heavy ones wait for its connection already."""
+    if call.size > _LIGHT:
+        held = sum(other.size for other in call.session.waiting.values() if isinstance(other, (Parked, Owed)))
+        if held + call.size > MAX_PARKED_BYTES:
+            raise Busy(
+                f"the calls that wait on this connection would hold more than {MAX_PARKED_BYTES >> 20} MiB: end some",
+                {"limit": MAX_PARKED_BYTES},
+            )
+
+
 class Parked:
     """A call that waits, with all it needs to run again."""
 
     __slots__ = (
         "args", "command", "fence", "kept", "kin", "namespace", "options", "outbox", "places", "request_id", "seq",
-        "session",
+        "session", "size",
     )  # fmt: skip
 
     def __init__(
@@ -134,22 +154,30 @@ class Parked:
         self.seq = seq
         self.fence = fence
         self.places: list[tuple[bytes, int, bytes]] = []
+        self.size = weigh(args)
         self.kept: object = None
         self.kin: object = command.group
+
+
+def size_of(event: Change[bytes] | Message[bytes]) -> int:
+    """About how many bytes an event takes that is kept."""
+    return _EVENT_BYTES + (len(event.value) if type(event.value) is bytes else 0)
 
 
 class Owed:
     """Events that one call of one connection is owed: what it may still be sent, what waits for that, what was lost."""
 
-    __slots__ = ("credit", "events", "gap", "outbox", "request_id", "session")
+    __slots__ = ("command", "credit", "events", "gap", "outbox", "request_id", "session", "size")
 
-    def __init__(self, session: Session, request_id: int, credit: int) -> None:
+    def __init__(self, session: Session, request_id: int, command: Command, credit: int) -> None:
         assert session.outbox is not None
         self.session = session
+        self.command = command
         self.outbox: Outbox = session.outbox
         self.request_id = request_id
         self.credit = credit
         self.events: deque[Any] = deque()
+        self.size = 0
         self.gap: Any = None
 
     def tell(self, event: Any) -> None:
@@ -159,8 +187,11 @@ class Owed:
             self.outbox.event(self.request_id, event)
             return
         self.events.append(event)
-        if len(self.events) > MAX_EVENTS:
-            self.gap = self.gap_with(self.events.popleft())
+        self.size += size_of(event)
+        while len(self.events) > MAX_EVENTS or (self.size > MAX_EVENT_BYTES and len(self.events) > 1):
+            oldest = self.events.popleft()
+            self.size -= size_of(oldest)
+            self.gap = self.gap_with(oldest)
 
     def gap_with(self, lost: Any) -> Any:
         """What tells that *lost*, and whatever was lost before, was left out."""
@@ -175,7 +206,9 @@ class Owed:
             self.outbox.event(self.request_id, gap)
         while self.events and self.credit > 0:
             self.credit -= 1
-            self.outbox.event(self.request_id, self.events.popleft())
+            event = self.events.popleft()
+            self.size -= size_of(event)
+            self.outbox.event(self.request_id, event)
 
 
 class Subscription(Owed):
@@ -187,17 +220,23 @@ class Subscription(Owed):
         self,
         session: Session,
         request_id: int,
+        command: Command,
         namespace: bytes,
         keys: tuple[bytes, ...],
         prefix: bytes | None,
         credit: int,
         values: bool,
     ) -> None:
-        super().__init__(session, request_id, credit)
+        super().__init__(session, request_id, command, credit)
         self.namespace = namespace
         self.keys = keys
         self.prefix = prefix
         self.values = values
+
+    def names(self) -> list[Named]:
+        """What it covers."""
+        prefix = [Named("prefix", self.prefix, Flag.READ)] if self.prefix is not None else []
+        return [*(Named("key", key, Flag.READ) for key in self.keys), *prefix]
 
     def gap_with(self, lost: Change[bytes]) -> Change[Any]:
         since = self.gap.value if self.gap is not None else lost.revision - 1
@@ -213,15 +252,21 @@ class Listener(Owed):
         self,
         session: Session,
         request_id: int,
+        command: Command,
         namespace: bytes,
         channels: tuple[bytes, ...],
         pattern: bytes | None,
         credit: int,
     ) -> None:
-        super().__init__(session, request_id, credit)
+        super().__init__(session, request_id, command, credit)
         self.namespace = namespace
         self.channels = channels
         self.pattern = pattern
+
+    def names(self) -> list[Named]:
+        """What it listens to."""
+        pattern = [Named("pattern", self.pattern, Flag.READ)] if self.pattern is not None else []
+        return [*(Named("channel", channel, Flag.READ) for channel in self.channels), *pattern]
 
     def gap_with(self, lost: Message[bytes]) -> Message[Any]:
         return Message("gap", None, 1 if self.gap is None else self.gap.value + 1, None)

@@ -11,7 +11,7 @@ from typing import Final
 
 from kv_server.model.steps import Steps, parts
 
-__all__ = ["fitting", "matcher", "matches", "seeking"]
+__all__ = ["covers", "fitting", "matcher", "matches", "seeking"]
 
 _STAR: Final = b"*"
 
@@ -59,6 +59,11 @@ def _source(pattern: bytes) -> bytes:
 def matches(pattern: bytes, name: bytes) -> bool:
     """Whether the whole of *name* fits *pattern*."""
     return matcher(pattern)(name) is not None
+
+
+def covers(pattern: bytes, prefix: bytes) -> bool:
+    """Whether every name that begins with *prefix* surely fits *pattern*."""
+    return _tokens(pattern)[-1:] == [_STAR] and matches(pattern, prefix)
 
 
 def _tokens(pattern: bytes) -> list[bytes]:

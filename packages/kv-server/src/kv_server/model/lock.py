@@ -3,7 +3,11 @@
 from collections.abc import Mapping
 from typing import Final
 
-__all__ = ["Hold", "Lock"]
+__all__ = ["BOUND_BYTES", "HOLD_BYTES", "LOCK_BYTES", "Hold", "Lock"]
+
+LOCK_BYTES: Final = 300  # measured: what one costs beyond the bytes of its name
+HOLD_BYTES: Final = 500
+BOUND_BYTES: Final = 40
 
 _FLOOR: Final = 64  # so few keys are not worth a look
 
@@ -41,6 +45,11 @@ class Hold:
         self.keys = dict(keys)
         self.sweep_at = 2 * len(self.keys) + _FLOOR
 
+    @property
+    def weight(self) -> int:
+        """What it is accounted for."""
+        return HOLD_BYTES + len(self.owner) + sum(map(len, self.keys)) + BOUND_BYTES * len(self.keys)
+
     def facts(self) -> tuple[int, int, str, int, int, int, int, dict[bytes, int]]:
         """All there is to say, in the order in which it is told to make one."""
         return (
@@ -75,6 +84,10 @@ class Lock(dict[int, Hold]):
         if hold.most and hold.most == self.least:
             self.least = min((other.most for other in self.values() if other.most), default=0)
         return hold
+
+    def weigh(self, name: bytes) -> int:
+        """What it is accounted for with all its holds, under *name*."""
+        return LOCK_BYTES + len(name) + sum(hold.weight for hold in self.values())
 
     def twin(self) -> "Lock":
         """The same, to be changed apart."""

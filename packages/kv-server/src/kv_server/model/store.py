@@ -5,40 +5,25 @@ table at once; its entries are freed in slices. Slots are Redis Cluster's, shard
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import blake2b
-from heapq import heappop
+from random import Random
 from typing import Final
 
 from kv_protocol.limits import SLOTS
+from kv_server.model.cache import Habits
 from kv_server.model.container import Piece
 from kv_server.model.entry import SCALAR, Entry
-from kv_server.model.lock import Lock
 from kv_server.model.schedule import Schedule
+from kv_server.model.space import NAMESPACE_BYTES, TABLE_BYTES, Namespace
 from kv_server.model.table import Table
+from kv_server.model.terms import NEVER, Rules
 
 __all__ = ["Namespace", "Store"]
 
 _ORDER_BITS: Final = 48
 _FREED_PER_SLICE: Final = 5_000
 _FREED_AT_ONCE: Final = 1_000
-
-
-class Namespace:
-    """A keyspace of its own: tables by shard, and the locks that are held in it."""
-
-    __slots__ = ("locks", "name", "tables")
-
-    def __init__(self, name: bytes, empty: list[Table]) -> None:
-        self.name = name
-        self.tables = empty
-        self.locks: dict[bytes, Lock] = {}
-
-    def __len__(self) -> int:
-        return sum(map(len, self.tables))
-
-    def live_tables(self) -> Iterator[Table]:
-        return filter(None, self.tables)
 
 
 class Store:
@@ -51,7 +36,18 @@ class Store:
         self.shift = SLOTS.bit_length() - shards.bit_length()
         self.seed = seed
         self.namespaces: dict[bytes, Namespace] = {}
-        self.empty = Table()
+        self.bytes = 0
+        """What all namespaces take, and *callers* beside them: sessions with what is kept for them."""
+        self.callers = 0
+        self.most_bytes = NEVER
+        self.press: Callable[[Namespace], None] = lambda space: None
+        """Called when a limit is passed, by the namespace that grew."""
+        self.rules = Rules()
+        self.habits = Habits(Random(seed))
+        self.turning: list[Iterator[None]] = []
+        """Namespaces that become caches, or none."""
+        self.elapsed_ms = 0
+        self.empty: Table = Table(None)  # type: ignore[arg-type]
         self.due: Schedule[tuple[Table, Namespace]] = Schedule(lambda due_ms, place: place[0].due_ms == due_ms)
         self.leases: Schedule[tuple[bytes, bytes, int]] = Schedule(self.lease_ends)
         self.garbage: list[Piece] = []
@@ -62,14 +58,18 @@ class Store:
         """The namespace called *name*, made now if it did not exist."""
         found = self.namespaces.get(name)
         if found is None:
-            found = self.namespaces[name] = Namespace(name, [self.empty] * self.shards)
+            found = self.namespaces[name] = Namespace(name, self)
+            found.grow(NAMESPACE_BYTES + len(name))
+            terms = self.rules.of(name)
+            if terms is not found.terms:
+                found.apply(terms)
         return found
 
     def table(self, namespace: Namespace, shard: int) -> Table:
         """The table of *shard*, made now if it did not exist."""
         table = namespace.tables[shard]
         if table is self.empty:
-            table = namespace.tables[shard] = Table()
+            table = namespace.tables[shard] = namespace.table()
         return table
 
     # ---- deadlines
@@ -91,7 +91,7 @@ class Store:
                 entry = table.get(key)
                 if entry is not None and entry.expires_ms == expires_ms:
                     return namespace, key
-                heappop(deadlines)
+                table.pass_deadline()
             table.due_ms = 0
             self.schedule(namespace, table)
         return None
@@ -103,24 +103,63 @@ class Store:
         hold = held.get(place[2]) if held is not None else None
         return hold is not None and hold.until_ms == until_ms
 
+    # ---- what there may be
+    def govern(self, rules: Rules) -> None:
+        """Give every namespace the terms that *rules* have for it."""
+        self.rules = rules
+        for space in self.namespaces.values():
+            space.apply(rules.of(space.name))
+
+    def charge_callers(self, size: int) -> None:
+        """Say what sessions take now."""
+        self.bytes += size - self.callers
+        self.callers = size
+
     # ---- dropping
     def drop(self, name: bytes) -> None:
         """Take the namespace called *name* away with all it holds."""
-        self.flush(self.namespaces.pop(name))
+        space = self.namespaces.pop(name)
+        self.flush(space)
+        self.bytes -= space.bytes
 
     def flush(self, namespace: Namespace) -> None:
         """Take every key of *namespace* away; O(shards) now, the freeing later."""
-        for table in namespace.live_tables():
+        gone = 0
+        for table in namespace.tables:
+            if table is self.empty:
+                continue
             table.due_ms = 0
             table.deadlines = []
-            self.garbage.append(table)
+            gone += table.bytes + TABLE_BYTES
+            if table:
+                self.garbage.append(table)
         namespace.tables = [self.empty] * self.shards
+        namespace.keys = 0
+        namespace.grow(-gone)
+        if namespace.cache is not None:
+            namespace.cache.clear()
 
     def swap(self, one: Namespace, two: Namespace) -> None:
         """Exchange the names of two namespaces, but not their locks."""
         one.name, two.name = two.name, one.name
         one.locks, two.locks = two.locks, one.locks
+        more = two.lock_bytes + len(one.name) - one.lock_bytes - len(two.name)
+        one.lock_bytes, two.lock_bytes = two.lock_bytes, one.lock_bytes
+        one.bytes += more
+        two.bytes -= more
         self.namespaces[one.name], self.namespaces[two.name] = one, two
+        if one.terms != two.terms:
+            for space in (one, two):
+                space.apply(self.rules.of(space.name))
+
+    def turn_some(self) -> bool:
+        """Go on with the namespaces that become caches, or none; True while there is more."""
+        while self.turning:
+            if next(self.turning[0], self) is self:
+                del self.turning[0]
+            else:
+                break
+        return bool(self.turning)
 
     def discard(self, entry: Entry) -> None:
         """Let go of what was taken out of a table: of a large collection piece by piece."""
@@ -140,7 +179,7 @@ class Store:
                 while piece and left > 0:
                     _, thing = piece.popitem()
                     left -= 1
-                    if type(thing) is Entry:
+                    if isinstance(thing, Entry):
                         self.discard(thing)
             if piece:
                 self.garbage.append(piece)

@@ -7,7 +7,6 @@ shut, what the peer still sends is thrown away until the peer closes too. Every 
 from __future__ import annotations
 
 import contextlib
-import logging
 import socket
 from collections.abc import Callable
 from functools import partial
@@ -18,9 +17,11 @@ from attrs import define, frozen
 
 from kv_protocol.errors import KvError, ProtocolError, ShuttingDown, TooManyConnections
 from kv_protocol.limits import MAX_CONNECTIONS
-from kv_server.net.doors import Doors, open_door
+from kv_server.net.doors import Doors, Surface, open_door
 from kv_server.net.peer import Peer, prepare_socket
 from kv_server.net.readiness import READ, TROUBLE, WRITE, Readiness
+from kv_server.net.tls import NotSecured, SecuredSocket, Tls
+from kv_server.surfaces.events import events_of
 from kv_server.surfaces.native import HIGH_WATER
 from kv_server.surfaces.trace import trace_of
 
@@ -31,7 +32,7 @@ _LINGER_MS: Final = 2_000  # how long a peer may take to close after we have
 _LAST_OUTPUT_MS: Final = 30_000  # how long it may take to read its last answers
 _MOST_REFUSED: Final = 64  # connections beyond the limit that are told so at the same time
 
-log = logging.getLogger("kv.net")
+log = events_of("kv.net")
 
 
 @frozen
@@ -52,6 +53,7 @@ class Counters:
     refused: int = 0
     overflowed: int = 0
     timed_out: int = 0
+    not_secured: int = 0
     accept_pauses: int = 0
     bytes_received: int = 0
     bytes_sent: int = 0
@@ -75,20 +77,23 @@ class Connections:
         self._change = trio.Event()
 
     # ---- beginning
-    def admit(self, sock: socket.socket, address: str) -> None:
-        """Take in a socket that was accepted; beyond the limit, only to say so."""
+    def admit(self, sock: socket.socket, address: str, tls: Tls | None = None) -> None:
+        """Take in a socket that was accepted, to speak *tls*, if given; beyond the limit, only to say so."""
         full = self.admitted >= self.limits.connections
         if full:
             self.counters.refused += 1
+            if not self.counters.refused & (self.counters.refused - 1):
+                log.warning("refusing connections", address=address, limit=self.limits.connections)
             if len(self.peers) - self.admitted >= _MOST_REFUSED:
                 sock.close()
                 return
-        peer = Peer(sock, sock.fileno(), address, self.elapsed_ms, self.elapsed_ms)
+        wire = sock if tls is None else tls.secure(sock)
+        peer = Peer(wire, sock.fileno(), address, self.elapsed_ms, self.elapsed_ms)
         try:
             prepare_socket(sock)
             self._readiness.watch(peer.fd, READ)
         except OSError as error:  # it was reset already, or the system has no room to watch it
-            log.info("a connection was lost at once address=%s reason=%r", address, error.strerror)
+            log.info("a connection was lost at once", address=address, reason=error.strerror)
             sock.close()
             return
         if full:
@@ -115,8 +120,8 @@ class Connections:
             data = peer.socket.recv(_CHUNK)
         except (BlockingIOError, InterruptedError):
             return
-        except OSError:
-            self.drop(peer)
+        except OSError as error:
+            self._lost(peer, error)
             return
         if peer.half_closed or not data:
             if not data:
@@ -126,14 +131,22 @@ class Connections:
         peer.active_ms = self.elapsed_ms
         try:
             if surface is None:
-                surface = peer.surface = open_door(self._doors, data[0], partial(self.wake, peer), peer.lost)
-                if peer.refusal is not None:
-                    surface.refuse(peer.refusal)
+                surface = self._open(peer, data[0])
             surface.receive_data(data)
         except Exception as error:
             self._bug(peer, error)
         else:
             self.dirty[peer] = None
+
+    def _open(self, peer: Peer, first: int) -> Surface:
+        """The surface for *peer*, whose first byte is *first*."""
+        if isinstance(peer.socket, SecuredSocket):
+            peer.certified = peer.socket.certified
+        surface = open_door(self._doors, first, partial(self.wake, peer), peer.lost, peer.address, peer.certified)
+        peer.surface = surface
+        if peer.refusal is not None:
+            surface.refuse(peer.refusal)
+        return surface
 
     def resume_one(self) -> None:
         """Let the connection whose input has waited longest go on."""
@@ -228,7 +241,7 @@ class Connections:
         assert surface is not None
         if surface.overflowed:
             self.counters.overflowed += 1
-            log.warning("closing a connection that does not read address=%s unsent=%d", peer.address, peer.unsent)
+            log.warning("closing a connection that does not read", address=peer.address, unsent=peer.unsent)
             self.drop(peer)
             return
         if surface.closing and not peer.left:
@@ -272,6 +285,16 @@ class Connections:
         if self.on_drop is not None:
             self.on_drop()
 
+    def _lost(self, peer: Peer, error: OSError) -> None:
+        """Nothing can be read from *peer* any more."""
+        if isinstance(error, NotSecured):
+            self.counters.not_secured += 1
+            log.info("a connection was not secured", address=peer.address, reason=str(error))
+            if peer.surface is None:
+                self._half_close(peer)  # it is to hear why: what it sends meanwhile would drown that
+                return
+        self.drop(peer)
+
     def _hang_up(self, peer: Peer) -> None:
         """The peer sends nothing more. It may still read what it is owed."""
         if peer.surface is None or peer.half_closed:
@@ -298,7 +321,7 @@ class Connections:
         self._changed()
 
     def _bug(self, peer: Peer, error: Exception) -> None:
-        log.error("a connection failed address=%s trace=%r", peer.address, trace_of(error))
+        log.error("a connection failed", address=peer.address, trace=trace_of(error))
         self.drop(peer)
 
     def sweep(self) -> None:
@@ -309,9 +332,10 @@ class Connections:
             if peer.ends_ms is not None:
                 if elapsed_ms >= peer.ends_ms:
                     self.drop(peer)
-            elif surface is None or surface.session is None:
-                if elapsed_ms - peer.opened_ms >= limits.hello_ms:
-                    self._time_out(peer, "no HELLO came in time")
+            elif surface is None or surface.session is None or surface.session.login is None:
+                left_ms = 0 if surface is None or surface.session is None else surface.session.ends_ms
+                if elapsed_ms - max(peer.opened_ms, left_ms) >= limits.hello_ms:
+                    self._time_out(peer, "no HELLO, or no login, came in time")
             elif surface.halfway and not surface.stalled:
                 if peer.begun_calls != surface.calls:
                     peer.begun_calls, peer.begun_ms = surface.calls, elapsed_ms
@@ -322,6 +346,7 @@ class Connections:
 
     def _time_out(self, peer: Peer, reason: str) -> None:
         self.counters.timed_out += 1
+        log.info("closing a connection", address=peer.address, reason=reason)
         self.refuse(peer, ProtocolError(reason))
 
     # ---- all of them

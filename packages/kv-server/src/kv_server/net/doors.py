@@ -15,6 +15,10 @@ class Surface(Protocol):
 
     session: Session | None
     """Who it is; None before it has said."""
+    address: str
+    """Where its peer is."""
+    certified: str | None
+    """Whom the certificate of its peer names."""
     calls: int
     held: int
     """Bytes of output that were not taken yet."""
@@ -59,7 +63,16 @@ Doors: TypeAlias = Mapping[int, Door]
 """By the first byte that a client sends."""
 
 
-def open_door(doors: Doors, first: int, wake: Callable[[], None], lost: Callable[[], bool]) -> Surface:
-    """The surface for a connection whose first byte is *first*."""
+def open_door(
+    doors: Doors,
+    first: int,
+    wake: Callable[[], None],
+    lost: Callable[[], bool],
+    address: str,
+    certified: str | None,
+) -> Surface:
+    """The surface for a connection from *address* whose first byte is *first*."""
     door = doors.get(first)
-    return Stranger() if door is None else door(wake, lost)
+    surface = Stranger() if door is None else door(wake, lost)
+    surface.address, surface.certified = address, certified
+    return surface

@@ -8,7 +8,6 @@ and the engine goes on reading only.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from time import perf_counter
 from typing import Final
@@ -21,6 +20,7 @@ from kv_server.engine.gates import CLOSED
 from kv_server.net.committer import Committer
 from kv_server.net.connections import Connections
 from kv_server.spec.command import Flag
+from kv_server.surfaces.events import events_of
 
 __all__ = ["Gate"]
 
@@ -31,7 +31,7 @@ _APART: Final = (
 )
 _MOST_APART: Final = 1 << 16
 
-log = logging.getLogger("kv.log")
+log = events_of("kv.log")
 
 
 class Gate:
@@ -143,15 +143,15 @@ class Gate:
                 engine.reopen()
             return
         if journal.state == FULL:
-            log.error("the disk is full: only reads are served reason=%r", reason)
+            log.error("the disk is full: only reads are served", reason=reason)
         else:
-            log.critical("the disk failed: only reads are served until a snapshot could be written reason=%r", reason)
+            log.critical("the disk failed: only reads are served until a snapshot could be written", reason=reason)
         if engine.served != CLOSED:
             engine.shut(self._reads_only, lambda: _refusal(journal, reason))
         if journal.state == FAILED:
             doubtful = journal.doubt(engine.sessions)
             held = self._connections.retract(lambda: NotKept(f"the disk failed: {reason}"))
-            log.critical("answers were held back connections=%d kept_answers=%d", held, doubtful)
+            log.critical("answers were held back", connections=held, kept_answers=doubtful)
 
 
 def _refusal(journal: Journal, reason: str) -> KvError:

@@ -4,7 +4,6 @@ the disk. Old files go when two newer snapshots stand in for them.
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
@@ -20,6 +19,7 @@ from kv_server.durability.snapshot import Snapshot, Writer
 from kv_server.durability.survey import survey
 from kv_server.engine.engine import Engine
 from kv_server.net.loop import Loop
+from kv_server.surfaces.events import events_of
 from kv_server.surfaces.trace import trace_of
 
 __all__ = ["Apart", "Keeper", "SnapshotRules", "Taken"]
@@ -29,7 +29,7 @@ _RETRY_S = 1.0
 _LOOK_S = 0.01
 _BLOCK = 64 * KIB  # what is collected before it is worth a block
 
-log = logging.getLogger("kv.snapshot")
+log = events_of("kv.snapshot")
 
 Told = Callable[[int | KvError], None]
 """Is called with the revision of a snapshot, or with why there is none."""
@@ -94,6 +94,11 @@ class Keeper:
             self._waiting.append(told)
         self._asked.set()
 
+    def follow(self, rules: SnapshotRules) -> None:
+        """Go by other rules from here on."""
+        self._rules = rules
+        self._set_next()
+
     async def run(self) -> None:
         """Take snapshots for ever."""
         while True:
@@ -134,12 +139,12 @@ class Keeper:
         except OSError as error:
             self.taken.failed += 1
             self.taken.last_error = error.strerror or str(error)
-            log.error("a snapshot failed reason=%r", self.taken.last_error)
+            log.error("a snapshot failed", reason=self.taken.last_error)
             return ReadOnly(f"the snapshot could not be written: {self.taken.last_error}")
         except Exception as bug:  # it must not cost everybody the store
             self.taken.failed += 1
             self.taken.last_error = "a bug of the server"
-            log.critical("a snapshot failed trace=%r", trace_of(bug))
+            log.critical("a snapshot failed", trace=trace_of(bug))
             return InternalError("the snapshot could not be written because of a bug of the server: see its log")
         finally:
             self.began_ms = 0
@@ -148,10 +153,7 @@ class Keeper:
         taken.last_error = ""
         taken.last_revision, taken.last_unix_ms = revision, self._engine.now_ms
         taken.last_duration_ms = round((trio.current_time() - began) * 1000)
-        log.info(
-            "snapshot revision=%d keys=%d bytes=%d ms=%d",
-            revision, taken.last_keys, taken.last_bytes, taken.last_duration_ms,
-        )  # fmt: skip
+        log.info("snapshot", revision=revision, keys=taken.last_keys, bytes=taken.last_bytes, ms=taken.last_duration_ms)
         await self._apart(self._prune)
         return revision
 
@@ -215,4 +217,4 @@ class Keeper:
             for name in gone:
                 self._disk.remove(name)
         except OSError as error:
-            log.error("old files could not be removed reason=%r", error.strerror)
+            log.error("old files could not be removed", reason=error.strerror)

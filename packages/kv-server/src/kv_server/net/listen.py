@@ -71,7 +71,7 @@ def _open_tcp(address: Address) -> list[Listener]:
     missing: OSError | None = None
     for family, kind, protocol, _, place in dict.fromkeys(found):
         try:
-            listeners.append(_listen(socket.socket(family, kind, protocol), place))
+            listeners.append(_listen(socket.socket(family, kind, protocol), place, address.tls))
         except OSError as error:
             if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
                 for listener in listeners:
@@ -83,7 +83,7 @@ def _open_tcp(address: Address) -> list[Listener]:
     return listeners
 
 
-def _listen(sock: socket.socket, place: tuple[object, ...]) -> Listener:
+def _listen(sock: socket.socket, place: tuple[object, ...], tls: bool) -> Listener:
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if sock.family == socket.AF_INET6:
@@ -95,7 +95,7 @@ def _listen(sock: socket.socket, place: tuple[object, ...]) -> Listener:
     except BaseException:
         sock.close()
         raise
-    return Listener(sock, Address(host, port))
+    return Listener(sock, Address(host, port, tls=tls))
 
 
 def _open_unix(address: Address) -> Listener:

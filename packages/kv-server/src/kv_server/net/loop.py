@@ -6,12 +6,12 @@ Sending is a step of its own behind a gate, so that answers can be held until wh
 
 from __future__ import annotations
 
-import logging
+import math
 from time import perf_counter
 from typing import Final
 
 import trio
-from attrs import define
+from attrs import define, field
 
 from kv_protocol.patience import LOOK_S, Patience
 from kv_server.engine.engine import Engine
@@ -20,15 +20,17 @@ from kv_server.net.clock import Clock
 from kv_server.net.connections import Connections
 from kv_server.net.gate import Gate
 from kv_server.net.readiness import READ, Readiness
+from kv_server.surfaces.events import events_of
 from kv_server.surfaces.trace import trace_of
 
 __all__ = ["Loop", "Pulse"]
 
 _BUDGET_S: Final = 0.002  # how long the loop keeps other tasks of the process waiting
 _SWEEP_MS: Final = 1_000
+_LAGS: Final = 16  # powers of two of milliseconds
 _RETRY_MS: Final = 1_000  # after a failure of ours, when what is due is tried again
 
-log = logging.getLogger("kv.net")
+log = events_of("kv.net")
 
 
 @define
@@ -39,7 +41,10 @@ class Pulse:
     failures: int = 0
     lag_ms: float = 0.0
     """A moving average."""
+    last_lag_ms: float = 0.0
     longest_lag_ms: float = 0.0
+    lags: list[int] = field(factory=lambda: [0] * _LAGS)
+    """How often it was late, by powers of two of milliseconds: so many rang no later."""
 
     sampled: tuple[int, int, int, int] = (0, 0, 0, 0)
     """When calls and bytes in and out were last counted, and how many there were until then."""
@@ -47,7 +52,9 @@ class Pulse:
     """How many of these came in a second before that."""
 
     def note(self, late_ms: float) -> None:
+        self.last_lag_ms = late_ms
         self.lag_ms += (late_ms - self.lag_ms) / 8
+        self.lags[min(max(math.ceil(late_ms) - 1, 0).bit_length(), _LAGS - 1)] += 1
         self.longest_lag_ms = max(self.longest_lag_ms, late_ms)
 
     def sample(self, elapsed_ms: int, calls: int, received: int, sent: int) -> None:
@@ -164,7 +171,7 @@ class Loop:
             self._retry_ms = elapsed_ms + _RETRY_MS
             self.pulse.failures += 1
             if self.pulse.failures & (self.pulse.failures - 1) == 0:
-                log.error("what was due failed times=%d trace=%r", self.pulse.failures, trace_of(error))
+                log.error("what was due failed", times=self.pulse.failures, trace=trace_of(error))
 
     def send(self) -> None:
         """Send all that may leave."""

@@ -9,6 +9,7 @@ from typing import Final
 from attrs import define
 
 from kv_protocol.errors import KvError
+from kv_protocol.tls import Wire
 from kv_server.net.address import Address
 from kv_server.net.doors import Surface
 from kv_server.net.readiness import READ
@@ -26,13 +27,15 @@ _HANGS_UP: Final = getattr(select, "POLLRDHUP", 0) if hasattr(select, "poll") el
 class Peer:
     """Times are milliseconds of the elapsed clock."""
 
-    socket: socket.socket
+    socket: Wire
     fd: int
     address: str
     opened_ms: int
     active_ms: int
     refusal: KvError | None = None
     """Why it is turned away as soon as it has said which protocol it speaks."""
+    certified: str | None = None
+    """Whom its certificate names, once it has shown one."""
     surface: Surface | None = None
     wants: int = READ
     rest: memoryview | None = None
@@ -63,10 +66,10 @@ class Peer:
         return held if self.rest is None else held + len(self.rest)
 
 
-def local_address(sock: socket.socket) -> str:
+def local_address(sock: Wire) -> str:
     """Our end of a connection."""
     name = sock.getsockname()
-    return str(Address(name[0], name[1]) if isinstance(name, tuple) else Address(path=name))
+    return str(Address(name[0], name[1]) if isinstance(name, tuple) else Address(path=str(name)))
 
 
 def prepare_socket(sock: socket.socket) -> None:

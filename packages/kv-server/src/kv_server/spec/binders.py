@@ -12,7 +12,7 @@ from typing import Any
 
 from kv_protocol.errors import CommandError
 from kv_server.spec import checks
-from kv_server.spec.command import Flag, Invocation
+from kv_server.spec.command import Flag, Invocation, Named
 from kv_server.spec.reply import Form, FormKind, present_expression
 from kv_server.spec.resp_kinds import LONG, NIL_ARRAY, Members, Pairs, PairTable, longer
 from kv_server.spec.resp_reply import resp_expression, resp_value
@@ -37,8 +37,10 @@ def new_namespace(commands: dict[str, Any]) -> dict[str, Any]:
         "new": tuple.__new__,
         "Words": Words,
         "commands": commands,
-        "READ": Flag.READ,
-        "WRITE": Flag.WRITE,
+        "READ": int(Flag.READ),
+        "WRITE": int(Flag.WRITE),
+        "BOTH": int(Flag.READ | Flag.WRITE),
+        "Named": Named,
         "CommandError": CommandError,
         "resp_value": resp_value,
         "LONG": LONG,
@@ -74,14 +76,14 @@ def bind(plan: Plan, function: Callable[..., Any], form: Form, space: dict[str, 
         [
             typed_source(plan),
             text_source(plan, shapes[plan.plain_view][1]),
-            _keys_source(plan),
+            _names_source(plan),
             _conversion(f"{plan.ident}_present", present_expression(form)),
             *(_conversion(name, expression) for name, expression, _ in shapes.values()),
             *(_conversion(f"{name}_part", part) for name, _, part in shapes.values()),
         ]
     )
     _compile(plan, text, space)
-    always = ("call", "bind_typed", "call_text", "bind_text", "keys")
+    always = ("call", "bind_typed", "call_text", "bind_text", "names")
     return {name: space[f"{plan.ident}_{name}"] for name in always} | {
         "present": space.get(f"{plan.ident}_present"),
         "shapes": {view: space.get(name) for view, (name, _, _) in shapes.items()},
@@ -116,31 +118,40 @@ def _compile(plan: Plan, text: str, space: dict[str, Any]) -> None:
     exec(compile(text, name, "exec"), space)
 
 
-def _keys_source(plan: Plan) -> str:
-    """Which keys a call names, and whether it may change them."""
+def _names_source(plan: Plan) -> str:
+    """What a call names, and what it may do with that."""
     source = Source()
-    with source.block(f"def {plan.ident}_keys(invocation):"):
+    with source.block(f"def {plan.ident}_names(invocation):"):
         source.add("found = []")
+        writes = Flag.WRITE in plan.declaration.flags
+        source.add(f"written = {'WRITE' if writes else 'READ'}")
+        telling = [param.name for param in plan.signature.options if param.tells]
+        if telling:
+            with source.block(f"if {' or '.join(f'{name!r} in invocation.options' for name in telling)}:"):
+                source.add("written = BOTH")
         for index, param in enumerate(plan.signature.positional):
             at = f"invocation.args[{index}:]" if param is plan.signature.tail else f"invocation.args[{index}]"
-            _keys_of(plan, param, source, at)
+            _names_of(param, source, at, writes)
         for param in plan.signature.options:
-            _keys_of(plan, param, source, f"invocation.options.get({param.name!r})")
+            _names_of(param, source, f"invocation.options.get({param.name!r})", writes)
         source.add("return found")
     return source.text()
 
 
-def _keys_of(plan: Plan, param: Param, source: Source, where: str) -> None:
+def _names_of(param: Param, source: Source, where: str, writes: bool) -> None:
     x = "x" if param.several else where
     if isinstance(param.element, Block):
         parts = [(f"{x}[{at}]", part) for at, part in enumerate(param.element.fields.values())]
     else:
         parts = [(x, param.element)]
-    keys = [(key, part.access) for key, part in parts if isinstance(part, Row) and part.access]
-    if not keys:
+    access = {"read": "READ", "both": "BOTH" if writes else "READ", "write": "written", None: "written"}
+    lines = [
+        f"found.append(new(Named, ({part.kind!r}, {name}, {access[part.access]})))"
+        for name, part in parts
+        if isinstance(part, Row) and part.kind
+    ]
+    if not lines:
         return
-    writes = Flag.WRITE in plan.declaration.flags
-    lines = [f"found.append(({key}, {'WRITE' if writes and access == 'write' else 'READ'}))" for key, access in keys]
     if param.several:
         with source.block(f"for x in {where}:" if param.required or param.positional else f"for x in {where} or ():"):
             source.add(*lines)

@@ -8,14 +8,15 @@ from typing import Any, Final, NamedTuple
 from attrs import field, frozen
 
 from kv_protocol.errors import CommandError
+from kv_server.spec.categories import categories_of
 from kv_server.spec.reply import Form, form_of
 from kv_server.spec.schema import schema_of
 from kv_server.spec.signature import Signature, returned
 
 __all__ = [
-    "ADMIN", "ALONE", "BLOCKS", "FAST", "GROWS", "LISTENS", "NATIVE_DOOR", "READ", "RESP_DOOR", "SLOW", "STEERS",
-    "STREAMS", "SWEEPS", "TAKES", "WRITE", "Command", "Declaration", "Door", "Flag", "Grammar", "Invocation", "View",
-    "declaration_of", "declare", "word_of",
+    "ADMIN", "ALONE", "BLOCKS", "FAST", "GREETS", "GROWS", "LISTENS", "NATIVE_DOOR", "READ", "RESP_DOOR", "SLOW",
+    "SPANS", "STEERS", "STREAMS", "SWEEPS", "TAKES", "WRITE", "Command", "Declaration", "Door", "Flag", "Grammar",
+    "Invocation", "Named", "View", "declaration_of", "declare", "word_of",
 ]  # fmt: skip
 
 
@@ -35,6 +36,8 @@ class Flag(IntFlag):
     STEERS = 1024
     LISTENS = 2048
     ALONE = 4096
+    GREETS = 8192
+    SPANS = 16384
 
 
 READ: Final = Flag.READ
@@ -50,6 +53,8 @@ STREAMS: Final = Flag.STREAMS  # many replies
 STEERS: Final = Flag.STEERS  # runs at once also where calls are queued
 LISTENS: Final = Flag.LISTENS  # open to a connection of RESP2 that listens to channels
 ALONE: Final = Flag.ALONE  # cannot be queued
+GREETS: Final = Flag.GREETS  # open also where nobody has logged in
+SPANS: Final = Flag.SPANS  # is about all namespaces
 
 
 class Door(IntFlag):
@@ -132,7 +137,16 @@ class Declaration:
         return self.exclusive + self.one_of
 
 
-GENERATED: Final = ("call", "bind_typed", "call_text", "bind_text", "keys", "present", "shapes", "source")
+class Named(NamedTuple):
+    """A name that a call names, of what kind, and what the call does with it: it reads, writes, or both."""
+
+    kind: str
+    name: bytes
+    access: int
+    """Bits of `Flag`, but plain ones, which are quicker to compare."""
+
+
+GENERATED: Final = ("call", "bind_typed", "call_text", "bind_text", "names", "present", "shapes", "source")
 
 
 @frozen(eq=False, repr=False)
@@ -163,8 +177,8 @@ class Command:
     call_text: Callable[..., Any] = field(init=False)
     """`call_text(place, words)`: the same for a command line; the reply is as RESP has it, see `resp_kinds`."""
     bind_text: Callable[[list[bytes]], Invocation] = field(init=False)
-    keys: Callable[[Invocation], list[tuple[bytes, Flag]]] = field(init=False)
-    """The keys that a call names, each with `READ` or `WRITE`: the most it may do to them."""
+    names: Callable[[Invocation], list[Named]] = field(init=False)
+    """All that a call names: keys, locks, channels, namespaces, and patterns of these."""
     present: Callable[[Any], Any] | None = field(init=False)
     """What makes a reply ready for the wire; None where it is."""
     shapes: Mapping[View | None, Callable[[Any], Any] | None] = field(init=False)
@@ -175,7 +189,8 @@ class Command:
     place: str = field(init=False)
     common: bool = field(init=False)
     """Runs in a transaction and needs nothing seen to before: the hot path asks for this alone."""
-    acl: frozenset[str] = field(init=False)
+    acl: tuple[str, ...] = field(init=False)
+    """Its categories."""
     plain_view: View | None = field(init=False)
 
     @flags.default
@@ -195,9 +210,8 @@ class Command:
         return self.place == "tx" and not self.flags & (Flag.SWEEPS | Flag.BLOCKS | Flag.STREAMS)
 
     @acl.default
-    def _acl(self) -> frozenset[str]:
-        """ACL categories: the group and the flags."""
-        return frozenset({self.group, *(flag.name.lower() for flag in Flag if flag in self.flags and flag.name)})
+    def _acl(self) -> tuple[str, ...]:
+        return categories_of(self.group, self.flags, self.signature)
 
     @plain_view.default
     def _plain_view(self) -> View | None:
@@ -235,6 +249,11 @@ class Command:
     @property
     def schema(self) -> dict[str, Any]:
         return schema_of(self.signature, self.reply)
+
+    def keys(self, invocation: Invocation) -> list[tuple[bytes, Flag]]:
+        """The keys that a call names, each with `READ` or `WRITE`: the most it may do to them."""
+        keys = (named for named in invocation.command.names(invocation) if named.kind == "key")
+        return [(name, Flag.WRITE if access & Flag.WRITE else Flag.READ) for _, name, access in keys]
 
     def run(self, place: Any, invocation: Invocation) -> Any:
         """Run a call that was bound before; the reply as the native door has it."""

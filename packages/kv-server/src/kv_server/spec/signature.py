@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar, Union, ge
 
 from attrs import frozen
 
-from kv_server.spec.types import COUNTED, NATIVE, OPTIONAL, Client, Label, Row, Same, Token, Unit, row_of_plain
+from kv_server.spec.types import COUNTED, NATIVE, OPTIONAL, TELLS, Client, Label, Row, Same, Token, Unit, row_of_plain
 
 __all__ = [
     "Block",
@@ -87,6 +87,7 @@ class Param:
     same: str | None = None
     client: str | None = None
     encode: str | None = None
+    tells: bool = False
 
     @property
     def word(self) -> str:
@@ -96,6 +97,13 @@ class Param:
     @property
     def positional(self) -> bool:
         return self.shape in POSITIONAL
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The kinds of names that it holds."""
+        element = self.element
+        parts = element.fields.values() if isinstance(element, Block) else (element,)
+        return frozenset(part.kind for part in parts if isinstance(part, Row) and part.kind)
 
     @property
     def several(self) -> bool:
@@ -184,6 +192,7 @@ def _param(raw: inspect.Parameter, hint: Any) -> Param:
         same=same.name if same else None,
         client=client.annotation if client else None,
         encode=client.encode if client else None,
+        tells=TELLS in marks,
     )
 
 

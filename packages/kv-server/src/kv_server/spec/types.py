@@ -15,9 +15,10 @@ from attrs import evolve, frozen
 from kv_protocol import limits
 
 __all__ = [
-    "MAX_TIME_MS", "NATIVE", "OPTIONAL", "PAIRS", "TABLE", "TYPES", "Bool", "Bound", "Channel", "Client", "Count",
-    "Counted", "Cursor", "Duration", "Float", "InnerCall", "Int", "Key", "Label", "LockName", "Name", "Namespace",
-    "Number", "Octets", "Pattern", "Row", "Same", "Size", "SourceKey", "Text", "Time", "Timeout", "Token", "Token64",
+    "MAX_TIME_MS", "NATIVE", "OPTIONAL", "PAIRS", "TABLE", "TELLS", "TYPES", "Bool", "Bound", "Channel",
+    "ChannelPattern", "Client", "Count", "Counted", "Cursor", "Duration", "Float", "InnerCall", "InnerWord", "Int",
+    "Key", "KeyPattern", "Label", "LockName", "Name", "Namespace", "Number", "Octets", "Pattern", "Prefix", "Row",
+    "Same", "Secret", "Size", "SourceKey", "TakenKey", "Text", "Time", "Timeout", "Token", "Token64",
     "Unit", "Value", "Version", "row_of_plain",
 ]  # fmt: skip
 
@@ -29,7 +30,8 @@ class Row:
     *refuse* is a condition that refuses what came over the wire, *then* are lines that check on or convert {x}; *text*
     is an expression over a word. Of the generated client are *client* (the annotation of an argument), *encode*,
     *answer* (the annotation of a reply, if another) and *decode*. *present* is what makes a reply of this type ready
-    for the wire, *resp* for RESP; *shown* is the word on usage lines; *access* is set for keys.
+    for the wire, *resp* for RESP; *shown* is the word on usage lines. *kind* is what it names, as rights are given for
+    it; *access* is set for keys. What is *secret* is shown to nobody.
     """
 
     name: str
@@ -43,9 +45,11 @@ class Row:
     answer: str | None = None
     decode: str = "{x}"
     shown: str | None = None
+    kind: str | None = None
     access: str | None = None
     present: str | None = None
     resp: str | None = None
+    secret: bool = False
 
     def __repr__(self) -> str:
         return f"<row {self.name}>"
@@ -106,6 +110,8 @@ PAIRS: Final = Mark("pairs")
 """On a view's `list[tuple[A, B]]`: RESP2 writes the pairs flat."""
 TABLE: Final = Mark("table")
 """On a view's `dict[A, B]`: RESP2 writes an array of pairs."""
+TELLS: Final = Mark("tells")
+"""With this option a call that writes a key also tells what was there."""
 
 MAX_TIME_MS: Final = 253_402_300_799_999  # the last moment that a datetime can say
 _INT64: Final = (-(2**63), 2**63 - 1)
@@ -120,7 +126,7 @@ _CHECKED: Final = (
 )
 
 
-def _short_name(name: str, *, access: str | None = None, shown: str | None = None) -> Row:
+def _short_name(name: str, kind: str, *, access: str | None = None, shown: str | None = None) -> Row:
     return Row(
         name=name,
         expected=f"a name of at most {limits.MAX_NAME:,} bytes",
@@ -130,13 +136,14 @@ def _short_name(name: str, *, access: str | None = None, shown: str | None = Non
         client="str",
         encode="_name({x})",
         decode="_text({x})",
+        kind=kind,
         access=access,
         shown=shown,
         present="shown({x})",
     )
 
 
-def _long_name(name: str, expected: str, *, shown: str | None = None) -> Row:
+def _long_name(name: str, expected: str, *, kind: str | None = None, shown: str | None = None) -> Row:
     return Row(
         name=name,
         expected=expected,
@@ -146,6 +153,7 @@ def _long_name(name: str, expected: str, *, shown: str | None = None) -> Row:
         client="str",
         encode="_name({x})",
         decode="_text({x})",
+        kind=kind,
         shown=shown,
         present="shown({x})",
     )
@@ -178,13 +186,19 @@ def _duration(name: str, bounds: tuple[int, int], expected: str, text: str) -> R
     )
 
 
-KEY: Final = _short_name("key", access="write")
-SOURCE_KEY: Final = _short_name("source_key", access="read")
-LOCK_NAME: Final = _short_name("lock_name")
-CHANNEL: Final = _short_name("channel")
-NAMESPACE: Final = evolve(_short_name("namespace", shown="namespace"), text="text_namespace({raw}, {label})")
+KEY: Final = _short_name("key", "key", access="write")
+TAKEN_KEY: Final = _short_name("taken_key", "key", access="both")
+SOURCE_KEY: Final = _short_name("source_key", "key", access="read")
+PREFIX: Final = _short_name("prefix", "prefix")
+LOCK_NAME: Final = _short_name("lock_name", "lock")
+CHANNEL: Final = _short_name("channel", "channel")
+NAMESPACE: Final = evolve(
+    _short_name("namespace", "namespace", shown="namespace"), text="text_namespace({raw}, {label})"
+)
 NAME: Final = _long_name("name", "a name (str or bytes)")
 PATTERN: Final = _long_name("pattern", "a glob pattern (str or bytes)", shown="pattern")
+CHANNEL_PATTERN: Final = evolve(PATTERN, name="channel_pattern", kind="pattern")
+KEY_PATTERN: Final = evolve(NAME, name="key_pattern", kind="reach")
 VALUE: Final = Row(
     name="value",
     expected="a value (a bin that holds canonical msgpack)",
@@ -235,6 +249,8 @@ NAME_TEXT: Final = Row(
 OCTETS: Final = Row(
     name="octets", expected="bytes", refuse=_NOT_BYTES, text="{raw}", schema=_BINARY, client="bytes"
 )  # fmt: skip
+SECRET: Final = evolve(NAME, name="secret", expected="a str or bytes", secret=True)
+INNER_WORD: Final = evolve(OCTETS, name="inner_word")
 FLOAT: Final = Row(
     name="float",
     expected="a number",
@@ -297,24 +313,36 @@ CALL: Final = Row(
 TYPES: Final[Mapping[str, Row]] = {
     row.name: row
     for row in (
-        KEY, SOURCE_KEY, LOCK_NAME, CHANNEL, NAMESPACE, NAME, PATTERN, VALUE, NUMBER, TEXT, NAME_TEXT, OCTETS, FLOAT,
-        BOUND, BOOL, INT, VERSION, COUNT, SIZE, CURSOR, TOKEN64, DURATION, TIMEOUT, TIME, CALL,
+        KEY, TAKEN_KEY, SOURCE_KEY, PREFIX, LOCK_NAME, CHANNEL, NAMESPACE, NAME, PATTERN, CHANNEL_PATTERN, KEY_PATTERN,
+        VALUE, NUMBER, TEXT, NAME_TEXT, OCTETS, SECRET, INNER_WORD, FLOAT, BOUND, BOOL, INT, VERSION, COUNT,
+        SIZE, CURSOR, TOKEN64, DURATION, TIMEOUT, TIME, CALL,
     )
 }  # fmt: skip
 
 T = TypeVar("T")
 InnerCall: TypeAlias = Annotated[Any, CALL]
 Key: TypeAlias = Annotated[bytes, KEY]
+"""A key that may be changed, and of whose value the caller hears nothing."""
+TakenKey: TypeAlias = Annotated[bytes, TAKEN_KEY]
+"""A key that may be changed, and whose value, or a part of it, goes to the caller or elsewhere."""
 SourceKey: TypeAlias = Annotated[bytes, SOURCE_KEY]
+Prefix: TypeAlias = Annotated[bytes, PREFIX]
+"""All keys that begin with it are read."""
 LockName: TypeAlias = Annotated[bytes, LOCK_NAME]
 Channel: TypeAlias = Annotated[bytes, CHANNEL]
 Namespace: TypeAlias = Annotated[bytes, NAMESPACE]
 Name: TypeAlias = Annotated[bytes, NAME]
 Pattern: TypeAlias = Annotated[bytes, PATTERN]
+ChannelPattern: TypeAlias = Annotated[bytes, CHANNEL_PATTERN]
+KeyPattern: TypeAlias = Annotated[bytes, KEY_PATTERN]
+"""What keys are made of that no argument names."""
 Value: TypeAlias = Annotated[bytes, VALUE]
 Number: TypeAlias = Annotated[bytes, NUMBER]
 Text: TypeAlias = Annotated[str, TEXT]
 Octets: TypeAlias = Annotated[bytes, OCTETS]
+Secret: TypeAlias = Annotated[bytes, SECRET]
+InnerWord: TypeAlias = Annotated[bytes, INNER_WORD]
+"""A word of another command line."""
 Int: TypeAlias = Annotated[int, INT]
 Float: TypeAlias = Annotated[float, FLOAT]
 Bound: TypeAlias = Annotated[int | float | bytes, BOUND]

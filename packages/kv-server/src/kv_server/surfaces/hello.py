@@ -18,7 +18,7 @@ MAX_LABEL: Final = 256
 SECRET_BYTES: Final = 16
 
 _VERSIONS: Final = [PROTOCOL_VERSION, PROTOCOL_VERSION]
-_OPTIONS: Final = (b"client", b"namespace", b"session")
+_OPTIONS: Final = (b"client", b"namespace", b"session", b"user", b"password", b"token")
 
 
 @frozen
@@ -35,6 +35,9 @@ class Hello(NamedTuple):
     client: str
     namespace: bytes
     secret: bytes | None
+    user: bytes | None
+    password: bytes | None
+    token: bytes | None
 
 
 def read_hello(args: list[Any], options: dict[Any, Any] | None) -> Hello:
@@ -61,7 +64,7 @@ def read_hello(args: list[Any], options: dict[Any, Any] | None) -> Hello:
     secret = options.get(b"session")
     if secret is not None and len(secret) != SECRET_BYTES:
         raise InvalidArgument(f"HELLO: session is not a secret of {SECRET_BYTES} bytes")
-    return Hello(label, namespace, secret)
+    return Hello(label, namespace, secret, options.get(b"user"), options.get(b"password"), options.get(b"token"))
 
 
 def printable(word: bytes) -> str:

@@ -7,42 +7,39 @@ Only calls that wait are remembered by their id. Nothing a client sends makes `r
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
-from math import inf
 from typing import Any, Final
 
 from msgpack import unpackb
 
-from kv_protocol.errors import (
-    InternalError,
-    KvError,
-    ProtocolError,
-    UnknownCommand,
-    UnsupportedVersion,
-)  # fmt: skip
+from kv_protocol.errors import KvError, ProtocolError
 from kv_protocol.frames import FrameReader
 from kv_protocol.limits import MAX_HELLO_FRAME, MIB
 from kv_protocol.messages import GOAWAY, MORE, OK
-from kv_protocol.types import Change, Message
+from kv_protocol.types import Change, Message, Seen
 from kv_server.engine.engine import PARKED, Engine
 from kv_server.engine.session import Session
 from kv_server.engine.waiting import Unfinished
 from kv_server.spec.command import Command
-from kv_server.surfaces.hello import Limits, printable, read_hello, welcome
+from kv_server.surfaces.bugs import Bugs
+from kv_server.surfaces.events import events_of
+from kv_server.surfaces.greeting import MOST_AHEAD, Greeting
+from kv_server.surfaces.hello import Limits
 from kv_server.surfaces.replies import Encoder, LongCall, LongReply, framed
-from kv_server.surfaces.requests import SHORT, Overfull, positive_numbers, read_first, read_long, refusal
-from kv_server.surfaces.trace import trace_of
+from kv_server.surfaces.requests import SHORT, Overfull, read_long, refusal
+from kv_server.surfaces.steering import steer
+from kv_server.surfaces.tracing import traced
 
 __all__ = ["HIGH_WATER", "NativeConnection", "NativeDoor"]
 
 HIGH_WATER: Final = 1 * MIB  # unsent bytes beyond which the calls of a connection wait for its reader
-FEW: Final = 1  # so many calls need no watching
 SLICE_S: Final = 0.002  # how long the calls of one connection run before others have their turn
+
+NOTHING: Final[tuple[Any, Any, Any, Any]] = (0, None, None, None)  # of a request, before it is read
 
 _MAX_ID: Final = 2**32 - 1
 
-log = logging.getLogger("kv.native")
+log = events_of("kv.native")
 
 
 class NativeDoor:
@@ -50,13 +47,15 @@ class NativeDoor:
 
     def __init__(self, engine: Engine, limits: Limits, server: str, timer: Callable[[], float]) -> None:
         self.engine = engine
+        self.observation, self.tx = engine.observation, engine.tx
+        self.traced = traced(engine.execute)
         self.commands = dict(engine.catalog.commands)
         self.limits = limits
         self.server = server
         self.timer = timer
         self.encoder = Encoder(engine, limits.frame)
         self.protocol_errors = 0
-        self.bugs: dict[str, tuple[int, int]] = {}  # by trace: number, times
+        self.bugs = Bugs(log)
 
     def connect(self, wake: Callable[[], None], lost: Callable[[], bool]) -> NativeConnection:
         """A new connection; it calls *wake* when it has output, or an end, that no input of its own caused, and asks
@@ -65,25 +64,15 @@ class NativeDoor:
 
     def trouble(self) -> tuple[int, int]:
         """How often clients broke the protocol, and how often we failed them."""
-        return self.protocol_errors, sum(times for _, times in self.bugs.values())
-
-    def note_bug(self, name: bytes, error: Exception) -> int:
-        """Log a failure of ours, but a repeated one ever more rarely; return its number."""
-        trace = trace_of(error)
-        number, times = self.bugs.get(trace, (len(self.bugs) + 1, 0))
-        times += 1
-        self.bugs[trace] = number, times
-        if times & (times - 1) == 0:
-            log.error("a command failed command=%s incident=%d times=%d trace=%r", name.decode(), number, times, trace)
-        return number
+        return self.protocol_errors, self.bugs.times
 
 
 class NativeConnection:
     """One client. The engine talks back to it through the methods of `Outbox`."""
 
     __slots__ = (
-        "_door", "_encoder", "_lost", "_open", "_out", "_owed", "_reader", "_told", "_waiting", "_wake", "calls",
-        "closing", "held", "overflowed", "session", "stalled",
+        "_door", "_encoder", "_greeting", "_lost", "_open", "_out", "_owed", "_reader", "_told", "_waiting", "_wake",
+        "address", "calls", "certified", "closing", "held", "overflowed", "session", "stalled",
     )  # fmt: skip
     protocol = 0
 
@@ -99,6 +88,9 @@ class NativeConnection:
         self._owed: LongCall | LongReply | None = None
         self._told = 0
         self.session: Session | None = None
+        self.certified: str | None = None
+        self.address = ""
+        self._greeting: Greeting | None = None
         self.calls = 0
         self.held = 0
         self.stalled = False
@@ -117,9 +109,11 @@ class NativeConnection:
             return
         reader = self._reader
         if self.session is None:
-            first = reader.feed(data, 1)
+            first = reader.feed(data, 1 if self._greeting is None else 0)
             if first:
                 self._greet(first[0])
+            elif reader.held > MOST_AHEAD:
+                self._break(ProtocolError("wait for the answer to HELLO"))
             if self.session is None:
                 if reader.failure is not None and not self.closing:
                     self._break(reader.failure)
@@ -196,7 +190,7 @@ class NativeConnection:
         except LongReply as reply:
             self._owed, frame = reply, None
         except Exception as error:
-            frame = self._failure(long.request_id, long.command.name.encode(), error)
+            frame = self._failure(long.request_id, long.command, error)
         if frame is None:
             self.stalled = True
             return False
@@ -209,18 +203,18 @@ class NativeConnection:
     def _run(self, bodies: list[bytes]) -> None:
         """Run the calls in *bodies* in order; those that a slice of time or of output does not allow wait."""
         door, session, still_open, append = self._door, self.session, self._open, self._out.append
-        execute, commands, encode, timer = door.engine.execute, door.commands, door.encoder.ok, door.timer
+        execute, commands = door.traced or door.engine.execute, door.commands
+        encode, timer, observation, tx = door.encoder.ok, door.timer, door.observation, door.tx
+        note, least_s = observation.note, observation.least_s
         assert session is not None
-        held = done = 0
-        command: Any = None
-        name = args = command
+        held = done = since = revision = 0
+        last = args = NOTHING[1]
         frame: bytes | None
-        until = timer() + SLICE_S if len(bodies) > FEW else inf
+        began = before = timer()
+        until = before + SLICE_S
         for body in bodies:
             done += 1
-            request_id: Any = 0
-            options: Any = None
-            meta: Any = None
+            request_id, command, options, meta = NOTHING
             try:
                 message = unpackb(body, raw=True, strict_map_key=False) if len(body) <= SHORT else self._long(body)
                 size = len(message)
@@ -241,31 +235,50 @@ class NativeConnection:
                 ):
                     raise self._refusal(request_id)
                 command = commands.get(name)
+                if command is not last:
+                    if last is not None and done - 1 > since:
+                        observation.ran(session, last, done - 1 - since, before - began, revision)
+                    last, since, began, revision = command, done - 1, before, tx.revision
                 if command is None:
-                    frame = self._other(request_id, name, args, options)
+                    frame = steer(door.engine, door.encoder, session, request_id, name, args, options)
                 else:
                     reply = execute(session, request_id, command, args, options, meta)
-                    if reply is PARKED:
+                    frame = None if reply is PARKED else encode(request_id, command, reply)
+                    if frame is None:
                         still_open.add(request_id)
-                        frame = None
-                    else:
-                        frame = encode(request_id, command, reply)
             except (LongReply, Unfinished) as long:
-                call = session, request_id, command, args, options, meta
-                self._owed = LongCall(door.encoder, long, call) if isinstance(long, Unfinished) else long
+                since += self._put_off(long, timer() - before, (session, request_id, command, args, options, meta))
                 break
             except Exception as error:
-                frame = self._failure(request_id, name, error)
+                frame = self._failure(request_id, command, error)
+                since += command is None
+            now = timer()
+            if now - before > least_s and command is not None:
+                observation.see(session, command, args, options, now - before)
+            before = now
             if frame is not None:
                 append(frame)
                 held += len(frame)
             elif self.closing:
                 break
-            if held > HIGH_WATER or (until is not inf and timer() > until):
+            if held > HIGH_WATER or now > until:
                 break
+        if last is not None and done > since:
+            note((last, done - since, before - began))
+            if tx.revision != revision:
+                observation.wrote(session, last, revision)
         self.held += held
         self.calls += done
         self._rest(bodies, done)
+
+    def _put_off(self, long: LongReply | Unfinished, spent_s: float, call: tuple[Any, ...]) -> bool:
+        """Let the calls behind wait for what takes long; whether that is the call, counted when it ends."""
+        if isinstance(long, LongReply):
+            self._owed = long
+            return False
+        long.spent_s = spent_s
+        self._owed = LongCall(self._encoder, long, call)
+        return True
 
     def _rest(self, bodies: list[bytes], done: int) -> None:
         """Keep what was not run, or end with the frame that could not be read."""
@@ -281,63 +294,50 @@ class NativeConnection:
         return read_long(body, self._door.limits.batch)
 
     def _greet(self, body: bytes) -> None:
-        """Answer the first request; only HELLO opens the connection."""
-        door, request_id = self._door, 0
-        try:
-            request_id, name, args, options = read_first(body)
-            if name != b"HELLO":
-                raise ProtocolError("the first request of a connection must be HELLO")
-            hello = read_hello(args, options)
-            session, resumed = door.engine.open_session(self, hello.client, hello.namespace, hello.secret)
-        except UnsupportedVersion as error:
-            self._append(self._encoder.failed(request_id, error))
-        except ProtocolError as error:
-            self._break(error)
-        except KvError as error:
-            self._append(self._encoder.failed(request_id, error))
-        else:
-            self.session = session
-            session.patient = True
-            self._reader.max_frame = door.limits.frame
-            answer = welcome(door.server, door.engine, session, resumed, door.limits)
-            self._append(self._encoder.plain(request_id, answer))
-            return
-        self._end()
+        """Take the first request; only HELLO opens the connection."""
+        self._greeting = greeting = Greeting(body)
+        greeting.log_in(self._door.engine.access, self.certified, self.address, self._let_in)
+        greeting.waits = True
 
-    def _other(self, request_id: int, name: bytes, args: list[Any], options: dict[Any, Any] | None) -> bytes:
-        """Answer a request that is about another call, or that nobody knows."""
-        engine, session = self._door.engine, self.session
-        assert session is not None
-        if name == b"CANCEL":
-            (call,) = positive_numbers(name, args, options, 1)
-            return self._encoder.plain(request_id, engine.cancel(session, call))
-        if name == b"CREDIT":
-            call, count = positive_numbers(name, args, options, 2)
-            engine.credit(session, call, count)
-            return self._encoder.plain(request_id, None)
-        if name == b"HELLO":
-            raise ProtocolError("HELLO is the first request of a connection, and only the first")
-        raise UnknownCommand(f"no command {printable(name)}")
+    def _let_in(self, login: Any) -> None:
+        """Answer the first request: its caller is let in, or is not."""
+        greeting, self._greeting = self._greeting, None
+        if self.closing or greeting is None:
+            return
+        try:
+            self.session, answer = greeting.open(self._door, self, login)
+        except KvError as error:
+            if type(error) is ProtocolError:
+                self._break(error)
+            else:
+                self._append(self._encoder.failed(greeting.request_id, error))
+                self._end()
+            return
+        self._reader.max_frame = self._door.limits.frame
+        self._append(self._encoder.plain(greeting.request_id, answer))
+        if greeting.waits:
+            self._waiting = self._reader.feed(b"")
+            self.stalled = bool(self._waiting) or self._reader.failure is not None
 
     def _refusal(self, request_id: Any) -> ProtocolError:
         if type(request_id) is int and request_id in self._open:
             return ProtocolError(f"the id {request_id} belongs to a call that is still open")
         return refusal(request_id)
 
-    def _failure(self, request_id: Any, name: bytes, error: Exception) -> bytes | None:
+    def _failure(self, request_id: Any, command: Command | None, error: Exception) -> bytes | None:
         """The answer to a call that raised *error*; None if the connection ends with it."""
         if isinstance(error, Overfull):
-            return self._encoder.failed(error.request_id, error)
+            request_id = error.request_id
         if isinstance(error, ProtocolError):
             self._break(error)
             return None
         if not request_id:
             self._break(ProtocolError(f"a frame that holds no request: {type(error).__name__}"))
             return None
-        if isinstance(error, KvError):
-            return self._encoder.failed(request_id, error)
-        number = self._door.note_bug(name, error)
-        return self._encoder.failed(request_id, InternalError(f"a bug of the server: see incident {number} in its log"))
+        if not isinstance(error, KvError):
+            error = self._door.bugs.note("?" if command is None else command.name, error)
+        self._door.engine.observation.fail(error, command)
+        return self._encoder.failed(request_id, error)
 
     def _break(self, error: KvError) -> None:
         """End the connection: its peer broke the protocol."""
@@ -372,7 +372,7 @@ class NativeConnection:
         except LongReply as long:
             frame = long.go_on(lambda: 0.0, 0.0)
         except Exception as error:
-            frame = self._failure(request_id, command.name.encode(), error)
+            frame = self._failure(request_id, command, error)
         if frame is not None:
             self._append(frame)
 
@@ -381,7 +381,7 @@ class NativeConnection:
         if not self.closing:
             self._append(self._encoder.failed(request_id, error))
 
-    def event(self, request_id: int, event: Change[bytes] | Message[bytes]) -> None:
+    def event(self, request_id: int, event: Change[bytes] | Message[bytes] | Seen) -> None:
         if not self.closing:
             self._append(self._encoder.more(request_id, event))
 

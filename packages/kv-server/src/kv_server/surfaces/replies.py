@@ -13,7 +13,7 @@ from kv_protocol.errors import AnswerLost, KvError, TooLarge
 from kv_protocol.limits import KIB, MIB
 from kv_protocol.messages import FAILED, MORE, OK
 from kv_protocol.names import wire
-from kv_protocol.types import Change, Message
+from kv_protocol.types import Change, Message, Seen
 from kv_server.engine.engine import Engine
 from kv_server.engine.session import Session
 from kv_server.engine.waiting import Unfinished
@@ -93,7 +93,15 @@ class LongCall:
         engine, work = self._encoder.engine, self._work
         if not work.go_on(timer, slice_s):
             return None
-        reply = engine.tx.again(work, lambda: engine.execute(*self._call))
+        session, _, command, args, options, _ = self._call
+        began, revision = timer(), engine.tx.revision
+        try:
+            reply = engine.tx.again(work, lambda: engine.execute(*self._call))
+        finally:
+            spent_s = work.spent_s + timer() - began
+            engine.observation.ran(session, command, 1, spent_s, revision)
+            if spent_s > engine.observation.least_s:
+                engine.observation.see(session, command, args, options, spent_s)
         return self._encoder.ok(self.request_id, self.command, reply)
 
 
@@ -153,11 +161,13 @@ class Encoder:
         body = self._packed((error.code, _printable(error.message), _details(error.details)))
         return _head(_HEAD_LENGTH + len(body), _START, request_id, FAILED) + body
 
-    def more(self, request_id: int, event: Change[Any] | Message[Any]) -> bytes:
+    def more(self, request_id: int, event: Change[Any] | Message[Any] | Seen) -> bytes:
         """One event of a subscription."""
         if type(event) is Message:
             names = [None if name is None else wire(name) for name in (event.channel, event.pattern)]
             body = self._packed((event.kind, names[0], event.value, names[1]))
+        elif type(event) is Seen:
+            body = self._packed(event)
         else:
             assert isinstance(event, Change)
             key = None if event.key is None else wire(event.key)

@@ -7,114 +7,70 @@ Nothing a client sends makes `receive_data` raise.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
-from kv_protocol.errors import KvError, ProtocolError, TooManyConnections, UnknownCommand
+from kv_protocol.errors import KvError, ProtocolError, QuotaExceeded, TooManyConnections, UnknownCommand
 from kv_protocol.limits import MIB
 from kv_protocol.messages import GOAWAY, LOCK_LOST, REVOKED
-from kv_protocol.types import Change, Message
+from kv_protocol.types import Change, Message, Seen
+from kv_server.engine.conversation import QUEUED
 from kv_server.engine.engine import PARKED, Engine
 from kv_server.engine.session import Session
 from kv_server.engine.waiting import Unfinished
 from kv_server.spec.checks import WrongArity
-from kv_server.spec.command import Command, Flag
+from kv_server.spec.command import Command
 from kv_server.spec.resp_kinds import OK, Push
+from kv_server.surfaces.bugs import Bugs
+from kv_server.surfaces.events import events_of
 from kv_server.surfaces.hello import Limits
 from kv_server.surfaces.pieces import Pieces, take
-from kv_server.surfaces.resp_pause import Pause, Paused
+from kv_server.surfaces.resp_pause import Paused, Pausing
 from kv_server.surfaces.resp_replies import RESP2, RESP3, failed
 from kv_server.surfaces.resp_requests import RequestReader
-from kv_server.surfaces.trace import trace_of
 
 __all__ = ["RespConnection", "RespDoor"]
 
 HIGH_WATER: Final = 1 * MIB  # unsent bytes beyond which the calls of a connection wait for its reader
+MOST_OF_STRANGERS: Final = 64  # commands of a connection on which nobody logs in
 SLICE_S: Final = 0.002  # how long the calls of one connection run before others have their turn
 
 _CALL: Final = 1  # the id of every call: there is one at a time
 _OF_THE_NATIVE_DOOR: Final = frozenset((GOAWAY, LOCK_LOST, REVOKED))
 
-log = logging.getLogger("kv.resp")
+log = events_of("kv.resp")
 
 
-class RespDoor:
+class RespDoor(Pausing):
     """What all RESP connections of a server share. *timer* counts seconds from anywhere."""
 
     def __init__(self, engine: Engine, limits: Limits, timer: Callable[[], float]) -> None:
-        self.engine = engine
+        self.engine, self.observation, self.tx = engine, engine.observation, engine.tx
         self.limits = limits
         self.timer = engine.observation.timer = timer
         catalog = engine.catalog
         whole = {word: catalog.spoken[word] for word in catalog.spoken if catalog.is_whole(word)}
         self.commands = self._whole = whole | {word.lower(): command for word, command in whole.items()}
         """By a first word that says all. The others come from `find`, and while there is a pause all of them do."""
-        self._pause: Pause | None = None
         self.protocol_errors = 0
-        self.bugs: dict[str, tuple[int, int]] = {}
+        self.bugs = Bugs(log)
 
     def connect(self, wake: Callable[[], None], lost: Callable[[], bool]) -> RespConnection:
-        """A new connection; it calls *wake* when it has output, or an end, that no input of its own caused, and asks
-        by *lost* whether its peer is known to be gone."""
+        """A new connection; it calls *wake* when it has output of its own accord; *lost* says that its peer is gone."""
         return RespConnection(self, wake, lost)
 
     def trouble(self) -> tuple[int, int]:
         """How often clients broke the protocol, and how often we failed them."""
-        return self.protocol_errors, sum(times for _, times in self.bugs.values())
-
-    def note_bug(self, name: str, error: Exception) -> int:
-        """Log a failure of ours, but a repeated one ever more rarely; return its number."""
-        trace = trace_of(error)
-        number, times = self.bugs.get(trace, (len(self.bugs) + 1, 0))
-        times += 1
-        self.bugs[trace] = number, times
-        if times & (times - 1) == 0:
-            log.error("a command failed command=%s incident=%d times=%d trace=%r", name, number, times, trace)
-        return number
-
-    def find(self, words: list[bytes]) -> Command:
-        """The command of a line whose first word is not in `commands`. Raises what Redis tells of unknown ones."""
-        command = self.engine.catalog.find_spoken(words)
-        pause = self._pause
-        if pause is not None and (pause.everything or command.flags & Flag.WRITE):
-            raise Paused
-        return command
-
-    # ---- a pause of all connections
-    def pause(self, wait_ms: int, everything: bool) -> None:
-        """Let commands wait for *wait_ms*; a pause that lasts longer already goes on."""
-        until_ms = self.engine.elapsed_ms + wait_ms
-        waiting: list[RespConnection] = []
-        if self._pause is not None:
-            self._pause.alarm.pending = False
-            until_ms, waiting = max(until_ms, self._pause.until_ms), self._pause.waiting
-        alarm = self.engine.set_alarm(until_ms - self.engine.elapsed_ms, self.unpause)
-        stricter = self._pause is not None and self._pause.everything
-        self._pause = Pause(until_ms, everything or stricter, alarm, waiting)
-        self.commands = {}
-
-    def unpause(self) -> None:
-        """End the pause: what waited goes on."""
-        pause, self._pause = self._pause, None
-        self.commands = self._whole
-        if pause is not None:
-            pause.alarm.pending = False
-            for connection in pause.waiting:
-                connection.unpaused()
-
-    def wait(self, connection: RespConnection) -> None:
-        assert self._pause is not None
-        self._pause.waiting.append(connection)
+        return self.protocol_errors, self.bugs.times
 
 
 class RespConnection:
     """One client. The engine talks back to it through the methods of `Outbox`, commands through those of `Line`."""
 
     __slots__ = (
-        "_call", "_door", "_encode", "_lost", "_out", "_reader", "_rest", "_rest_size", "_waiting", "_wake", "_work",
-        "calls", "closing", "command", "held", "library", "long", "overflowed", "protocol", "session", "silent",
-        "stalled",
+        "_call", "_door", "_encode", "_lost", "_out", "_reader", "_rest", "_rest_size", "_told", "_waiting", "_wake",
+        "_work", "address", "calls", "certified", "closing", "command", "held", "library", "long", "overflowed",
+        "protocol", "session", "silent", "stalled", "strange",
     )  # fmt: skip
 
     def __init__(self, door: RespDoor, wake: Callable[[], None], lost: Callable[[], bool]) -> None:
@@ -124,9 +80,10 @@ class RespConnection:
         self._reader = RequestReader(door.limits.frame)
         self._waiting: list[list[bytes]] = []
         self._rest: list[bytes] = []
-        self._rest_size = 0
+        self._rest_size = self.strange = 0  # the latter: commands before a login
         self._call: object = None  # what the commands behind it wait for
         self._work: Unfinished | None = None  # the same, of the first of those that wait
+        self.address = ""
         self.command: Command | None = None
         self.library = ("", "")
         self._out: list[bytes | Pieces] = []
@@ -135,8 +92,9 @@ class RespConnection:
         self.protocol = 2
         self.silent = 0
         self.session: Session | None = None
+        self.certified: str | None = None
         self.calls = 0
-        self.held = 0
+        self.held = self._told = 0
         self.stalled = False
         self.closing = False
         self.overflowed = False
@@ -152,15 +110,36 @@ class RespConnection:
         if self.closing:
             return
         if self.session is None:
-            self.session = self._door.engine.open_line(self, b"0")
+            engine = self._door.engine
+            try:
+                self.session = engine.open_line(self, b"0", engine.access.first(self.certified))
+            except QuotaExceeded as error:
+                self._append(failed(error))
+                return self._end()
             self.session.patient = True
         if self.stalled or self._call is not None:
             self._rest.append(data)
             self._rest_size += len(data)
-            if self._rest_size > self._door.limits.frame:
+            if self._rest_size > (HIGH_WATER if self.session.login is None else self._door.limits.frame):
                 self._break("too much input while a command waits")
             return
-        self._run(self._reader.feed(data))
+        self._read(data)
+
+    def _read(self, data: bytes) -> None:
+        """Run what is complete with *data*: of who has not logged in, one command at a time, and few of them."""
+        reader, session = self._reader, self.session
+        assert session is not None
+        reader.wary = session.login is None
+        if not reader.wary:
+            self._run(reader.feed(data))
+            return
+        lines = reader.feed(data)
+        self.strange += len(lines)
+        self._run(lines)
+        if self.strange > MOST_OF_STRANGERS:
+            self._break("too many commands without a login")
+        elif lines and not self.closing and self._call is None and not self._waiting:
+            self.stalled = reader.halfway
 
     def resume(self) -> None:
         """Go on with the commands that were held up."""
@@ -176,14 +155,16 @@ class RespConnection:
             data = b"".join(self._rest)
             self._rest.clear()
             self._rest_size = 0
-            self._run(self._reader.feed(data))
+            self._read(data)
+        elif self._reader.halfway:
+            self._read(b"")
 
     def _go_on(self, work: Unfinished) -> None:
         """Go on with what the first command that waits has to work out; run that again when it is done."""
         if work.go_on(self._door.timer, SLICE_S / 2):
             self._work = None
             line = self._waiting.pop(0)
-            self._door.engine.tx.again(work, lambda: self._run([line]))
+            self._door.engine.tx.again(work, lambda: self._run([line], work.spent_s))
         else:
             self.stalled = True
 
@@ -193,10 +174,11 @@ class RespConnection:
         if self.held <= HIGH_WATER and not self.long:
             data: bytes = out[0] if len(out) == 1 else b"".join(out)
             out.clear()
-            self.held = 0
+            self.held = self._told = 0
             return data
         data, shrunk = take(out, HIGH_WATER, self._door.timer)
         self.held -= shrunk
+        self._told = min(self._told, self.held)
         self.long = bool(out)
         return data
 
@@ -221,18 +203,27 @@ class RespConnection:
             self._door.engine.close_session(self.session)
 
     # ---- calls
-    def _run(self, lines: list[list[bytes]]) -> None:
-        """Run commands in order, as many as a slice of time or of output allows, up to one that waits."""
+    def _run(self, lines: list[list[bytes]], spent_s: float = 0.0) -> None:
+        """Run commands, as many as may run at once, up to one that waits. The first has *spent_s* behind it."""
         door, session, append = self._door, self.session, self._out.append
-        execute, timer = door.engine.run, door.timer
+        execute, timer = door.engine.execute, door.timer
         assert session is not None
-        held = done = 0
+        observation, tx = door.observation, door.tx
+        note, least_s = observation.note, observation.least_s
+        held = done = since = revision = 0
+        last: Any = None
         frame: bytes | Pieces
-        until = timer() + SLICE_S
+        began = before = timer() - spent_s
+        until = before + spent_s + SLICE_S
         for words in lines:
             done += 1
+            command: Any = None
             try:
                 command = self.command = door.commands.get(words[0]) or door.find(words)
+                if command is not last:
+                    if last is not None and done - 1 > since:
+                        observation.ran(session, last, done - 1 - since, before - began, revision)
+                    last, since, began, revision = command, done - 1, before, tx.revision
                 reply: Any = execute(session, _CALL, command, words, None, None)
                 kind = type(reply)
                 if kind is bytes:
@@ -242,11 +233,15 @@ class RespConnection:
                 elif kind is int and -1_000_000 < reply < 1_000_000:
                     frame = b":%d\r\n" % reply
                 elif reply is PARKED:
-                    self._call = command
+                    self._call, now = command, timer()
+                    if now - before > least_s:
+                        observation.see(session, command, words, None, now - before)
+                    before = now
                     break
                 else:
                     frame = self._encode(reply)
                     self.long = self.long or type(frame) is Pieces
+                    since += reply is QUEUED  # it is counted when it runs
             except Exception as error:
                 if type(error) is Paused:
                     done -= 1
@@ -255,15 +250,25 @@ class RespConnection:
                     break
                 if type(error) is Unfinished:
                     done -= 1
+                    error.spent_s = timer() - before
                     self._work = error
                     break
-                frame = self._failure(self.command, error)
+                frame = self._failure(command, error)
+                since += command is None
+            now = timer()
+            if now - before > least_s and command is not None:
+                observation.see(session, command, words, None, now - before)
+            before = now
             if self.silent:
                 frame = self._hush()
             append(frame)
             held += len(frame)
-            if self.closing or held > HIGH_WATER or timer() > until:
+            if self.closing or held > HIGH_WATER or now > until:
                 break
+        if last is not None and done > since:
+            note((last, done - since, before - began))
+            if tx.revision != revision:
+                observation.wrote(session, last, revision)
         self.held += held
         self.calls += done
         self._settle(lines, done)
@@ -292,10 +297,10 @@ class RespConnection:
             detour = self.session.detour if self.session is not None else None
             if detour is not None and isinstance(error, (UnknownCommand, WrongArity)):
                 detour.fail()
-            self._door.engine.observation.fail(error)
-            return failed(error)
-        number = self._door.note_bug("?" if command is None else command.name, error)
-        return b"-ERR a bug of the server: see incident %d in its log\r\n" % number
+        else:
+            error = self._door.bugs.note("?" if command is None else command.name, error)
+        self._door.engine.observation.fail(error, command)
+        return failed(error)
 
     def _hush(self) -> bytes:
         """What is left of a reply for which the client did not ask."""
@@ -317,11 +322,12 @@ class RespConnection:
         self._rest.clear()
 
     def _append(self, frame: bytes | Pieces) -> None:
-        """Add output that is not the answer to a command being run."""
+        """Add output that is not the answer to a command being run: nothing but its reader bounds how much comes."""
         self._out.append(frame)
         self.long = self.long or type(frame) is Pieces
         self.held += len(frame)
-        if self.held > self._door.limits.output:
+        self._told += len(frame)
+        if self._told > self._door.limits.output:
             self.overflowed = True
             self._end()
         self._wake()
@@ -340,7 +346,7 @@ class RespConnection:
         if not self.closing:
             self._answered(failed(error))
 
-    def event(self, request_id: int, event: Change[bytes] | Message[bytes]) -> None:
+    def event(self, request_id: int, event: Change[bytes] | Message[bytes] | Seen) -> None:
         """No command of this door subscribes to changes."""
 
     def push(self, kind: str, *fields: object) -> None:
@@ -357,7 +363,7 @@ class RespConnection:
     def _answered(self, frame: bytes | Pieces) -> None:
         """The call that waited has its answer: go on with those behind it, but not from inside the engine."""
         self._call = None
-        self.stalled = bool(self._waiting or self._rest)
+        self.stalled = bool(self._waiting or self._rest or self._reader.halfway)
         self._append(self._hush() if self.silent else frame)
 
     # ---- what commands of this door ask for: Line

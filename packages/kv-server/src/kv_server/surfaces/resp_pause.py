@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from attrs import frozen
 
+from kv_server.engine.engine import Engine
 from kv_server.engine.waiting import Alarm
+from kv_server.spec.command import Command, Flag
 
-__all__ = ["Pause", "Paused"]
+__all__ = ["Pause", "Paused", "Pausing"]
 
 
 class Paused(Exception):
@@ -24,3 +27,45 @@ class Pause:
     alarm: Alarm
     waiting: list[Any]
     """Connections."""
+
+
+class Pausing:
+    """A door whose connections can be made to wait. While there is a pause, *commands* has none."""
+
+    engine: Engine
+    commands: Mapping[bytes, Command]
+    _whole: Mapping[bytes, Command]
+    _pause: Pause | None = None
+
+    def pause(self, wait_ms: int, everything: bool) -> None:
+        """Let commands wait for *wait_ms*; a pause that lasts longer already goes on."""
+        until_ms = self.engine.elapsed_ms + wait_ms
+        waiting: list[Any] = []
+        if self._pause is not None:
+            self._pause.alarm.pending = False
+            until_ms, waiting = max(until_ms, self._pause.until_ms), self._pause.waiting
+        alarm = self.engine.set_alarm(until_ms - self.engine.elapsed_ms, self.unpause)
+        stricter = self._pause is not None and self._pause.everything
+        self._pause = Pause(until_ms, everything or stricter, alarm, waiting)
+        self.commands = {}
+
+    def unpause(self) -> None:
+        """End the pause: what waited goes on."""
+        pause, self._pause = self._pause, None
+        self.commands = self._whole
+        if pause is not None:
+            pause.alarm.pending = False
+            for connection in pause.waiting:
+                connection.unpaused()
+
+    def wait(self, connection: Any) -> None:
+        assert self._pause is not None
+        self._pause.waiting.append(connection)
+
+    def find(self, words: list[bytes]) -> Command:
+        """The command of a line whose first word is not in `commands`. Raises what Redis tells of unknown ones."""
+        command = self.engine.catalog.find_spoken(words)
+        pause = self._pause
+        if pause is not None and (pause.everything or command.flags & Flag.WRITE):
+            raise Paused
+        return command

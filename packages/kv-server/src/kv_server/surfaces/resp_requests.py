@@ -17,6 +17,8 @@ __all__ = ["MAX_WORDS", "RequestReader", "looks_like_http", "split_line"]
 MAX_WORDS: Final = 1_048_576
 MAX_LINE: Final = 64 * KIB
 
+MAX_WORDS_OF_STRANGERS: Final = 16
+MAX_BULK_OF_STRANGERS: Final = 16 * KIB
 _SPLIT_AT_ONCE: Final = 128 * KIB  # of longer input the pieces would take too much memory
 _NUMBER: Final = re.compile(rb"0|-?[1-9][0-9]{0,18}")
 _COUNTS: Final = {b"*%d" % count: count for count in range(1, 257)}
@@ -36,6 +38,8 @@ class RequestReader:
     failure: str | None = None
     http: bool = False
     """The input looks like HTTP: nobody is to be answered."""
+    wary: bool = False
+    """Nobody has logged in: commands are short, and come one by one, since one may change that."""
     _buffer: bytes = b""
     _chunks: list[bytes] = field(factory=list)
     _size: int = 0
@@ -48,6 +52,10 @@ class RequestReader:
     def halfway(self) -> bool:
         """A command has begun and its rest has not come."""
         return bool(self._left or self._buffer or self._need)
+
+    @property
+    def _most(self) -> int:
+        return min(MAX_BULK_OF_STRANGERS, self.max_bulk) if self.wary else self.max_bulk
 
     def feed(self, data: bytes) -> list[list[bytes]]:
         """The commands that are complete with *data*."""
@@ -69,6 +77,12 @@ class RequestReader:
             self._words = []
         if self._left:
             at = self._read(data, 0, found)
+        if self.wary:
+            while at < len(data) and self.failure is None and not found:
+                at = self._read(data, at, found)
+            if at < len(data):
+                self._buffer = data[at:]
+            return found
         if not self._left and len(data) - at <= _SPLIT_AT_ONCE:
             at += _split(data[at:] if at else data, found)
         while at < len(data) and self.failure is None:
@@ -100,7 +114,7 @@ class RequestReader:
                 self.failure = "too big mbulk count string"
             return None
         count = _number(data[at + 1 : eol])
-        if count is None or count > MAX_WORDS:
+        if count is None or count > (MAX_WORDS_OF_STRANGERS if self.wary else MAX_WORDS):
             self.failure = "invalid multibulk length"
             return None
         self._left, self._total = max(count, 0), 0
@@ -120,7 +134,7 @@ class RequestReader:
                 self.failure = f"expected '$', got '{_shown(data[at])}'"
                 return None
             size = _number(data[at + 1 : eol])
-            if size is None or size < 0 or size > self.max_bulk:
+            if size is None or size < 0 or size > self._most:
                 self.failure = "invalid bulk length"
                 return None
             start = eol + 2
@@ -139,7 +153,7 @@ class RequestReader:
         self._total += len(word)
         if ending != b"\r\n":
             self.failure = "a bulk string is longer than its length"
-        elif self._total > self.max_bulk:
+        elif self._total > self._most:
             self.failure = "too big command"
         else:
             self._words.append(word)
@@ -162,7 +176,7 @@ class RequestReader:
         """Read a line as people type it; where it ends, or None if its rest has to come."""
         eol = data.find(b"\n", at, at + MAX_LINE + 1)
         if eol < 0:
-            if len(data) - at > MAX_LINE:
+            if len(data) - at > min(MAX_LINE, self._most):
                 self.failure = "too big inline request"
             return None
         line = data[at:eol].removesuffix(b"\r")

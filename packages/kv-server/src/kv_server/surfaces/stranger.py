@@ -16,6 +16,8 @@ class Stranger:
 
     def __init__(self) -> None:
         self.session: Session | None = None
+        self.certified: str | None = None
+        self.address = ""
         self.calls = 0
         self.held = 0
         self.stalled = False

@@ -9,7 +9,7 @@ from msgpack import packb
 from kv_protocol.limits import MAX_KEPT_ANSWER
 from kv_server.engine.ground import Ground, effect
 from kv_server.engine.rows import ANSWERED, SESSION_END, SESSION_OPEN
-from kv_server.engine.session import Lost, Session
+from kv_server.engine.session import EVERYBODY, Lost, Session
 
 __all__ = ["AnswerEffects"]
 
@@ -20,10 +20,13 @@ class AnswerEffects(Ground):
     """Who calls, and what it is owed."""
 
     @effect(SESSION_OPEN)
-    def session_open(self, session_id: int, secret: bytes, client: str, namespace: bytes) -> None:
-        """Begin a session that can be resumed with *secret*."""
-        self.effects.append((SESSION_OPEN, session_id, secret, client, namespace))
-        session = Session(session_id, secret, client, namespace)
+    def session_open(
+        self, session_id: int, secret: bytes, client: str, namespace: bytes, user: str = EVERYBODY.user
+    ) -> None:
+        """Begin a session that *user* can resume with *secret*."""
+        self.effects.append((SESSION_OPEN, session_id, secret, client, namespace, user))
+        session = Session(session_id, secret, client, namespace, user)
+        session.login = None
         self.sessions[session_id] = session
         self.secrets[secret] = session
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from itertools import chain
 from typing import Any
 
+from kv_protocol.names import slot
 from kv_server.engine.ground import Ground, effect, wrong_type
 from kv_server.engine.rows import KEY_COPY, KEY_EXPIRY, KEY_LOAD, KEY_MOVE, KEY_PUT
+from kv_server.model.cache import Cached
 from kv_server.model.container import CONTAINERS, Container
 from kv_server.model.entry import SCALAR, Entry
 
@@ -48,6 +50,21 @@ class KeyEffects(Ground):
             at -= len(table)
         return None
 
+    def used(self, key: bytes) -> int | None:
+        """Of a cache by use, for how many seconds *key* was not used; by frequency, how often it was. Marks no use."""
+        if self.space is None or self.space.cache is None:
+            return None
+        entry = dict.get(self.space.tables[slot(key) >> self.store.shift], key)
+        if type(entry) is not Cached or 0 < entry.expires_ms <= self.now_ms:
+            return None
+        cache = self.space.cache
+        return cache.count(entry) if cache.order == "lfu" else (self.elapsed_ms - entry.used) // 1000
+
+    def habit(self) -> str | None:
+        """How the namespace chooses what to evict, if it is a cache."""
+        cache = self.space.cache if self.space is not None else None
+        return cache.order if cache is not None else None
+
     @effect(KEY_PUT)
     def key_put(self, key: bytes, value: bytes, expires_ms: int) -> None:
         """Set *key* to the value blob *value*, whatever it was, to expire at *expires_ms* (0: never)."""
@@ -55,20 +72,19 @@ class KeyEffects(Ground):
         if entry is None:
             entry = self.touch(key)
         self.effects.append((KEY_PUT, key, value, expires_ms))
+        if entry is not None and entry.kind != SCALAR:
+            self.store.discard(self.last_table.remove(key))
+            entry = None
         if entry is None:
-            entry = Entry(SCALAR, value, self.revision, expires_ms)
             space = self.open_namespace()
             table = self.table_of(space, key)
-            table.put(key, entry)
+            entry = table.put(key, Entry(SCALAR, value, self.revision, expires_ms))
             self.last_key, self.last_entry, self.last_table = key, entry, table
         else:
             table = self.last_table
-            if entry.kind == SCALAR:
-                table.bytes += len(value) - len(entry.value)
-            else:
-                table.bytes += len(value) - entry.bytes
-                self.store.discard(entry)
-                entry.kind = SCALAR
+            grown = len(value) - len(entry.value)
+            if grown:
+                table.grow(grown)
             entry.value = value
             entry.version = self.revision
             if entry.expires_ms == expires_ms:
@@ -105,6 +121,7 @@ class KeyEffects(Ground):
         entry = self.touch(key)
         assert entry is not None
         self.effects.append((KEY_EXPIRY, key, expires_ms))
+        self.note_gone(key)
         space = self.open_namespace()
         table = self.table_of(space, key)
         table.set_expiry(key, entry, expires_ms)
@@ -118,6 +135,7 @@ class KeyEffects(Ground):
         entry = self.touch(key)
         assert entry is not None
         self.effects.append((KEY_MOVE, key, namespace, target))
+        self.note_gone(key)
         self.table_of(self.open_namespace(), key).remove(key)
         self.last_key = None
         table = self.table_of(home, target)
@@ -137,6 +155,7 @@ class KeyEffects(Ground):
         entry = self.find(key)
         assert entry is not None
         self.effects.append((KEY_COPY, key, namespace, target))
+        self.note_gone(key)
         table = self.table_of(home, target)
         if self.before is not None:
             self.before.keep_key(namespace, target)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kv_protocol.names import slot
 from kv_server.engine.ground import Ground, effect
 from kv_server.engine.rows import DELETED, EXPIRED, LAPSED, LOCK_BIND, LOCK_DROP, LOCK_EXTEND, LOCK_GRANT, RELEASED
-from kv_server.model.lock import Hold, Lock
+from kv_server.model.lock import BOUND_BYTES, LOCK_BYTES, Hold, Lock
 from kv_server.model.store import Namespace
 
 __all__ = ["LockEffects"]
@@ -55,11 +55,15 @@ class LockEffects(Ground):
         space = self.open_lock(name)
         self.urgent = True
         self.effects.append((LOCK_GRANT, name, token, session, owner, lease_ms, most))
+        self.locks_granted += 1
         until_ms = self.elapsed_ms + lease_ms
         held = space.locks.get(name)
         if held is None:
             held = space.locks[name] = Lock()
-        held.add(Hold(token, session, owner, self.elapsed_ms, until_ms, 0, most, {}))
+            space.grow_locks(LOCK_BYTES + len(name))
+        hold = Hold(token, session, owner, self.elapsed_ms, until_ms, 0, most, {})
+        held.add(hold)
+        space.grow_locks(hold.weight)
         self.store.leases.add(until_ms, (self.name, name, token))
 
     @effect(LOCK_EXTEND)
@@ -79,9 +83,13 @@ class LockEffects(Ground):
         space = self.open_lock(name)
         self.effects.append((LOCK_BIND, name, token, key))
         hold = space.locks[name][token]
+        if key not in hold.keys:
+            space.grow_locks(BOUND_BYTES + len(key))
         hold.keys[key] = self.revision
         if len(hold.keys) > hold.sweep_at:
+            before = hold.weight
             hold.keep({key: hold.keys[key] for key in self.bound(hold)})
+            space.grow_locks(hold.weight - before)
 
     @effect(LOCK_DROP)
     def lock_drop(self, name: bytes, token: int, cause: int) -> None:
@@ -91,9 +99,12 @@ class LockEffects(Ground):
         self.effects.append((LOCK_DROP, name, token, cause))
         held = space.locks[name]
         hold = held.remove(token)
+        space.grow_locks(-hold.weight)
         if not held:
             del space.locks[name]
+            space.grow_locks(-LOCK_BYTES - len(name))
         if cause != RELEASED:
+            self.locks_lost += 1
             why = "expired" if cause == LAPSED else "broken"
             self.notices.append((hold.session, self.name, name, token, why))
 

@@ -15,6 +15,7 @@ class NamespaceEffects(Ground):
     def namespace_flush(self, name: bytes) -> None:
         """Take every key of the namespace *name* away; its locks stay."""
         self.effects.append((NAMESPACE_FLUSH, name))
+        self.note_gone(name)
         self.store.flush(self.store.namespaces[name])
         self.last_key = None
 
@@ -26,6 +27,7 @@ class NamespaceEffects(Ground):
         for lock, held in space.locks.items():
             self.notices += [(hold.session, name, lock, hold.token, "broken") for hold in held.values()]
         self.effects.append((NAMESPACE_DROP, name))
+        self.note_gone(name)
         self.store.drop(name)
         if name == self.name:
             self.space = None
@@ -36,6 +38,7 @@ class NamespaceEffects(Ground):
         """Exchange the keys of two namespaces; their locks stay."""
         one, two = self.namespace(name), self.namespace(other)
         self.effects.append((NAMESPACE_SWAP, name, other))
+        self.note_gone(name)
         self.store.swap(one, two)
         self.space = self.store.namespaces.get(self.name)
         self.last_key = None

@@ -106,8 +106,9 @@ class StreamEffects(Ground):
 
     def close_stream(self, stream: Stream, grown: int) -> None:
         """Account for *grown* bytes more; unlike other collections a stream that was emptied stays."""
-        stream.bytes += grown
-        self.last_table.bytes += grown
+        if grown:
+            stream.bytes += grown
+            self.last_table.grow(grown)
 
     @effect(STREAM_ADD)
     def stream_add(self, key: bytes, id: bytes, fields: Sequence[bytes]) -> None:
