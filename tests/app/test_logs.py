@@ -18,6 +18,7 @@ from kv_server.app.logs import FORMATS
 from kv_server.surfaces.events import events_of
 from tests.app.program import running
 from tests.app.test_http import get, http_port
+from tests.redis.client import Connection
 
 SECRET = "planted-secret"
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (DEBUG|INFO|WARNING|ERROR|CRITICAL) kv\.\w+ \S")
@@ -110,3 +111,17 @@ def test_secrets_are_in_no_line_and_no_metric(tmp_path: Path, form: str) -> None
             assert {"time", "level", "logger", "event"} <= json.loads(line).keys()
         else:
             assert LINE.match(line), line
+
+
+def test_a_stderr_that_nobody_reads_stops_nobody(tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text("s:cret")
+    password.chmod(0o600)
+    with running("--password-file", str(password)) as server:
+        line = Connection(server.port)
+        for _ in range(2_000):  # each is a line, and the pipe takes 64 KiB of them
+            assert line.call(b"AUTH", b"s:cret").value == b"OK"
+        line.close()
+        server.signal(signal.SIGTERM)
+        ended = server.wait()
+        assert ended.status == 0 and ended.err.count(" login ") > 100

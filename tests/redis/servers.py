@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -31,10 +32,12 @@ def redis_server(*options: str) -> Iterator[Server]:
     port = free_port()
     words = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
     words += ["--enable-debug-command", "yes", "--hz", "500", *options]
-    process = subprocess.Popen([REDIS_SERVER, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    with ended(process):
-        wait_for(process, "Ready to accept connections")
-        yield Server("Redis", port, process)
+    words = [REDIS_SERVER, *words]
+    with tempfile.TemporaryDirectory() as folder:
+        process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=folder)
+        with ended(process):
+            wait_for(process, "Ready to accept connections")
+            yield Server("Redis", port, process)
 
 
 @contextlib.contextmanager

@@ -18,6 +18,9 @@ from kv_server.spec.command import Command
 from kv_server.surfaces.http import Answer, Site
 
 
+INFO = CATALOG.commands[b"INFO"]
+
+
 def engine(lag_ms: float = 0.0, refusal: Exception | None = None, **facts: Any) -> Any:
     node = SimpleNamespace(facts=lambda: {"loop": {"lag_ms": lag_ms}})
     made = {"node": node, "loading": False, "open": -1, "writable": refusal is None, "refusal": lambda: refusal}
@@ -55,13 +58,13 @@ class Doorman:
         told(Login(name.decode(), "", "") if known else Busy("later") if name == b"often" else LoginFailed("no"))
 
     def may(self, login: Login, command: Command) -> bool:
-        assert command.name == "INFO"
+        assert command is INFO
         return login.user != "bob"
 
 
 def guarded(open: bool = False) -> tuple[Site, Doorman]:
     doorman = Doorman(open)
-    return Site(engine(access=doorman, catalog=CATALOG), local=False), doorman
+    return Site(engine(access=doorman), local=False, like=INFO), doorman
 
 
 def basic(name: str, password: str) -> str:
@@ -95,7 +98,7 @@ def test_nobody_has_to_log_in_where_the_default_user_is_open() -> None:
 
 
 def test_on_this_machine_nobody_has_to() -> None:
-    site = Site(engine(), local=True)
+    site = Site(engine(), local=True, like=INFO)
     assert turned_away(site) is turned_away(site, host="localhost:7441") is None
     assert turned_away(site, host="kv.example.com") == 421
 
@@ -109,11 +112,11 @@ def test_on_this_machine_nobody_has_to() -> None:
     ],
 )
 def test_a_server_that_is_not_ready_says_why(facts: dict[str, Any], reason: str) -> None:
-    status, said = ask(Site(engine(**facts), local=True))
+    status, said = ask(Site(engine(**facts), local=True, like=INFO))
     assert status == 503 and said["ready"] is False and said["reason"] == reason
     assert said["draining"] == (facts.get("open") == 0)
-    assert ask(Site(engine(**facts), local=True), "/health") == (200, {"alive": True, "uptime_seconds": 3.0})
+    assert ask(Site(engine(**facts), local=True, like=INFO), "/health") == (200, {"alive": True, "uptime_seconds": 3.0})
 
 
 def test_some_lag_is_no_reason() -> None:
-    assert ask(Site(engine(lag_ms=900.0), local=True))[0] == 200
+    assert ask(Site(engine(lag_ms=900.0), local=True, like=INFO))[0] == 200

@@ -17,6 +17,7 @@ from kv_server import __version__
 from kv_server.app.config import Config
 from kv_server.app.storage import CannotStart
 from kv_server.app.supervisor import beat, tell
+from kv_server.app.users import WrongUsers
 from kv_server.app.wiring import apply_budgets, serve
 from kv_server.net.listen import CannotListen
 from kv_server.net.server import Server
@@ -38,7 +39,7 @@ def run(config: Config, read_again: Callable[[], Config]) -> int:
     status = _FAILED
     try:
         status = trio.run(_main, config, read_again)
-    except* (CannotListen, CannotStart) as group:
+    except* (CannotListen, CannotStart, WrongUsers) as group:
         status = _WRONG_USE
         print(f"kv-server: {_first_of(group)}", file=sys.stderr)  # noqa: T201
     except* Exception as group:

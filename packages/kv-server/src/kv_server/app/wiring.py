@@ -115,7 +115,8 @@ def _site(server: Server, http: HttpServer) -> Site:
     from kv_server.surfaces.http import Site
 
     server.http = [listener.address for listener in http.listeners]
-    return Site(server.engine, local=not any(address.public for address in server.http))
+    local = not any(address.public for address in server.http)
+    return Site(server.engine, local=local, like=server.engine.catalog.commands[b"INFO"])
 
 
 async def _run(server: Server, scope: trio.CancelScope) -> None:

@@ -15,6 +15,7 @@ from kv_server.engine.access.access import TOKEN
 from kv_server.engine.engine import Engine
 from kv_server.engine.gates import CLOSED
 from kv_server.engine.session import Login
+from kv_server.spec.command import Command
 from kv_server.surfaces.metrics import exposition
 
 __all__ = ["Answer", "Headers", "Site"]
@@ -39,12 +40,13 @@ class Answer(NamedTuple):
 
 class Site:
     """All pages. *local*: only this machine can reach them, and nobody has to log in. Else those may read them who
-    may call `INFO`.
+    may call the command *like*, which tells as much.
     """
 
-    def __init__(self, engine: Engine, *, local: bool) -> None:
+    def __init__(self, engine: Engine, *, local: bool, like: Command) -> None:
         self._engine = engine
         self._local = local
+        self._like = like
         self._pages: dict[str, Callable[[Headers], Answer]] = {
             "/metrics": self._metrics,
             "/health": self._health,
@@ -74,13 +76,13 @@ class Site:
             self._identify(headers, address, told)
 
     def _identify(self, headers: Headers, address: str, told: Callable[[Answer | None], None]) -> None:
-        access, info = self._engine.access, self._engine.catalog.commands[b"INFO"]
+        access, like = self._engine.access, self._like
 
         def found(login: object) -> None:
-            if isinstance(login, Login) and access.may(login, info):
+            if isinstance(login, Login) and access.may(login, like):
                 told(None)
             elif isinstance(login, Login):
-                told(_refused(403, "this user may not run INFO"))
+                told(_refused(403, f"this user may not run {like.name}"))
             elif isinstance(login, Busy):
                 told(_refused(429, str(login)))
             else:

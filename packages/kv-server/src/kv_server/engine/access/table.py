@@ -9,7 +9,8 @@ from typing import Final
 from attrs import evolve, frozen
 
 from kv_protocol.errors import InvalidArgument
-from kv_server.engine.access.rules import Book, words_of
+from kv_server.engine.access.rules import Book, secrets_in, words_of
+from kv_server.engine.access.secrets import digest_of, hashed
 from kv_server.engine.access.user import DEFAULT, Token, User
 from kv_server.engine.wording import quoted
 
@@ -88,13 +89,17 @@ def table_of(lines: Iterable[list[bytes]], book: Book, before: Table | None = No
 
 
 def _user(words: list[bytes], book: Book) -> User:
-    """The user of a line. A file has hashes alone, in the form in which they are kept."""
-    name, rules = words[1].decode("utf-8", "surrogateescape"), words[2:]
+    """The user of a line. A file has hashes alone; those that are not in the form in which they are kept get it here:
+    that is slow.
+    """
+    user, rules = User(words[1].decode("utf-8", "surrogateescape")), words[2:]
     if any(rule[:1] in (b">", b"<", b"!") for rule in rules):
         raise InvalidArgument(
-            "a file of users has no passwords, only hashes: make its lines with ACL SETUSER and ACL LIST"
+            "a file of users has no passwords, only hashes: # and the SHA-256 of a password, or what ACL LIST prints"
         )
-    return book.changed(User(name), rules, {}, b"")
+    salt = digest_of(b" ".join(words))[:16]
+    made = {job: hashed(job) for job in secrets_in(user, rules, salt)}
+    return book.changed(user, rules, made, salt)
 
 
 def _token(words: list[bytes]) -> Token:
