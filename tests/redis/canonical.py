@@ -311,6 +311,8 @@ getentry: SET s x; GETENTRY s
 lock: LOCK l PX 1000
 leases: LEASES
 locks: LOCKS
+why: SET s x; WHY s
+hotkeys: HOTKEYS
 bratelimit: BRATELIMIT r 5 60
 ratelimit: RATELIMIT r 5 60
 namespace|drop: SELECT shop; SET s x; NAMESPACE DROP shop
