@@ -124,6 +124,17 @@ def test_places_are_members_of_a_sorted_set() -> None:
     assert client.call("GEOPOS", "g", "p") == [None]
 
 
+@pytest.mark.parametrize("score", [float("inf"), float("-inf"), 1e300, -1e300, 2.0**63, 2.0**60, -5.0, 4.5, 2.0**52])
+def test_any_score_stands_for_a_place(score: float) -> None:
+    client = Rig(strict=True).connect()
+    client.call("ZADD", "g", (score, "m"))
+    (place,) = client.call("GEOPOS", "g", "m")
+    assert client.call("GEODIST", "g", "m", "m") == 0
+    assert len(client.call("GEOHASH", "g", "m")[0]) == 11
+    assert len(place) == 2
+    client.call("GEOSEARCH", "g", from_member="m", radius=(30_000, "KM"))
+
+
 @pytest.mark.parametrize(
     "options",
     [

@@ -177,6 +177,7 @@ class Client:
     """Somebody with a session who numbers calls; the outbox of its connection."""
 
     protocol = 0
+    address = "127.0.0.1:1"
 
     def __init__(self, world: World, name: str) -> None:
         self.world = world

@@ -320,9 +320,9 @@ async def test_info_tells_about_the_server_and_its_connections() -> None:
         assert facts["clients"]["bytes_received"] > 0
         assert facts["loop"]["rounds"] > 0 and facts["loop"]["longest_lag_ms"] >= facts["loop"]["lag_ms"] >= 0
         assert facts["clock"]["machine_ahead_ms"] == 0
-        [_, _, [[number, name, address, namespace, age, idle, calls, parked, unsent]]] = await caller.ask(
+        [_, _, [[number, name, address, namespace, age, idle, calls, parked, unsent, user]]] = await caller.ask(
             3, "CLIENT LIST", []
         )
-        assert (name, namespace, parked, unsent) == ("test", "0", 0, 0)
+        assert (name, namespace, parked, unsent, user) == ("test", "0", 0, 0, "default")
         assert number == (await caller.ask(4, "CLIENT ID", []))[2]
         assert address.startswith("127.0.0.1:") and age >= idle >= 0 and calls == 1

@@ -17,7 +17,6 @@ from kv_server.engine.session import Login
 from kv_server.spec.command import Command
 from kv_server.surfaces.http import Answer, Site
 
-
 INFO = CATALOG.commands[b"INFO"]
 
 

@@ -14,7 +14,7 @@ from kv_server.commands.geo_search import Order, Search, search
 from kv_server.commands.zset_forms import store_scores
 from kv_server.commands.zsets import Where, put_scores
 from kv_server.engine.tx import Tx
-from kv_server.model.geo import LATITUDES, LONGITUDES, Area, decode, distance, encode, hash_text
+from kv_server.model.geo import LATITUDES, LONGITUDES, Area, decode, distance, encode, hash_text, number_of
 from kv_server.spec.catalog import command
 from kv_server.spec.command import FAST, GROWS, READ, SLOW, WRITE, View
 from kv_server.spec.resp_kinds import Spelled
@@ -101,7 +101,7 @@ def geodist(tx: Tx, key: SourceKey, one: Name, other: Name, unit: Unit = "M", /)
     here, there = tx.zset_scores(key, (one, other))
     if here is None or there is None:
         return None
-    return distance(*decode(int(here)), *decode(int(there))) / UNITS[unit]
+    return distance(*decode(number_of(here)), *decode(number_of(there))) / UNITS[unit]
 
 
 @command(
@@ -133,7 +133,7 @@ def geohash(tx: Tx, key: SourceKey, /, *members: Annotated[Name, OPTIONAL]) -> l
     >>> await client.geohash("cities", "Palermo", "Rome")
     ['sqc8b49rny0', None]
     """
-    return [None if score is None else hash_text(int(score)) for score in tx.zset_scores(key, members)]
+    return [None if score is None else hash_text(number_of(score)) for score in tx.zset_scores(key, members)]
 
 
 @command(
@@ -232,7 +232,7 @@ def position_of_member(tx: Tx, key: bytes, member: bytes) -> tuple[float, float]
     score = tx.zset_score(key, member)
     if score is None:
         raise NotFound("could not decode requested zset member")
-    return decode(int(score))
+    return decode(number_of(score))
 
 
 def wanted(

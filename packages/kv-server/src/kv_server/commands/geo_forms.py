@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from itertools import compress, product
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-from kv_server.model.geo import decode
+from kv_server.model.geo import decode, number_of
 from kv_server.spec.command import View
 from kv_server.spec.resp_kinds import Spelled, in_parts
 from kv_server.spec.types import Float, Name
@@ -40,7 +40,7 @@ def fixed(number: float) -> bytes:
 
 
 def position_of(score: float) -> Position:
-    return Position(*decode(int(score)))
+    return Position(*decode(number_of(score)))
 
 
 def shown(found: list[Found], asked: tuple[bool, ...]) -> list[Any]:

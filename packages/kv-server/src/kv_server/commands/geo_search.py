@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias, cast
 
 from kv_server.commands.geo_forms import Found, Position
 from kv_server.engine.tx import Tx
-from kv_server.model.geo import Area, decode_all, ranges
+from kv_server.model.geo import Area, decode_all, number_of, ranges
 from kv_server.model.geo_cells import Cell, cells
 from kv_server.model.ranking import Pair
 from kv_server.spec.reply import Stretch
@@ -126,7 +126,7 @@ def places(tx: Tx, key: bytes, first: int, end: int) -> list[Pair]:
 
 def facts_of(asked: Search, pairs: list[Pair], before: int) -> list[Fact]:
     """Those of *pairs* that lie in the area; *before* so many others."""
-    numbers = [int(score) for score, _ in pairs]
+    numbers = [number_of(score) for score, _ in pairs]
     there = decode_all(numbers)
     sign = -1.0 if asked.order == "DESC" else 1.0
     facts = zip(asked.area.distances(there), count(before), pairs, numbers, there, strict=False)

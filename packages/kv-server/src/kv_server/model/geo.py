@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 __all__ = [
     "EARTH_RADIUS", "LATITUDES", "LONGITUDES", "Area", "decode", "decode_all", "distance", "encode", "hash_text",
-    "ranges",
+    "number_of", "ranges",
 ]  # fmt: skip
 
 EARTH_RADIUS: Final = 6372797.560856
@@ -21,6 +21,9 @@ LONGITUDES: Final = (-180.0, 180.0)
 LATITUDES: Final = (-85.05112878, 85.05112878)
 
 _STEPS: Final = 26  # bits of each coordinate
+_WHOLE_NUMBER: Final = (1 << 2 * _STEPS) - 1
+_MOST_NUMBER: Final = 1 << 60
+_MOST_SCORE: Final = float(1 << 63)
 _HALF_MAP: Final = 20037726.37  # meters: half of Mercator's square
 _WHOLE_LATITUDES: Final = (-90.0, 90.0)
 _SLACK: Final = 2.0  # meters: more than what floats lose, and than a side of the smallest cell
@@ -131,6 +134,12 @@ def _edges(cell: int, within: Range, steps: int) -> Range:
 def encode(longitude: float, latitude: float, latitudes: Range = LATITUDES) -> int:
     """The number of a place."""
     return _spread(_cell(latitude, latitudes, _STEPS)) | _spread(_cell(longitude, LONGITUDES, _STEPS)) << 1
+
+
+def number_of(score: float) -> int:
+    """The number of a cell that a score stands for; any score stands for one."""
+    number = int(score) if -_MOST_SCORE < score < _MOST_SCORE else 0
+    return number if 0 <= number < _MOST_NUMBER else number & _WHOLE_NUMBER
 
 
 def decode(number: int) -> Place:
