@@ -11,7 +11,7 @@ from tests.redis.servers import REDIS_SERVER, WITHOUT_REDIS, Server, kv_server, 
 
 @pytest.fixture(scope="session")
 def kv() -> Iterator[Server]:
-    with kv_server() as server:
+    with kv_server("--slow-log-threshold", "off") as server:  # what is slow here need not be slow there
         yield server
 
 
@@ -19,5 +19,5 @@ def kv() -> Iterator[Server]:
 def redis() -> Iterator[Server]:
     if REDIS_SERVER is None:
         pytest.skip(WITHOUT_REDIS)
-    with redis_server() as server:
+    with redis_server("--slowlog-log-slower-than", "-1") as server:
         yield server

@@ -6,9 +6,9 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
-import redis
 
 from tests.redis.servers import kv_server, redis_server
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.smoke
 PAGE = Path(__file__).parents[2] / "docs" / "redis.md"
 
 
-def fill(old: redis.Redis) -> None:
+def fill(old: Any) -> None:
     old.set("text", "hello")
     old.set(b"\xff\x00bytes", b"\xfe" * 5000, px=3_600_000)
     old.setbit("bits", 1000, 1)
@@ -33,7 +33,7 @@ def fill(old: redis.Redis) -> None:
     old.geoadd("places", (13.4, 52.5, "Berlin"))
 
 
-def contents(server: redis.Redis) -> dict[bytes, object]:
+def contents(server: Any) -> dict[bytes, object]:
     found: dict[bytes, object] = {}
     for key in server.scan_iter(count=1000):
         kind = server.type(key)
@@ -49,19 +49,21 @@ def contents(server: redis.Redis) -> dict[bytes, object]:
 
 
 def test_the_program_of_the_page_copies_every_type_with_its_expiry(tmp_path: Path) -> None:
+    from redis import Redis
+
     (source,) = re.findall(r"^```python\n# move\.py\n(.*?)^```", PAGE.read_text("utf-8"), re.M | re.S)
     program = tmp_path / "move.py"
     program.write_text(source)
     with redis_server() as theirs, kv_server() as ours:
         urls = [f"redis://127.0.0.1:{server.port}" for server in (theirs, ours)]
-        old, new = (redis.Redis.from_url(url, protocol=2) for url in urls)
+        old, new = (Redis.from_url(url, protocol=2) for url in urls)
         fill(old)
-        redis.Redis.from_url(f"{urls[0]}/3").set("elsewhere", 1)
+        Redis.from_url(f"{urls[0]}/3").set("elsewhere", 1)
         for _ in range(2):
             done = subprocess.run([sys.executable, program, *urls], capture_output=True, text=True, timeout=120)
             assert not done.returncode, done.stderr
         assert contents(new) == contents(old)
-        assert redis.Redis.from_url(f"{urls[1]}/3").get("elsewhere") == b"1"
+        assert Redis.from_url(f"{urls[1]}/3").get("elsewhere") == b"1"
         groups = [[group[fact] for fact in ("name", "last-delivered-id")] for group in old.xinfo_groups("stream")]
         assert [
             [group[fact] for fact in ("name", "last-delivered-id")] for group in new.xinfo_groups("stream")

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import redis
-import redis.asyncio
 
 from tests.app.program import running
 from tests.net.certificates import Authority
@@ -44,6 +42,9 @@ def test_redis_cli(port: int, files: dict[str, str], tmp_path: Path) -> None:
 
 
 def test_redis_py(port: int, files: dict[str, str]) -> None:
+    import redis
+    import redis.asyncio
+
     own = {"ssl_certfile": files["own_certificate"], "ssl_keyfile": files["own_key"], "ssl_ca_certs": files["ca"]}
     with redis.Redis(port=port, host="127.0.0.1", ssl=True, **own) as client:
         assert client.set("k", b"x" * 2_000_000)
