@@ -186,10 +186,11 @@ async def test_why_knows_every_way_in_which_a_key_goes(face):
             assert (first.what, first.other, first.command) == ("renamed from", "renamed", "RENAME")
 
             await client.set("short", 1, ttl=0.01)
-            while await client.exists("short"):
-                await face.sleep(0.005)
-            while (await client.why("short")).changes[0].what == "changed":
-                await face.sleep(0.005)
+
+            async def has_gone():
+                return (await client.why("short")).changes[0].what != "changed"
+
+            await face.until(has_gone)
             gone = (await client.why("short")).changes
             assert [(change.what, change.command) for change in gone] == [("expired", None), ("changed", "SET")]
 

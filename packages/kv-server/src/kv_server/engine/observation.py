@@ -88,6 +88,8 @@ class Observation:
         self.codes: Counter[str] = Counter()
         """The same by code."""
         self._numbers = count()
+        self._unshown = engine.catalog.bits(Flag.ADMIN) & ~engine.catalog.bits(Flag.WRITE)
+        """Words for operators that change no data are no business of onlookers."""
         self.choose()
 
     def choose(self) -> None:
@@ -140,9 +142,9 @@ class Observation:
         """Note a call that took long, or that somebody wants to see."""
         if not session.amid >> command.bit & 1:  # it was queued: seen when it runs
             return
-        engine, flags, us = self.engine, command.flags, int(spent_s * 1e6)
-        slow = 0 <= self.slower_than_us <= us and not flags & Flag.STEERS
-        shown = self.monitors and flags & (Flag.ADMIN | Flag.WRITE) != Flag.ADMIN
+        engine, us = self.engine, int(spent_s * 1e6)
+        slow = 0 <= self.slower_than_us <= us and not engine.steering >> command.bit & 1
+        shown = self.monitors and not self._unshown >> command.bit & 1
         short = command.spoken and not 0 <= len(args) - abs(command.arity) <= (0 if command.arity > 0 else len(args))
         if (slow or shown) and not short:
             words = words_of(command, args, options, engine.catalog)
@@ -153,7 +155,7 @@ class Observation:
             if shown:
                 self.tell(session, shortened(words, _MOST_SHOWN_WORDS, _LONGEST_SHOWN))
         if self.threshold_ms and us >= self.threshold_ms * 1000:
-            self.sample("fast-command" if flags & Flag.FAST else "command", us // 1000)
+            self.sample("fast-command" if command.flags & Flag.FAST else "command", us // 1000)
         if self.stuck_ms and us >= self.stuck_ms * 1000:
             self.warn(command.name, us // 1000)
 

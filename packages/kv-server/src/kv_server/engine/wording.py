@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, Final
 
 from kv_protocol.errors import KvError
@@ -26,6 +27,8 @@ def words_of(command: Command, args: list[Any], options: Any, catalog: Catalog) 
     """The words of a call, of either door. What came over the native one was perhaps never checked."""
     if not command.spoken:
         return [*command.name.encode().split(), *_native(command, args, options, catalog)]
+    if not _tells(command):
+        return args
     words, first = list(args), len(command.name.split())
     for at, param in enumerate(command.signature.positional, first):
         if isinstance(param.element, Row) and at < len(words):
@@ -35,6 +38,13 @@ def words_of(command: Command, args: list[Any], options: Any, catalog: Catalog) 
             elif param.element.name == "inner_word" and param.many is Many.TAIL:
                 words[at:] = _inner_line(words[at:], catalog)
     return words
+
+
+@cache
+def _tells(command: Command) -> bool:
+    """Whether a word of it may be a secret, or a call within the call."""
+    elements = [param.element for param in command.signature.positional]
+    return any(isinstance(each, Row) and (each.secret or each.name == "inner_word") for each in elements)
 
 
 def _inner_line(words: list[bytes], catalog: Catalog) -> list[bytes]:
