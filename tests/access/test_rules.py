@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kv_protocol.errors import InvalidArgument
@@ -82,6 +82,7 @@ def test_what_covers_a_prefix_fits_every_name_with_it(pattern: bytes, prefix: by
 
 
 @given(st.lists(st.binary(max_size=8), max_size=5))
+@example([b")"])
 def test_no_rule_can_break_its_line_in_the_file(names: list[bytes]) -> None:
     table = Table()
     for name in names:

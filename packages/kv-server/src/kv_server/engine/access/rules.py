@@ -87,7 +87,7 @@ class Book:
         selector = Selector()
         for inner in rule[1:-1].split():
             after = self._names(selector, inner) or self._commands(selector, inner)
-            if after is None:
+            if after is None or inner[-1:] == b")":  # such a word would end the selector where it is read again
                 raise WrongRule(rule, _SYNTAX)
             selector = after
         return selector
