@@ -1,7 +1,8 @@
 """The two commands of a clean clone: `python3 dev.py serve` and `python3 dev.py test`. Needs Python alone.
 
 Both make `.venv` beside this file, fill it from `requirements/` (pinned, with hashes) and install the packages
-editable; they do so again only when what they installed from has changed. Keeps to the standard library and to
+editable; where there is a C compiler they build the native floors into `build/native`, unless PURE_PYTHON=1 is set.
+They do so again only when what they made it from has changed. Keeps to the standard library and to
 syntax that an older Python 3 can read, so that it can say what it misses.
 """
 
@@ -15,12 +16,14 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import time
 from typing import Iterator, NoReturn  # noqa: UP035
 
 OLDEST = (3, 11)
 ROOT = os.path.dirname(os.path.abspath(__file__))
 VENV = os.path.join(ROOT, ".venv")
+NATIVE = os.path.join(ROOT, "build", "native")
 PACKAGES = ("kv-protocol", "kv-server", "kv-client", "kv-pool")
 SERVED_BY = {"serve": ("serve", "test"), "test": ("test",)}  # an environment for tests can serve too
 
@@ -30,6 +33,8 @@ CHECKS = (
     ("types", ("mypy",)),
     ("generated files", ("python", os.path.join("tools", "generate.py"), "--check")),
 )
+
+NOT_OF_BUILDS = ("--ignore", "tests/house", "--ignore", "tests/packaging", "--ignore", "tests/test_dev.py")
 
 
 class Trouble(Exception):
@@ -46,9 +51,10 @@ def main() -> int:
         environment = clean_environment()
         with one_at_a_time():
             prepare(arguments.command, environment)
+            native = build(environment)
         if arguments.command == "serve":
-            serve(arguments.rest, environment)
-        return test(arguments.rest, environment)
+            serve(arguments.rest, native or environment)
+        return test(arguments.rest, environment, native)
     except Trouble as trouble:
         sys.stderr.write(f"dev.py: {trouble}\n")
         return 2
@@ -110,6 +116,46 @@ def prepare(kind: str, environment: dict[str, str]) -> None:
     say(f"ready after {time.monotonic() - began:.0f} s")
 
 
+def build(environment: dict[str, str]) -> dict[str, str] | None:
+    """Build the native floors, and return the environment that runs on them; None where they cannot be built."""
+    missing = unbuildable()
+    if missing:
+        say(f"everything runs as plain Python: {missing}")
+        return None
+    if read_stamp("native") != (wanted := native_fingerprint()):
+        say("compiling the native floors, some minutes; PURE_PYTHON=1 goes without them")
+        words = [os.path.join(VENV, "bin", "python"), os.path.join("tools", "native.py"), NATIVE]
+        if subprocess.call(words, cwd=ROOT, env=environment) != 0:
+            say("they could not be compiled, see above: everything runs as plain Python")
+            return None
+        write_stamp("native", wanted)
+    return {**environment, "PYTHONPATH": NATIVE}
+
+
+def unbuildable() -> str:
+    """Why nothing can be compiled, or nothing."""
+    if os.environ.get("PURE_PYTHON"):
+        return "PURE_PYTHON is set"
+    if not any(shutil.which(name) for name in ("cc", "gcc", "clang")):
+        return "there is no C compiler"
+    if not os.path.exists(os.path.join(sysconfig.get_paths()["include"], "Python.h")):
+        package = f"python{sys.version_info[0]}.{sys.version_info[1]}-dev"
+        return f"the headers of Python are missing; on Debian and Ubuntu: apt-get install {package}"
+    return ""
+
+
+def native_fingerprint() -> str:
+    """A digest of everything that the native floors are made from."""
+    digest = hashlib.sha256(f"{sys.version} {NATIVE}".encode())
+    for folder, folders, names in os.walk(os.path.join(ROOT, "packages")):
+        folders.sort()
+        for name in sorted(names):
+            if name.endswith((".py", ".pyx", ".pxd", ".h", ".toml")):
+                with open(os.path.join(folder, name), "rb") as source:
+                    digest.update(hashlib.sha256(source.read()).digest())
+    return digest.hexdigest()
+
+
 def fingerprint(kind: str) -> str:
     """A digest of everything that an installation of *kind* is made from."""
     digest = hashlib.sha256()
@@ -141,13 +187,19 @@ def serve(options: list[str], environment: dict[str, str]) -> NoReturn:
     os.execve(program, [program, *options], environment)
 
 
-def test(options: list[str], environment: dict[str, str]) -> int:
-    """Run every check, then the tests; all of them, so that one run tells everything."""
+def test(options: list[str], environment: dict[str, str], native: dict[str, str] | None) -> int:
+    """Run every check, then the tests, on both builds if there are two; all of them: one run is to tell everything."""
     failed = []
-    for name, words in (*CHECKS, ("tests", ("pytest", "-n", "auto", "--dist", "worksteal", *options))):
+    suite: tuple[str, ...] = ("pytest", "-n", "auto", "--dist", "worksteal", *options)
+    steps: list[tuple[str, tuple[str, ...], dict[str, str]]] = [(name, words, environment) for name, words in CHECKS]
+    if native is not None:
+        steps.append(("tests, native build", (*suite, *NOT_OF_BUILDS), native))
+        suite = (*suite, "--contest-seconds", "1")
+    steps.append(("tests, plain build", suite, environment))
+    for name, words, where in steps:
         say(name)
         program = os.path.join(VENV, "bin", words[0])
-        if subprocess.call([program, *words[1:]], cwd=ROOT, env=environment) != 0:
+        if subprocess.call([program, *words[1:]], cwd=ROOT, env=where) != 0:
             failed.append(name)
     say("failed: " + ", ".join(failed) if failed else "all passed")
     return 1 if failed else 0

@@ -39,6 +39,17 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", *session.posargs)
 
 
+@nox.session(python=PYTHONS)
+def native(session: nox.Session) -> None:
+    """The suite on the native build; takes pytest's arguments. It needs a C compiler."""
+    prepare(session, "test")
+    folder = pathlib.Path("build", f"native-{session.python}").absolute()
+    session.run("python", "tools/native.py", str(folder))
+    session.run(
+        "pytest", "--ignore=tests/house", "--ignore=tests/packaging", *session.posargs, env={"PYTHONPATH": str(folder)}
+    )
+
+
 @nox.session
 def types(session: nox.Session) -> None:
     """mypy, strict, over all packages."""

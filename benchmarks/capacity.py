@@ -1,6 +1,6 @@
 """What data takes: bytes of memory for each key or element, by shape, in kv and in Redis; keeps the table in README.md.
 
-    capacity.py [--keys N]
+    capacity.py [--keys N] [--native DIR] [--quick]
 
 A server is started for each shape and told to hold so many of it; what its memory has grown by is divided.
 """
@@ -8,21 +8,31 @@ A server is started for each shape and told to hold so many of it; what its memo
 from __future__ import annotations
 
 import argparse
-import contextlib
-import socket
+import functools
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from contextlib import AbstractContextManager
 from typing import Final
 
-import psutil
-from processes import HERE, Server, kv, redis
+import builds
+from attrs import frozen
+from figures import KV, REDIS, Figures, as_markdown, memory_row
+from line import Call, line
+from pages import replace
+from processes import Server, kv, redis
 
-KEYS: Final = 100_000
-BATCH: Final = 1_000
-ELEMENTS: Final = 1_000_000
+KEYS: Final = 1_000_000
 
-Calls = Iterator[tuple[bytes, ...]]
+Calls = Iterator[Call]
+
+
+@frozen
+class Shape:
+    """Calls that make so many elements, and how many of them count as one."""
+
+    name: str
+    calls: Callable[[int], Calls]
+    unit: int = 1
 
 
 def strings(size: int, *options: bytes) -> Callable[[int], Calls]:
@@ -35,11 +45,8 @@ def strings(size: int, *options: bytes) -> Callable[[int], Calls]:
 
 def hashes(keys: int) -> Calls:
     for number in range(keys // 5):
-        yield (
-            b"HSET",
-            b"key:%012d" % number,
-            *(word for at in range(5) for word in (b"field%d" % at, b"%010d" % number)),
-        )
+        fields = (word for at in range(5) for word in (b"field%d" % at, b"%010d" % number))
+        yield b"HSET", b"key:%012d" % number, *fields
 
 
 def sets(keys: int) -> Calls:
@@ -70,75 +77,62 @@ def streams(keys: int) -> Calls:
         yield b"XADD", b"key", b"*", b"user", b"%010d" % number
 
 
-SHAPES: Final[dict[str, Callable[[int], Calls]]] = {
-    "a key with a value of 10 bytes": strings(10),
-    "a key with a value of 100 bytes": strings(100),
-    "the same that expires": strings(100, b"EX", b"100000"),
-    "a key with a value of 1,000 bytes": strings(1000),
-    "a hash of 5 fields, for each field": hashes,
-    "a set of 5 members, for each": sets,
-    "a list of 100 elements, for each": lists,
-    "a hash of a million fields, for each": one(b"HSET", b"field%010d", b"%020d"),
-    "a set of a million members, for each": one(b"SADD", b"member%010d"),
-    "a sorted set of a million members, for each": one(b"ZADD", b"%d", b"member%010d"),
-    "a stream, for each entry of one field": streams,
-}
+JUDGED: Final = (
+    Shape("a key with a value of 100 bytes", strings(100)),
+    Shape("the same that expires", strings(100, b"EX", b"100000")),
+    Shape("a hash of 5 fields", hashes, 5),
+    Shape("a set of 5 members", sets, 5),
+    Shape("a list of 100 elements", lists, 100),
+    Shape("a sorted set of a million members, for each", one(b"ZADD", b"%d", b"member%010d")),
+)
+OTHERS: Final = (
+    Shape("a key with a value of 10 bytes", strings(10)),
+    Shape("a key with a value of 1,000 bytes", strings(1000)),
+    Shape("a hash of a million fields, for each", one(b"HSET", b"field%010d", b"%020d")),
+    Shape("a set of a million members, for each", one(b"SADD", b"member%010d")),
+    Shape("a stream, for each entry of one field", streams),
+)
+
+
+def measure_memory(figures: Figures, build: builds.Build, shapes: tuple[Shape, ...], keys: int) -> None:
+    """Nothing of this depends on what else the machine does, so once is enough."""
+    starts: dict[str, Callable[[], AbstractContextManager[Server]]] = {
+        KV: functools.partial(kv, build=build),
+        REDIS: redis,
+    }
+    for shape in shapes:
+        for side, start in starts.items():
+            bytes_ = grown(start, shape.calls(keys)) / (keys / shape.unit)
+            figures.add(memory_row(shape.name), side, {"bytes": bytes_})
+
+
+def grown(start: Callable[[], AbstractContextManager[Server]], calls: Calls) -> int:
+    """By how much the memory of a server grows that takes *calls*."""
+    with start() as server, line(server) as told:
+        told.call(b"PING")
+        before = server.resident()
+        told.send(calls)
+        server.settle()
+        return server.resident() - before
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="capacity.py", description="Measure what data takes in kv and in Redis.")
-    parser.add_argument("--keys", type=int, default=KEYS, help=f"how many of each shape ({KEYS})")
-    keys = parser.parse_args().keys
+    parser.add_argument("--keys", type=int, default=KEYS, help=f"how many keys or elements of each shape ({KEYS:,})")
+    parser.add_argument("--native", metavar="DIR", help="the build to measure, as for run.py")
+    parser.add_argument("--quick", action="store_true", help="few keys, to see that it works; keeps nothing")
+    options = parser.parse_args()
+    build, figures = builds.native(options.native), Figures()
+    measure_memory(figures, build, (*JUDGED, *OTHERS), KEYS // 20 if options.quick else options.keys)
     rows = []
-    for name, calls in SHAPES.items():
-        count = ELEMENTS * keys // KEYS if "million" in name else keys
-        figures = [grown(start, calls, count) / count for start in (kv, redis)]
-        rows.append(f"| {name} | {figures[0]:.0f} | {figures[1]:.0f} | {figures[0] / figures[1]:.2f} |")
-        print(rows[-1], file=sys.stderr, flush=True)
-    show(["| bytes of memory | kv | Redis | kv ÷ Redis |", "|---|---|---|---|", *rows])
+    for row, sides in figures.rounds.items():
+        mine, peer = (sides[side][0]["bytes"] for side in (KV, REDIS))
+        rows.append((row.removeprefix(memory_row("")), f"{mine:.0f}", f"{peer:.0f}", f"{mine / peer:.2f}"))
+    table = as_markdown(("bytes of memory", "kv", "Redis", "kv ÷ Redis"), rows)
+    print(table)
+    if not options.quick:
+        replace("capacity", f"{build.version()}.\n\n{table}")
     return 0
-
-
-def grown(
-    start: Callable[[], contextlib.AbstractContextManager[Server]], calls: Callable[[int], Calls], keys: int
-) -> int:
-    """By how much the memory of a server grows that takes *calls*."""
-    with start() as server, socket.create_connection(("127.0.0.1", server.port)) as line:
-        answers = line.makefile("rb")
-        send(line, answers, [(b"PING",)])
-        before = resident(server)
-        waiting: list[tuple[bytes, ...]] = []
-        for call in calls(keys):
-            waiting.append(call)
-            if len(waiting) >= BATCH:
-                send(line, answers, waiting)
-                waiting = []
-        send(line, answers, waiting)
-        return resident(server) - before
-
-
-def send(line: socket.socket, answers: object, calls: list[tuple[bytes, ...]]) -> None:
-    line.sendall(
-        b"".join(b"*%d\r\n" % len(call) + b"".join(b"$%d\r\n%b\r\n" % (len(w), w) for w in call) for call in calls)
-    )
-    for _ in calls:
-        said = answers.readline()  # type: ignore[attr-defined]
-        assert said[:1] != b"-", said
-        if said[:1] == b"$":
-            answers.read(int(said[1:]) + 2)  # type: ignore[attr-defined]
-
-
-def resident(server: Server) -> int:
-    return int(psutil.Process(server.pid).memory_info().rss)
-
-
-def show(table: list[str]) -> None:
-    """Write the table into README.md."""
-    begin, end = "<!-- capacity: written by capacity.py -->", "<!-- end of capacity -->"
-    page = Path(HERE) / "README.md"
-    before, _, rest = page.read_text("utf-8").partition(begin)
-    after = rest.partition(end)[2]
-    page.write_text(f"{before}{begin}\n" + "\n".join(table) + f"\n{end}{after}", "utf-8")
 
 
 if __name__ == "__main__":

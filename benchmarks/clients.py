@@ -199,7 +199,8 @@ async def measure(face: Face, spread: Spread, tasks: int, seconds: float) -> dic
 
 def measure_blocking(client: Any, seconds: float) -> dict[str, float]:
     """The same of one thread that waits for each answer."""
-    dice, took = random.Random(7), []
+    took: list[float] = []
+    dice = random.Random(7)
     get, set_, clock = client.get, client.set, time.perf_counter
     cpu, start = time.process_time(), clock()
     place, step = dice.randrange(len(KEYS)), dice.randrange(1, len(KEYS), 2)

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 from attrs import frozen
 
-Word: TypeAlias = "str | int | Dumped"
+Word: TypeAlias = "str | int | float | Dumped"
 Calls: TypeAlias = list[list[Word]]
 
 PORTION: Final = 500  # elements of one call that fills

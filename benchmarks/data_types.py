@@ -14,10 +14,12 @@ import sys
 import time
 from typing import Final
 
+import builds
 from data_cases import SLOW
 from data_small import AT_ONCE, GROWING, SMALL
-from figures import KV, REDIS, Figures, Line, as_markdown, as_text
-from processes import HERE, Child, Server, Unavailable, child, kv, redis
+from figures import KV, LINE_HEADS, REDIS, Figures, Line, as_markdown, as_text
+from pages import replace
+from processes import HERE, Child, Server, child, kv, redis
 from run import DISTURBED, machine, say, stop
 
 SIZES: Final = (100_000, 1_000_000)
@@ -38,20 +40,20 @@ NAMES: Final = {10_000: "10k", 100_000: "100k", 1_000_000: "1M"}
 def main() -> int:
     options = read_options()
     signal.signal(signal.SIGTERM, stop)
-    figures = Figures()
+    build, figures = builds.native(options.native), Figures()
     try:
         for size in options.sizes:
-            measure_pauses(figures, size, options.rounds)
-        measure_small(figures, options.rounds, options.spread, options.times)
-    except Unavailable as missing:
+            measure_pauses(figures, build, size, options.rounds)
+        measure_small(figures, build, options.rounds, options.spread, options.times)
+    except builds.Unavailable as missing:
         say(str(missing))
         return 2
     pauses, small = pause_lines(figures, options.sizes), small_lines(figures, options.spread)
-    print(as_text(pauses), as_text(small), sep="\n\n")
+    print(*(as_text(LINE_HEADS, [line.cells() for line in table]) for table in (pauses, small)), sep="\n\n")
     if figures.disturbance() > DISTURBED:
         say(f"other programs kept the servers waiting {figures.disturbance():.0%} of the time: trust CPU time alone")
     if not options.quick:
-        keep(figures, {"pauses": pauses, "costs": small}, options.rounds)
+        keep(figures, {"pauses": pauses, "costs": small}, options.rounds, build)
     short = [line for line in (*pauses, *small) if line.passed is False]
     for line in short:
         say(f"short of its floor: {line.what}, {line.kv}, {line.peer}, floor {line.floor}")
@@ -64,6 +66,7 @@ def read_options() -> argparse.Namespace:
     )
     parser.add_argument("--rounds", type=int, help="how often each row is measured (3)")
     parser.add_argument("--quick", action="store_true", help="small collections, once; keeps nothing")
+    parser.add_argument("--native", metavar="DIR", help="the build to measure, as for run.py")
     parser.add_argument("--check", action="store_true", help="fail if a floor is missed")
     options = parser.parse_args()
     options.rounds = options.rounds or (1 if options.quick else 3)
@@ -73,9 +76,9 @@ def read_options() -> argparse.Namespace:
     return options
 
 
-def keep(figures: Figures, tables: dict[str, list[Line]], rounds: int) -> None:
+def keep(figures: Figures, tables: dict[str, list[Line]], rounds: int, build: builds.Build) -> None:
     """Write the tables into README.md and everything measured into data_types.json."""
-    facts = machine("caller.py")
+    facts = machine() | {"build": build.version()}
     results = {
         "machine": facts,
         "rounds": rounds,
@@ -87,23 +90,18 @@ def keep(figures: Figures, tables: dict[str, list[Line]], rounds: int) -> None:
     (HERE / "data_types.json").write_text(text + "\n", "utf-8")
     caption = (
         f"{facts['cpu']}, {facts['cpus']} CPUs, {facts['python']}, Redis {facts['versions']['redis-server']}; "
-        f"the best of {rounds}. "
+        f"{facts['build']}; the best of {rounds}. "
         f"Other programs kept the servers waiting for their CPU {figures.disturbance():.0%} of the time."
     )
-    page = HERE / "README.md"
-    whole = page.read_text("utf-8")
     for title, table in tables.items():
-        begin, end = f"<!-- {title}: written by data_types.py -->", f"<!-- end of {title} -->"
-        before, _, rest = whole.partition(begin)
-        whole = f"{before}{begin}\n{caption}\n\n{as_markdown(table)}\n{end}{rest.partition(end)[2]}"
-    page.write_text(whole, "utf-8")
+        replace(title, f"{caption}\n\n{as_markdown(LINE_HEADS, [line.cells() for line in table])}")
 
 
 # ---- how long others wait
-def measure_pauses(figures: Figures, size: int, rounds: int) -> None:
-    for name, server in ((KV, kv), (REDIS, redis)):
+def measure_pauses(figures: Figures, build: builds.Build, size: int, rounds: int) -> None:
+    for name, server in ((KV, kv(build=build)), (REDIS, redis())):
         with contextlib.ExitStack() as stack:
-            started = stack.enter_context(server())
+            started = stack.enter_context(server)
             caller = stack.enter_context(child("caller.py", str(started.port)))
             pinger = stack.enter_context(child("pinger.py", str(started.port), str(started.pid)))
             say(f"{name}, collections of {size:,}")
@@ -150,9 +148,9 @@ def pause_line(figures: Figures, row: str) -> Line:
 
 
 # ---- what calls cost
-def measure_small(figures: Figures, rounds: int, spread: tuple[int, int], times: int) -> None:
+def measure_small(figures: Figures, build: builds.Build, rounds: int, spread: tuple[int, int], times: int) -> None:
     with contextlib.ExitStack() as stack:
-        servers = {KV: stack.enter_context(kv()), REDIS: stack.enter_context(redis())}
+        servers = {KV: stack.enter_context(kv(build=build)), REDIS: stack.enter_context(redis())}
         callers = {name: stack.enter_context(child("caller.py", str(server.port))) for name, server in servers.items()}
         for name, caller in callers.items():
             say(f"{name}, sorted sets of up to {spread[1]:,}")

@@ -1,18 +1,19 @@
-"""Drives the load generator, load.c where a C compiler is at hand, else its plain twin load.py; and redis-benchmark."""
+"""Drives what puts load on servers: redis-benchmark, and load.c, which speaks both protocols."""
 
 from __future__ import annotations
 
 import contextlib
+import csv
 import json
-import shutil
+import resource
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from typing import Final
 
 from attrs import frozen
-from processes import HERE, LOAD, Server, Unavailable, pinned, started
+from builds import Unavailable, compiler
+from processes import HERE, LOAD, Server, pinned, started
 
 CONNECTIONS: Final = 50
 KEYS: Final = 100_000
@@ -21,33 +22,38 @@ VALUE_BYTES: Final = 100
 
 @frozen
 class Load:
-    """What one stretch of load did to a server."""
+    """What one stretch of load did to a server. *sender_s* is the CPU time of who sent it, 0 where nobody asks."""
 
     operations: int
     seconds: float
     cpu_s: float
     waited_s: float
-
-    @property
-    def cpu_us(self) -> float:
-        """The server's CPU time for one operation, in microseconds."""
-        return self.cpu_s * 1e6 / self.operations
+    sender_s: float = 0.0
 
     def figures(self) -> dict[str, float]:
         return {
-            "cpu_us": self.cpu_us,
+            "cpu_us": self.cpu_s * 1e6 / self.operations,
             "ops_s": self.operations / self.seconds,
             "server_busy": self.cpu_s / self.seconds,
             "server_waited": self.waited_s / self.seconds,
+            "sender_busy": self.sender_s / self.seconds,
         }
+
+    def __add__(self, other: Load) -> Load:
+        return Load(
+            self.operations + other.operations,
+            self.seconds + other.seconds,
+            self.cpu_s + other.cpu_s,
+            self.waited_s + other.waited_s,
+            self.sender_s + other.sender_s,
+        )
 
 
 class Generator:
-    """One kind of load generator, ready to run."""
+    """load.c, compiled."""
 
-    def __init__(self, words: list[str], kind: str) -> None:
-        self._words = words
-        self.kind = kind
+    def __init__(self, program: str) -> None:
+        self._program = program
 
     def run(
         self,
@@ -57,9 +63,10 @@ class Generator:
         pipeline: int,
         seconds: float,
         connections: int = CONNECTIONS,
+        keys: int = KEYS,
     ) -> Load:
         """Load *server* for *seconds* and tell what that cost it; connecting is not counted."""
-        with self._connected(server, protocol, operation, pipeline, seconds, 0, connections) as process:
+        with self._connected(server, protocol, operation, pipeline, seconds, 0, connections, keys) as process:
             before = server.times_s()
             begin(process)
             line = answer(process)
@@ -69,24 +76,31 @@ class Generator:
             raise Unavailable(f"{server.name} has lost {told['absent']} of the keys it was filled with")
         return Load(told["operations"], told["seconds"], after[0] - before[0], after[1] - before[1])
 
-    def fill(self, server: Server, protocol: str) -> None:
-        """Give *server* every key and every counter."""
-        for operation in ("set", "incr"):
-            self.run(server, protocol, operation, 16, 0)
+    def fill(self, server: Server, operation: str = "set", keys: int = KEYS) -> None:
+        """Give *server* every key, or every counter for *operation* incr."""
+        self.run(server, "resp", operation, 16, 0, keys=keys)
 
     @contextlib.contextmanager
     def background(self, server: Server, protocol: str, rate: int, seconds: float) -> Iterator[None]:
         """Write to *server* *rate* times a second while the block runs, for at most *seconds*."""
-        with self._connected(server, protocol, "set", 1, seconds, rate, 4) as process:
+        with self._connected(server, protocol, "set", 1, seconds, rate, 4, KEYS) as process:
             begin(process)
             yield
 
     @contextlib.contextmanager
     def _connected(
-        self, server: Server, protocol: str, operation: str, pipeline: int, seconds: float, rate: int, connections: int
+        self,
+        server: Server,
+        protocol: str,
+        operation: str,
+        pipeline: int,
+        seconds: float,
+        rate: int,
+        connections: int,
+        keys: int,
     ) -> Iterator[subprocess.Popen[str]]:
-        numbers = (connections, pipeline, KEYS, seconds, rate)
-        words = [*self._words, protocol, str(server.port), operation, *map(str, numbers)]
+        numbers = (connections, pipeline, keys, seconds, rate)
+        words = [self._program, protocol, str(server.port), operation, *map(str, numbers)]
         with started(words, LOAD) as process:
             if answer(process) != "ready":
                 raise Unavailable(f"the load generator did not start on {server.name}; its reason is above")
@@ -109,24 +123,42 @@ def answer(process: subprocess.Popen[str]) -> str:
 
 @contextlib.contextmanager
 def generator() -> Iterator[Generator]:
-    """The best generator this machine has."""
-    compiler = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
-    if compiler is None:
-        yield Generator([sys.executable, str(HERE / "load.py")], "plain Python")
-        return
+    """The load generator, compiled for this run."""
+    compile_ = compiler()
+    if compile_ is None:
+        raise Unavailable("the load generator needs a C compiler: install cc, gcc or clang (Debian: gcc)")
     with tempfile.TemporaryDirectory() as folder:
         program = f"{folder}/load"
-        subprocess.run([compiler, "-O2", "-o", program, str(HERE / "load.c")], check=True)
-        yield Generator([program], "C")
+        subprocess.run([compile_, "-O2", "-o", program, str(HERE / "load.c")], check=True)
+        yield Generator(program)
 
 
-def redis_benchmark(server: Server, operation: str, pipeline: int, operations: int) -> Load:
-    """The same load by redis-benchmark, which counts operations, not seconds."""
-    numbers = {"-c": CONNECTIONS, "-P": pipeline, "-r": KEYS, "-d": VALUE_BYTES, "-n": operations, "-p": server.port}
-    words = ["redis-benchmark", "--csv", "-t", operation, *(str(word) for pair in numbers.items() for word in pair)]
-    before = server.times_s()
+def redis_benchmark(
+    server: Server,
+    words: tuple[str, ...],
+    pipeline: int,
+    operations: int,
+    keys: int = KEYS,
+    connecting_s: float = 0.0,
+) -> Load:
+    """So many *operations* by redis-benchmark: *words* name one of its own tests, or are a command.
+
+    Of what they cost the server *connecting_s* is taken off.
+    """
+    numbers = {"-c": CONNECTIONS, "-P": pipeline, "-r": keys, "-d": VALUE_BYTES, "-n": operations, "-p": server.port}
+    called = ["redis-benchmark", "--csv", *(str(word) for pair in numbers.items() for word in pair), *words]
+    before, sender = server.times_s(), sender_s()
     with pinned(LOAD):
-        done = subprocess.run(words, check=True, capture_output=True, text=True)
+        done = subprocess.run(called, check=True, capture_output=True, text=True)
     after = server.times_s()
-    rate = float(done.stdout.splitlines()[-1].split(",")[1].strip('"'))
-    return Load(operations, operations / rate, after[0] - before[0], after[1] - before[1])
+    if "rror" in done.stdout + done.stderr:
+        raise Unavailable(f"redis-benchmark, {' '.join(words)} on {server.name}: {done.stdout}{done.stderr}")
+    rate = float(next(csv.DictReader(done.stdout.splitlines()))["rps"])
+    cpu_s = after[0] - before[0] - connecting_s
+    return Load(operations, operations / rate, cpu_s, after[1] - before[1], sender_s() - sender)
+
+
+def sender_s() -> float:
+    """CPU time of the programs that were run here and have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

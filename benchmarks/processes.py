@@ -14,19 +14,20 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import psutil
+from builds import INSTALLED, Build, Unavailable
 
 HERE: Final = Path(__file__).parent
 START_TIMEOUT_S: Final = 20.0
 STOP_TIMEOUT_S: Final = 5.0
-
-
-class Unavailable(Exception):
-    """Something a run needs is missing; its text says what to do about it."""
+SETTLE_TIMEOUT_S: Final = 2.0
+SETTLE_S: Final = 0.02
+LOOK_S: Final = 0.005
 
 
 def cpus() -> tuple[int, int] | None:
@@ -57,10 +58,12 @@ def pinned(side: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def started(words: Sequence[str], side: int, *, folder: str | None = None) -> Iterator[subprocess.Popen[str]]:
+def started(
+    words: Sequence[str], side: int, *, folder: str | None = None, env: dict[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
     """Run the program *words* with pipes for its input and output, and end it."""
     with pinned(side):
-        process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=folder)
+        process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=folder, env=env)
     try:
         yield process
     finally:
@@ -101,6 +104,26 @@ class Server:
             return float(times.user + times.system), 0.0
         return ran / 1e9, waited / 1e9
 
+    def family_s(self) -> float:
+        """CPU time of the process and of the children that it has outlived, as coarse as the system tells it."""
+        times = psutil.Process(self.pid).cpu_times()
+        children = (getattr(times, "children_user", 0.0), getattr(times, "children_system", 0.0))
+        return float(times.user + times.system + sum(children))
+
+    def resident(self) -> int:
+        """Bytes of memory that it has."""
+        return int(psutil.Process(self.pid).memory_info().rss)
+
+    def settle(self) -> None:
+        """Return once it has done what it does by itself after a call, such as freeing memory."""
+        end, before = time.monotonic() + SETTLE_TIMEOUT_S, self.times_s()[0]
+        while time.monotonic() < end:
+            time.sleep(SETTLE_S)
+            now = self.times_s()[0]
+            if now - before < SETTLE_S / 20:
+                return
+            before = now
+
 
 @contextlib.contextmanager
 def redis(*options: str, folder: str | None = None) -> Iterator[Server]:
@@ -131,12 +154,15 @@ def redis(*options: str, folder: str | None = None) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def kv(*options: str, folder: str | None = None) -> Iterator[Server]:
-    """The kv server of the installed packages, which keeps its data in *folder* if there is one."""
+def kv(*options: str, folder: str | None = None, build: Build = INSTALLED) -> Iterator[Server]:
+    """The kv server of *build*, which keeps its data in *folder* if there is one."""
     words = [sys.executable, "-m", "kv_server", "--bind", "127.0.0.1:0", "--log-level", "warning", *options]
     if folder is not None:
         words += ["--data-dir", folder]
-    with tempfile.TemporaryDirectory() as spare, started(words, SERVER, folder=spare) as process:
+    with (
+        tempfile.TemporaryDirectory() as spare,
+        started(words, SERVER, folder=spare, env=build.environment()) as process,
+    ):
         assert process.stdout is not None
         line = process.stdout.readline()
         place = re.search(r"127\.0\.0\.1:(\d+)", line)
@@ -153,16 +179,16 @@ def free_port() -> int:
 
 def wait_for_port(process: subprocess.Popen[str], port: int) -> None:
     """Return once something listens on *port*."""
-    for _ in range(int(START_TIMEOUT_S / 0.05)):
+    for _ in range(int(START_TIMEOUT_S / LOOK_S)):
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0):
             return
         with contextlib.suppress(subprocess.TimeoutExpired):
-            raise Unavailable(f"the server ended at once with status {process.wait(0.05)}")
+            raise Unavailable(f"the server ended at once with status {process.wait(LOOK_S)}")
     raise Unavailable(f"nothing listens on port {port} after {START_TIMEOUT_S:.0f} s")
 
 
 class Child:
-    """A Python program of this folder on the load's CPU that answers each line of JSON with one."""
+    """A Python program of this folder that answers each line of JSON with one."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
@@ -194,7 +220,7 @@ class Child:
 
 
 @contextlib.contextmanager
-def child(program: str, *words: str) -> Iterator[Child]:
-    """The program of this folder called *program*, running until the block ends."""
-    with started([sys.executable, str(HERE / program), *words], LOAD) as process:
+def child(program: str, *words: str, build: Build = INSTALLED, side: int = LOAD) -> Iterator[Child]:
+    """The program of this folder called *program*, with kv as of *build*, running until the block ends."""
+    with started([sys.executable, str(HERE / program), *words], side, env=build.environment()) as process:
         yield Child(process)

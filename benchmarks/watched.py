@@ -1,7 +1,7 @@
 """What it costs to be looked at: the same load on a server with users, metrics that are fetched and slow calls, and on
 one without. Keeps the table in README.md.
 
-    watched.py [--rounds N] [--seconds S] [--check]
+    watched.py [--rounds N] [--seconds S] [--native DIR] [--check]
 """
 
 from __future__ import annotations
@@ -18,8 +18,11 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
+import builds
+from figures import as_markdown
 from generator import generator
-from processes import HERE, free_port, kv
+from pages import replace
+from processes import free_port, kv
 
 OPERATIONS: Final = ("get", "set", "incr")
 PIPELINES: Final = (1, 16, 64)
@@ -38,7 +41,9 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--check", action="store_true", help="fail if a floor is missed")
+    parser.add_argument("--native", metavar="DIR", help="the build to measure, as for run.py")
     options = parser.parse_args()
+    build = builds.native(options.native)
     spent: dict[tuple[str, str, int, bool], list[float]] = {}
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         users = Path(folder) / "users"
@@ -46,10 +51,11 @@ def main() -> int:
         users.chmod(0o600)
         port = free_port()
         load = stack.enter_context(generator())
-        watched = stack.enter_context(kv("--users", str(users), "--http", f"127.0.0.1:{port}"))
-        servers = {False: stack.enter_context(kv(*BARE)), True: watched}
+        watched = stack.enter_context(kv("--users", str(users), "--http", f"127.0.0.1:{port}", build=build))
+        servers = {False: stack.enter_context(kv(*BARE, build=build)), True: watched}
         for server in servers.values():
-            load.fill(server, "native")
+            load.fill(server)
+            load.fill(server, "incr")
         stack.enter_context(fetched(f"http://127.0.0.1:{port}/metrics"))
         for number in range(options.rounds):
             print(f"== round {number + 1} of {options.rounds}", file=sys.stderr, flush=True)
@@ -65,10 +71,11 @@ def main() -> int:
         if looked_at:
             continue
         bare, seen = (median(spent[operation, door, pipeline, which]) for which in (False, True))
-        rows.append(f"| {operation.upper()} P{pipeline}, {door} | {bare:.2f} | {seen:.2f} | {seen / bare:.3f} |")
+        rows.append((f"{operation.upper()} P{pipeline}, {door}", f"{bare:.2f}", f"{seen:.2f}", f"{seen / bare:.3f}"))
         short += [rows[-1]] if seen / bare > FLOOR else []
-    show(["| CPU, µs an operation | bare | looked at | ratio |", "|---|---|---|---|", *rows])
-    print("\n".join(rows))
+    table = as_markdown(("CPU, µs an operation", "bare", "looked at", "ratio"), rows)
+    print(table)
+    replace("watched", f"{build.version()}.\n\n{table}")
     return 1 if options.check and short else 0
 
 
@@ -89,15 +96,6 @@ def fetched(url: str) -> Iterator[None]:
     finally:
         done.set()
         thread.join()
-
-
-def show(table: list[str]) -> None:
-    """Write the table into README.md."""
-    begin, end = "<!-- watched: written by watched.py -->", "<!-- end of watched -->"
-    page = HERE / "README.md"
-    before, _, rest = page.read_text("utf-8").partition(begin)
-    after = rest.partition(end)[2]
-    page.write_text(f"{before}{begin}\n" + "\n".join(table) + f"\n{end}{after}", "utf-8")
 
 
 if __name__ == "__main__":

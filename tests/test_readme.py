@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from kv_server.model.entry import SCALAR, Entry
+from kv_server.model.entry import SCALAR, Loose
 from kv_server.model.store import Store
 
 ROOT = Path(__file__).parents[1]
@@ -78,7 +78,7 @@ def test_a_full_collection_costs_what_the_page_says() -> None:
     keys = 500_000
     table = Store(1, b"").namespace(b"n").table()
     for number in range(keys):
-        table.put(b"key:%012d" % number, Entry(SCALAR, bytes(100), number, 0))
+        table.put(b"key:%012d" % number, Loose(SCALAR, bytes(100), number, 0))
     began = time.perf_counter()
     gc.collect()
     assert time.perf_counter() - began < 3 * said * keys / 1_000_000

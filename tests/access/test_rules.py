@@ -19,7 +19,7 @@ from kv_server.engine.access.table import Table, lines_of, table_of
 from kv_server.engine.access.user import User
 from kv_server.model.glob import covers, matches
 from kv_server.spec.command import Flag, Named
-from kv_server.surfaces.resp_requests import split_line
+from kv_server.surfaces.resp_lines import split_line
 
 BOOK = Book(CATALOG)
 SCOPE = Scope(CATALOG)

@@ -37,7 +37,7 @@ from kv_server.net.clock import Clock
 from kv_server.net.gate import Gate
 from kv_server.net.keeper import Keeper
 from kv_server.surfaces.hello import Limits as SurfaceLimits
-from kv_server.surfaces.resp import RespDoor
+from kv_server.surfaces.resp_door import RespDoor
 from tests.durability.chance import LINES, NAMESPACES, Chance, about_locks
 from tests.durability.disk import FaultyDisk
 from tests.durability.rig import names, recovered

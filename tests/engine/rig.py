@@ -15,12 +15,10 @@ from kv_server.engine.engine import PARKED, Engine, Limits, Start
 from kv_server.engine.rows import SESSION_END, SESSION_OPEN
 from kv_server.engine.session import Session
 from kv_server.engine.tx import Tx
-from kv_server.model.cache import CACHED_BYTES, Cached
 from kv_server.model.container import CONTAINERS
-from kv_server.model.entry import COLLECTION_BYTES, SCALAR, Entry
-from kv_server.model.space import NAMESPACE_BYTES, TABLE_BYTES
-from kv_server.model.store import Namespace, Store
-from kv_server.model.table import DEADLINE_BYTES, ENTRY_BYTES
+from kv_server.model.entry import CACHED_BYTES, COLLECTION_BYTES, DEADLINE_BYTES, ENTRY_BYTES, SCALAR, Cached, Entry
+from kv_server.model.space import NAMESPACE_BYTES, TABLE_BYTES, Namespace
+from kv_server.model.store import Store
 from kv_server.spec.catalog import Catalog
 from kv_server.spec.command import Command, Flag
 from kv_server.spec.reply import Form, FormKind
@@ -134,7 +132,7 @@ class Client:
 
 
 class Rig:
-    """An engine, its commits, and the clocks. *strict* makes every transaction a `StrictTx`."""
+    """An engine, its commits, and the clocks. *strict* holds every command to what it declares."""
 
     def __init__(
         self, *, shards: int = SHARDS, limits: Limits | None = None, strict: bool = False, catalog: Catalog = CATALOG
@@ -142,18 +140,15 @@ class Rig:
         self.catalog = catalog
         self.now_ms = NOW_MS
         self.elapsed_ms = ELAPSED_MS
-        self.engine = Engine(catalog, start=start(), shards=shards, limits=limits)
+        self.engine = StrictEngine(catalog, start=start(), shards=shards, limits=limits)
         self.commits: list[Commit] = []
         self.engine.sinks.append(self.note)
         self.strict = strict
         self.last_id = 0
-        if strict:
-            self.harden()
 
     def harden(self) -> None:
         """Hold commands to what they declare, from here on."""
         self.strict = True
-        self.engine.tx.__class__ = StrictTx
 
     @property
     def store(self) -> Store:
@@ -297,6 +292,9 @@ def counted(entry: Entry) -> int:
     """What the value of *entry* takes, counted anew."""
     if entry.kind == SCALAR:
         return len(entry.value)
+    # Loaded anew it might be packed again.
+    if getattr(entry.value, "outgrown", False):
+        return entry.bytes
     return COLLECTION_BYTES[entry.kind] + CONTAINERS[entry.kind].load(entry.value.dump()).bytes
 
 
@@ -311,16 +309,15 @@ def recount(store: Store) -> None:
         assert space.bytes == sum(table.bytes for table in tables) + apart, name
         recount_cache(space)
         for table in tables:
-            accounted = table.bytes - len(table.deadlines) * DEADLINE_BYTES
+            accounted = table.bytes - table.pending * DEADLINE_BYTES
             more = 0 if table.cache is None else CACHED_BYTES
             assert accounted == sum(len(k) + counted(e) + ENTRY_BYTES + more for k, e in table.items()), name
             deadlines = {(e.expires_ms, k) for k, e in table.items() if e.expires_ms}
             assert table.expiring == len(deadlines), name
-            assert deadlines <= set(table.deadlines), name
-            assert len(table.deadlines) <= 2 * table.expiring + 65, name
+            assert table.pending <= 2 * table.expiring + 65, name
             if deadlines:
-                first = min(table.deadlines)[0]
-                assert 0 < table.due_ms <= first, name
+                first = table.first_due_ms
+                assert 0 < table.due_ms <= first <= min(deadlines)[0], name
                 assert any(due == table.due_ms and where[0] is table for due, _, where in store.due.heap), name
         for lock, held in space.locks.items():
             assert held, f"{lock!r} is held by nobody"
@@ -335,7 +332,7 @@ def recount_cache(space: Namespace) -> None:
     cache = space.cache
     if cache is None:
         return
-    ring = [entry for table in space.tables if table.cache is cache for entry in table.values() if cache.fits(entry)]
+    ring = [entry for table in space.tables if table.cache is cache for _, entry in table.items() if cache.fits(entry)]
     assert sorted(map(id, ring)) == sorted(map(id, cache.ring)), space.name
     assert all(cache.ring[entry.place] is entry for entry in cache.ring), space.name
     for table in space.tables:
@@ -405,6 +402,12 @@ class StrictTx(Tx):
     def key_move(self, key: bytes, namespace: bytes, target: bytes) -> None:
         self.need(target, write=True)
         super().key_move(key, namespace, target)
+
+
+class StrictEngine(Engine):
+    """An engine whose transactions can be strict."""
+
+    tx_class = StrictTx
 
 
 class StrictCommand:

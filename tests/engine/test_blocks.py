@@ -9,7 +9,7 @@ import pytest
 from kv_protocol.errors import InvalidArgument, KvError, LockHeld, NotFound, TooManyNamespaces
 from kv_server.commands import CATALOG
 from kv_server.engine.engine import Limits
-from kv_server.model.table import DEADLINE_BYTES
+from kv_server.model.entry import DEADLINE_BYTES
 from kv_server.spec.command import ADMIN
 from tests.engine.rig import Client, Present, Rig, picture, readable, recount, replayed, wire_form
 
@@ -42,7 +42,7 @@ def furnished() -> tuple[Rig, Client]:
 
 def everything(rig: Rig) -> Any:
     spaces = {
-        name: [(len(t), t.bytes - len(t.deadlines) * DEADLINE_BYTES, t.expiring) for t in space.tables]
+        name: [(len(t), t.bytes - t.pending * DEADLINE_BYTES, t.expiring) for t in space.tables]
         for name, space in rig.store.namespaces.items()
     }
     return picture(rig.store), spaces, rig.engine.revision, len(rig.commits), list(rig.store.namespaces)

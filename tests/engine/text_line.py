@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from kv_server.surfaces.hello import Limits
-from kv_server.surfaces.resp import RespConnection, RespDoor
+from kv_server.surfaces.resp import RespConnection
+from kv_server.surfaces.resp_door import RespDoor
 from tests.engine.rig import Rig
 
 LIMITS = Limits(frame=1 << 26, batch=1 << 20, parked=10, output=1 << 26)

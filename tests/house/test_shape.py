@@ -15,6 +15,7 @@ LONGEST_MODULE = 400
 LONGEST_FUNCTION = 70
 VAGUE = {"util", "utils", "helper", "helpers", "common", "base", "manager", "misc", "tools"}
 ENTRANCES = {
+    "kv_server.app.ahead",
     "kv_server.app.cli",
     "kv_server.__main__",
     "kv_server.testing",

@@ -13,7 +13,7 @@ from msgpack import packb
 from kv_protocol.values import encode
 from kv_server.model.container import CONTAINERS, Container
 from kv_server.model.dump import Damaged, Foreign, dumped, undumped
-from kv_server.model.entry import HASH, LIST, SCALAR, SET, STREAM, ZSET, Entry
+from kv_server.model.entry import HASH, LIST, SCALAR, SET, STREAM, ZSET, Loose
 from kv_server.model.stream_id import make_id
 from tests.engine.rig import Rig
 
@@ -39,7 +39,7 @@ def furnished() -> Rig:
     return rig
 
 
-def entry_at(rig: Rig, key: str) -> Entry:
+def entry_at(rig: Rig, key: str) -> Loose:
     entry = rig.engine.tx.find(key.encode())
     assert entry is not None
     return entry
@@ -159,4 +159,4 @@ def test_whatever_the_octets_are_there_is_a_value_or_a_refusal(kind: int, noise:
         assert not isinstance(error, Foreign)
         return
     if made is not None:
-        assert undumped(dumped(Entry(found, made, 1, 0)))[0] == found
+        assert undumped(dumped(Loose(found, made, 1, 0)))[0] == found

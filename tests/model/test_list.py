@@ -1,4 +1,4 @@
-"""The array of a list against a Python list, its account, and what its operations cost."""
+"""A list, packed and large, against a Python list; its account, and what its operations cost."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kv_server.model.list import ELEMENT_BYTES, List, weight
+from kv_server.model.large_list import LargeList
+from kv_server.model.list import List
+from kv_server.model.steps import finished
 from tests.engine.profile import examples
 
-blobs = st.sampled_from([b"a", b"b", b"", b"long" * 5])
+blobs = st.sampled_from([b"a", b"b", b"", b"long" * 5, b"x" * 127, b"x" * 128, b"y" * 300, b"z" * 1_024, b"z" * 1_025])
 at = st.integers(0, 1_000)
 operations = st.one_of(
     st.tuples(st.just("push"), st.booleans(), st.lists(blobs, min_size=1, max_size=40)),
@@ -28,45 +30,46 @@ operations = st.one_of(
 @given(steps=st.lists(operations, max_size=40))
 def test_it_holds_what_a_list_holds(steps: list[tuple[Any, ...]]) -> None:
     made, plain = List(), list[bytes]()
+    account = made.bytes
     for kind, *args in steps:
+        grown = 0
         if kind == "push":
             left, values = args
             plain = [*reversed(values), *plain] if left else plain + values
-            made.bytes += made.push(left, tuple(values))
+            grown = made.push(left, tuple(values))
         elif kind == "pop":
             left, count = args
             taken = plain[:count] if left else plain[::-1][:count]
             plain = plain[count:] if left else plain[: max(len(plain) - count, 0)]
-            assert made.pop(left, count) == taken
-            made.bytes -= weight(taken)
+            found, grown = made.pop(left, count)
+            assert found == taken
         elif kind == "look":
             blob, backward, most = args
             looked = list(range(len(plain)))[::-1][:most] if backward else list(range(len(plain)))[:most]
-            found = [place for place in looked if plain[place] == blob]
-            assert list(made.places(blob, backward=backward, most=most)) == found
-            assert list(islice(made.places(blob, backward=backward, most=most), 1)) == found[:1]
+            places = [place for place in looked if plain[place] == blob]
+            assert list(made.places(blob, backward=backward, most=most)) == places
+            assert list(islice(made.places(blob, backward=backward, most=most), 1)) == places[:1]
         elif kind == "remove":
             places = sorted({place % len(plain) for place in args[0]}) if plain else []
-            made.bytes -= weight([plain[place] for place in places])
             plain = [blob for place, blob in enumerate(plain) if place not in places]
-            made.remove(places)
+            grown = made.remove(places)
         elif kind == "insert":
             place = args[0] % (len(plain) + 1)
             plain.insert(place, args[1])
-            made.bytes += made.insert(place, args[1])
+            grown = made.insert(place, args[1])
         elif plain:
             place = args[0] % len(plain)
             plain[place] = args[1]
-            made.bytes += made.set(place, args[1])
-        assert made.dump() == plain == made.part(0, len(plain)) == made.copy().dump()
+            grown = made.set(place, args[1])
+        made.bytes += grown
+        account += grown
+        assert made.bytes == account
+        assert getattr(made, "outgrown", False) or account == List.load(plain).bytes
+        assert made.dump() == plain == made.part(0, len(plain)) == made.copy().dump() == made.part(0, 2**40)
+        assert made.part(len(plain) // 2, len(plain) - 1) == plain[len(plain) // 2 : max(len(plain) - 1, 0)]
         assert len(made) == len(plain)
-        assert made.bytes == sum(map(len, plain)) + ELEMENT_BYTES * len(plain) == List.load(plain).bytes
-        assert [made.at(place) for place in (0, -1, len(plain), -len(plain) - 1)] == [
-            plain[0] if plain else None,
-            plain[-1] if plain else None,
-            None,
-            None,
-        ]
+        assert list(map(made.at, range(-len(plain) - 1, len(plain) + 1))) == [None, *plain, *plain, None]
+        assert List.load(plain) == made == finished(List.loading(plain))
 
 
 def test_a_copy_changes_apart() -> None:
@@ -80,7 +83,7 @@ def test_a_copy_changes_apart() -> None:
 
 
 def test_a_queue_that_is_never_empty_keeps_no_room_for_what_went() -> None:
-    made = List([b"x"] * 100)
+    made = LargeList([b"x"] * 100)
     for _ in range(10_000):
         made.push(False, [b"y"])
         made.pop(True, 1)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kv_server.model.entry import SCALAR, Entry
+from kv_server.model.entry import DEADLINE_BYTES, ENTRY_BYTES, SCALAR, Loose
 from kv_server.model.store import Store
-from kv_server.model.table import DEADLINE_BYTES, ENTRY_BYTES, Table
+from kv_server.model.table import Table
 from tests.engine.profile import examples
 
 
@@ -32,44 +32,43 @@ def test_accounts_equal_a_recount(moves: list[tuple]) -> None:  # type: ignore[t
     table = make_table()
     for kind, key, *rest in moves:
         if kind == "put" and key not in table:
-            table.put(key, Entry(SCALAR, rest[0], 1, rest[1]))
+            table.put(key, Loose(SCALAR, rest[0], 1, rest[1]))
         elif kind == "remove" and key in table:
             entry = table[key]
             assert table.remove(key) is entry
         elif kind == "expiry" and key in table:
             table.set_expiry(key, table[key], rest[0])
             assert table[key].expires_ms == rest[0]
-        live = {(entry.expires_ms, key) for key, entry in table.items() if entry.expires_ms}
-        accounted = table.bytes - len(table.deadlines) * DEADLINE_BYTES
+        live = [entry.expires_ms for _, entry in table.items() if entry.expires_ms]
+        accounted = table.bytes - table.pending * DEADLINE_BYTES
         assert accounted == sum(len(key) + len(entry.value) + ENTRY_BYTES for key, entry in table.items())
         assert table.expiring == len(live)
-        assert live <= set(table.deadlines)
-        assert not live or table.deadlines[0] <= min(live)
-        assert len(table.deadlines) <= 2 * table.expiring + 65
+        assert not live or 0 < table.first_due_ms <= min(live)
+        assert table.pending <= 2 * table.expiring + 65
 
 
-def test_tables_are_told_apart_although_they_are_dicts() -> None:
+def test_tables_are_told_apart_although_they_are_mappings() -> None:
     one, two = make_table(), make_table()
     assert len({one, two}) == 2
 
 
 def test_removed_keys_leave_no_deadlines() -> None:
     table = make_table()
-    table.put(b"stays", Entry(SCALAR, b"", 1, 9_999))
+    table.put(b"stays", Loose(SCALAR, b"", 1, 9_999))
     for turn in range(1, 5_000):
-        table.put(b"k", Entry(SCALAR, b"", 1, turn))
+        table.put(b"k", Loose(SCALAR, b"", 1, turn))
         table.remove(b"k")
-        assert len(table.deadlines) < 100
-    assert (9_999, b"stays") in table.deadlines
+        assert table.pending < 100
+    table.sweep_all()
+    assert (table.pending, table.first_due_ms, table.due_key(9_999)) == (1, 9_999, b"stays")
 
 
 def test_stale_deadlines_are_swept_when_they_outnumber_the_live_ones() -> None:
     table = make_table()
-    entry = Entry(SCALAR, b"", 1, 1)
-    table.put(b"k", entry)
+    entry = table.put(b"k", Loose(SCALAR, b"", 1, 1))
     longest = 0
     for expires_ms in range(2, 5_000):
         table.set_expiry(b"k", entry, expires_ms)
-        longest = max(longest, len(table.deadlines))
+        longest = max(longest, table.pending)
     assert longest < 100
-    assert table.deadlines[-1] == (4_999, b"k")
+    assert table.due_key(4_998) is None and table.due_key(4_999) == b"k"

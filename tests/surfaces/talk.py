@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from kv_server.surfaces.hello import Limits
-from kv_server.surfaces.resp import RespConnection, RespDoor
+from kv_server.surfaces.resp import RespConnection
+from kv_server.surfaces.resp_door import RespDoor
 from tests.engine.rig import Rig
 
 LIMITS = Limits(frame=1 << 20, batch=4096, parked=10, output=1 << 20)

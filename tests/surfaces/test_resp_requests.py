@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kv_server.surfaces.resp_requests import MAX_WORDS, RequestReader, looks_like_http, split_line
+from kv_server.surfaces.resp_lines import MAX_WORDS, looks_like_http, split_line
+from kv_server.surfaces.resp_requests import RequestReader
 from tests.surfaces.talk import packed
 
 MAX_BULK = 1 << 20

@@ -14,7 +14,7 @@ from kv_server.app.storage import Storage
 from kv_server.engine.engine import Engine
 from kv_server.net.connections import Connections, NetLimits
 from kv_server.surfaces.native import NativeDoor
-from kv_server.surfaces.resp import RespDoor
+from kv_server.surfaces.resp_door import RespDoor
 
 __all__ = ["LiveSettings", "limits_of"]
 

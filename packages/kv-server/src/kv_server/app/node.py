@@ -17,6 +17,7 @@ from kv_server.app.persistence import persistence
 from kv_server.app.storage import Storage
 from kv_server.engine.engine import Engine
 from kv_server.engine.node import Connected, Saver, keeps_nothing
+from kv_server.model import table
 from kv_server.net.address import Address
 from kv_server.net.clock import Clock
 from kv_server.net.connections import Connections, Counters
@@ -25,7 +26,8 @@ from kv_server.net.peer import local_address
 
 __all__ = ["BUILD", "ServerNode"]
 
-BUILD = "plain"
+BUILD = "plain" if str(table.__file__).endswith(".py") else "native"
+"""Whether the hot floors run as Python or as what was compiled from it."""
 """The hot path of this distribution runs uncompiled."""
 
 Facts: TypeAlias = dict[str, dict[str, int | float | str]]

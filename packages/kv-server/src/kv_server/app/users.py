@@ -17,7 +17,7 @@ from kv_server.engine.access.secrets import digest_of, hashed
 from kv_server.engine.access.table import Table, table_of
 from kv_server.engine.access.user import DEFAULT
 from kv_server.surfaces.events import events_of
-from kv_server.surfaces.resp_requests import split_line
+from kv_server.surfaces.resp_lines import split_line
 
 __all__ = ["WrongUsers", "demands_login", "password_of", "read_users", "users_of", "write_users"]
 

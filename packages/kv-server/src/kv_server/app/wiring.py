@@ -32,7 +32,7 @@ from kv_server.net.tls import Tls
 from kv_server.surfaces.events import events_of
 from kv_server.surfaces.hello import Limits as SurfaceLimits
 from kv_server.surfaces.native import NativeDoor
-from kv_server.surfaces.resp import RespDoor
+from kv_server.surfaces.resp_door import RespDoor
 
 if TYPE_CHECKING:
     from kv_server.net.http import HttpServer

@@ -10,7 +10,7 @@ from kv_server.commands.redis_session import REDIS_VERSION
 from kv_server.commands.saving import saved_ms
 from kv_server.commands.server import figures
 from kv_server.engine.node import Node
-from kv_server.model.store import Namespace
+from kv_server.model.space import Namespace
 from kv_server.spec.catalog import command
 from kv_server.spec.command import READ, RESP_DOOR, SLOW, SPANS
 from kv_server.spec.resp_kinds import Verbatim
@@ -112,7 +112,7 @@ def server(node: Node) -> Facts:
         "config_file": "",
         "io_threads_active": 0,
         "kv_version": ours.get("version", ""),
-        "kv_build": ours.get("build", ""),
+        "build": ours.get("build", ""),
     }
 
 

@@ -10,8 +10,7 @@ from kv_server.commands.counters import spells_int
 from kv_server.commands.redis_session import REDIS_VERSION
 from kv_server.engine.engine import Caller
 from kv_server.engine.tx import Tx
-from kv_server.model.entry import HASH, LIST, SCALAR, SET, STREAM, ZSET
-from kv_server.model.table import ENTRY_BYTES
+from kv_server.model.entry import ENTRY_BYTES, HASH, LIST, SCALAR, SET, STREAM, ZSET
 from kv_server.spec.catalog import command
 from kv_server.spec.checks import no_such_line, text_float, text_int, text_size
 from kv_server.spec.command import ADMIN, FAST, READ, RESP_DOOR
@@ -185,13 +184,14 @@ def collection_encoding(kind: int, value: Any) -> str:
     if kind == STREAM:
         return "stream"
     if kind == LIST:
-        return "listpack" if value.bytes <= _COMPACT_LIST else "quicklist"
+        few = len(value) <= _COMPACT_LIST
+        return "listpack" if few and sum(map(len, value.dump())) <= _COMPACT_LIST else "quicklist"
     if kind == SET and len(value) <= _MOST_NUMBERS and all(map(is_int, value)):
         return "intset"
     most, large = _ENCODINGS[kind]
     if len(value) > most:
         return large
-    longest = max(map(len, (member for _, member in value.pairs()) if kind == ZSET else value))
+    longest = max(map(len, value))
     if kind == HASH:
         longest = max(longest, *(len(octets(blob)) for blob in value.values()))
     return "listpack" if longest <= _COMPACT else large

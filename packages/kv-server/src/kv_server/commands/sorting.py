@@ -165,7 +165,7 @@ def store(tx: Tx, target: bytes, found: list[bytes | None]) -> int:
 def sorted_values(tx: Tx, key: bytes, asked: Asked, *, stored: bool) -> list[bytes | None]:
     """What is asked for of the elements at *key*, in order."""
     by, alpha = asked.by, asked.alpha
-    if by in (None, b"#") and not asked.get:  # the elements say all: nothing else is looked up
+    if by is None and not asked.get:  # the elements say all: nothing else is looked up
         if stored:
             return finished(arranging(*elements(tx, key)[:2], asked))
         return tx.slowly(lambda: arranging(*elements(tx, key)[:2], asked))
@@ -177,7 +177,7 @@ def sorted_values(tx: Tx, key: bytes, asked: Asked, *, stored: bool) -> list[byt
     if unsorted:
         ranked: Sequence[bytes] = blobs[::-1] if asked.order == "DESC" else blobs
     else:
-        weights = own(blobs, alpha) if by in (None, b"#") else looked_up(tx, blobs, by, alpha)
+        weights = own(blobs, alpha) if by is None else looked_up(tx, blobs, by, alpha)
         ranked = finished(arranged(blobs, weights, alpha, asked.order))
     chosen = chosen_of(ranked, asked.limit)
     if not asked.get:

@@ -157,10 +157,10 @@ def zintercard(tx: Tx, keys: Counted[SourceKey], /, *, limit: Annotated[Size, To
     >>> await client.zintercard(["may", "june"])
     1
     """
-    first, *rest = sorted([tx.score_source(key).places for key in keys], key=len)
+    first, *rest = sorted([tx.score_source(key).held for key in keys], key=len)
     common: Iterable[bytes] = first
-    for places in rest:
-        common = filter(places.__contains__, common)
+    for held in rest:
+        common = filter(held.__contains__, common)
     return sum(1 for _ in islice(common, limit or None))
 
 
@@ -172,7 +172,7 @@ def weighted(tx: Tx, keys: Sequence[bytes], weights: Sequence[float] | None) -> 
     """What is at *keys*, each with its weight, the smallest first."""
     factors = [1.0] * len(keys) if weights is None else [number(weight, "weights") for weight in weights]
     pairs = list(zip(map(tx.score_source, keys), factors, strict=True))
-    return sorted(pairs, key=lambda pair: len(pair[0].places))
+    return sorted(pairs, key=lambda pair: len(pair[0].held))
 
 
 def times(scores: Iterable[float], weight: float) -> Iterable[float]:
@@ -193,7 +193,8 @@ def joined(both: list[bytes], aggregate: str, mine: Iterable[float], theirs: Ite
 def union(tx: Tx, keys: Sequence[bytes], weights: Sequence[float] | None, aggregate: str) -> dict[bytes, float]:
     union: dict[bytes, float] = {}
     for source, weight in weighted(tx, keys, weights):
-        scores = dict(zip(source.members, times(source.values, weight), strict=True))
+        members, found = source.whole()
+        scores = dict(zip(members, times(found, weight), strict=True))
         if not union:
             union = scores
             continue
@@ -206,17 +207,18 @@ def union(tx: Tx, keys: Sequence[bytes], weights: Sequence[float] | None, aggreg
 
 def intersection(tx: Tx, keys: Sequence[bytes], weights: Sequence[float] | None, aggregate: str) -> dict[bytes, float]:
     (first, factor), *rest = weighted(tx, keys, weights)
-    common = dict(zip(first.members, times(first.values, factor), strict=True))
+    members, found = first.whole()
+    common = dict(zip(members, times(found, factor), strict=True))
     for source, weight in rest:
-        both = list(filter(source.places.__contains__, common))
+        both = list(filter(source.held.__contains__, common))
         common = joined(both, aggregate, map(common.__getitem__, both), times(source.scores_of(both), weight))
     return common
 
 
 def difference(tx: Tx, keys: Sequence[bytes]) -> dict[bytes, float]:
     first, *rest = map(tx.score_source, keys)
-    members: Iterable[bytes] = first.members
+    members: Iterable[bytes] = first.held
     for source in rest:
-        members = filterfalse(source.places.__contains__, members)
+        members = filterfalse(source.held.__contains__, members)
     left = list(members)
     return dict(zip(left, first.scores_of(left), strict=True))

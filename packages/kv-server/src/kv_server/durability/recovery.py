@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Generator, Iterator, Sequence
-from itertools import repeat
 from typing import Any, Final
 from zlib import decompress
 
@@ -26,9 +25,9 @@ from kv_server.engine.commit import Commit
 from kv_server.engine.engine import Engine
 from kv_server.engine.session import Lost, Session
 from kv_server.model.container import CONTAINERS
-from kv_server.model.entry import SCALAR, Entry
+from kv_server.model.entry import SCALAR, Loose
 from kv_server.model.lock import Hold, Lock
-from kv_server.model.store import Namespace
+from kv_server.model.space import Namespace
 
 __all__ = ["Recovery", "objects_of", "rows_of", "snapshot_frames"]
 
@@ -179,7 +178,7 @@ class Recovery:
             for entry_kind, key, dumped, version, expires_ms in thing[3]:
                 value = dumped if entry_kind == SCALAR else CONTAINERS[entry_kind].load(dumped)
                 table = self.engine.tx.table_of(space, key)
-                table.put(key, Entry(entry_kind, value, version, expires_ms))
+                table.put(key, Loose(entry_kind, value, version, expires_ms))
                 store.schedule(space, table)
             counts["keys"] += len(thing[3])
 
@@ -194,15 +193,14 @@ class Recovery:
     ) -> None:
         """Many at once, where they belong if the store has as many shards as it had."""
         store = self.engine.store
-        entries = list(map(Entry, repeat(SCALAR), values, versions, expiries))
         if store.shards != self._shards:
-            for key, entry in zip(keys, entries, strict=True):
+            for key, value, version, expires_ms in zip(keys, values, versions, expiries, strict=True):
                 table = self.engine.tx.table_of(space, key)
-                table.put(key, entry)
+                table.put(key, Loose(SCALAR, value, version, expires_ms))
                 store.schedule(space, table)
             return
         table = store.table(space, shard)
-        table.put_all(keys, entries)
+        table.put_all(keys, values, versions, expiries)
         store.schedule(space, table)
 
     def _put_session(self, row: Sequence[Any]) -> None:

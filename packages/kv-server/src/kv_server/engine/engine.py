@@ -55,11 +55,15 @@ class Start:
 class Engine(Several):
     """A store with its commands, sessions and watchers."""
 
+    tx_class = Tx
+
     def __init__(self, catalog: Catalog, *, start: Start, shards: int = 256, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
         self.sessions: dict[int, Session] = {}
         store = Store(shards, start.seed)
-        super().__init__(store, Tx(store, self.sessions, start.dice, self.limits.namespaces), self.limits.parked)
+        super().__init__(
+            store, self.tx_class(store, self.sessions, start.dice, self.limits.namespaces), self.limits.parked
+        )
         self.catalog = catalog
         self.epoch = start.epoch
         self.dice = start.dice

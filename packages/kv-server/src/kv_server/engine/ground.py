@@ -15,9 +15,10 @@ from kv_server.engine.rows import EXPIRED, KEY_DROP
 from kv_server.engine.session import Session
 from kv_server.engine.waiting import Unfinished
 from kv_server.model.container import CONTAINERS, Container
-from kv_server.model.entry import KINDS, Entry
+from kv_server.model.entry import KINDS, Entry, Loose
+from kv_server.model.space import Namespace
 from kv_server.model.steps import Steps, finished
-from kv_server.model.store import Namespace, Store
+from kv_server.model.store import Store
 from kv_server.model.table import Table
 
 __all__ = ["EFFECTS", "Ground", "effect", "wrong_type"]
@@ -177,7 +178,7 @@ class Ground:
         if entry is None:
             space = self.open_namespace()
             table = self.table_of(space, key)
-            entry = table.put(key, Entry(kind, CONTAINERS[kind](), self.revision, 0))
+            entry = table.put(key, Loose(kind, CONTAINERS[kind](), self.revision, 0))
             self.last_key, self.last_entry, self.last_table = key, entry, table
         elif entry.kind != kind:
             raise wrong_type(kind, entry.kind)

@@ -16,8 +16,9 @@ from kv_server.engine.before import Before
 from kv_server.engine.gates import CLOSED
 from kv_server.engine.rows import EVICTED
 from kv_server.engine.session import EVERYTHING, Session
+from kv_server.model.account import NEVER
 from kv_server.model.space import Namespace
-from kv_server.model.terms import NEVER, Rules
+from kv_server.model.terms import Rules
 from kv_server.spec.command import Command, Flag
 
 if TYPE_CHECKING:

@@ -9,35 +9,13 @@ from __future__ import annotations
 
 from kv_server.engine.before import Before
 from kv_server.engine.commit import Commit
-from kv_server.engine.effects.answers import AnswerEffects
-from kv_server.engine.effects.channels import ChannelEffects
-from kv_server.engine.effects.hashes import HashEffects
-from kv_server.engine.effects.keys import KeyEffects
-from kv_server.engine.effects.lists import ListEffects
-from kv_server.engine.effects.locks import LockEffects
-from kv_server.engine.effects.namespaces import NamespaceEffects
-from kv_server.engine.effects.patterns import PatternReads
-from kv_server.engine.effects.sets import SetEffects
 from kv_server.engine.effects.streams import StreamEffects
-from kv_server.engine.effects.zsets import ZsetEffects
 from kv_server.engine.ground import EFFECTS
 
 __all__ = ["EFFECTS", "Tx"]
 
 
-class Tx(
-    KeyEffects,
-    HashEffects,
-    ListEffects,
-    LockEffects,
-    AnswerEffects,
-    NamespaceEffects,
-    SetEffects,
-    ZsetEffects,
-    ChannelEffects,
-    StreamEffects,
-    PatternReads,
-):
+class Tx(StreamEffects):
     """All reads and effects, and what makes several calls one."""
 
     def open_block(self) -> None:

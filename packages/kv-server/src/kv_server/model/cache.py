@@ -11,20 +11,18 @@ from collections.abc import Sequence
 from random import Random
 from typing import TYPE_CHECKING, Final
 
-from kv_server.model.entry import STREAM, Entry
+from kv_server.model.entry import CACHED_BYTES, SCALAR, STREAM, Cached, Entry, Loose
 from kv_server.model.table import Table
 
 if TYPE_CHECKING:
     from kv_server.model.space import Namespace
 
-__all__ = ["CACHED_BYTES", "Cache", "CacheTable", "Cached", "Habits"]
+__all__ = ["Cache", "CacheTable", "Habits"]
 
-CACHED_BYTES: Final = 100  # measured: what one key of a cache costs more, with the room that coming and going leaves
 _POOL: Final = 16
 _MINUTE_MS: Final = 60_000
 _FIRST_COUNT: Final = 5  # so a new key is not the first to go
 _MOST: Final = 255
-_find = dict.get
 
 
 class Habits:
@@ -37,18 +35,6 @@ class Habits:
         self.factor = 10
         self.decay_minutes = 1
         self.throws = Random(dice.getrandbits(64))
-
-
-class Cached(Entry):
-    """An entry that may be evicted while *place* is not negative: there it stands in the ring. *used* is when it was
-    used last, or how often: a minute, and a count that grows ever more rarely in the lowest eight bits.
-    """
-
-    __slots__ = ("key", "place", "used")
-
-    key: bytes
-    place: int
-    used: int
 
 
 class Cache:
@@ -86,6 +72,12 @@ class Cache:
                 last.place = place
             entry.place = -1
 
+    def follow(self, entry: Cached, made: Cached) -> None:
+        """Let *made* be what *entry* was."""
+        made.used, made.place = entry.used, entry.place
+        if made.place >= 0:
+            self.ring[made.place] = made
+
     def clear(self) -> None:
         """Nothing is left."""
         self.ring = []
@@ -94,13 +86,13 @@ class Cache:
     # ---- uses
     def began(self) -> int:
         """The mark of an entry that is new, or of which nothing is known."""
-        now_ms = self.home.whole.elapsed_ms
+        now_ms = self.home.store.elapsed_ms
         return (now_ms // _MINUTE_MS) << 8 | _FIRST_COUNT if self.table is FrequentTable else now_ms
 
     def counted(self, used: int) -> int:
         """The count in the mark *used*, of which time has taken something off."""
-        decay, count = self.home.whole.habits.decay_minutes, used & _MOST
-        gone = self.home.whole.elapsed_ms // _MINUTE_MS - (used >> 8)
+        decay, count = self.home.store.habits.decay_minutes, used & _MOST
+        gone = self.home.store.elapsed_ms // _MINUTE_MS - (used >> 8)
         return max(0, count - gone // decay) if decay and gone else count
 
     def count(self, entry: Cached) -> int:
@@ -109,17 +101,17 @@ class Cache:
 
     def mark(self, used: int) -> int:
         """The mark that follows *used*: Morris's counter."""
-        count, habits = self.counted(used), self.home.whole.habits
+        count, habits = self.counted(used), self.home.store.habits
         if count < _MOST:
             above = count - _FIRST_COUNT
             if above <= 0 or habits.throws.random() * (above * habits.factor + 1) < 1:
                 count += 1
-        return (self.home.whole.elapsed_ms // _MINUTE_MS) << 8 | count
+        return (self.home.store.elapsed_ms // _MINUTE_MS) << 8 | count
 
     # ---- choosing
     def choose(self, bound: set[tuple[bytes, int]]) -> Cached | None:
         """The entry that should go next, none of the keys *bound* at these versions; None if there is none."""
-        ring, habits = self.ring, self.home.whole.habits
+        ring, habits = self.ring, self.home.store.habits
         random = habits.throws.random
         for _ in range(_POOL):
             if not ring:
@@ -174,32 +166,38 @@ class CacheTable(Table):
     __slots__ = ()
     cache: Cache
 
-    def cached(self, key: bytes, entry: Entry) -> Cached:
-        """The same as *entry*, as it lies in a cache."""
-        made = Cached(entry.kind, entry.value, entry.version, entry.expires_ms)
-        made.key, made.used = key, self.cache.began()
-        self.cache.enter(made)
-        return made
-
     def put(self, key: bytes, entry: Entry) -> Entry:
-        made = super().put(key, self.cached(key, entry))
+        made = super().put(key, entry)
+        assert isinstance(made, Cached)
+        made.used = self.cache.began()
+        self.cache.enter(made)
         self.grow(CACHED_BYTES)
         return made
 
-    def put_all(self, keys: Sequence[bytes], entries: Sequence[Entry]) -> None:
-        super().put_all(keys, list(map(self.cached, keys, entries)))
-        self.grow(CACHED_BYTES * len(keys))
+    def put_all(
+        self, keys: Sequence[bytes], blobs: Sequence[bytes], versions: Sequence[int], expiries: Sequence[int]
+    ) -> None:
+        for key, blob, version, expires_ms in zip(keys, blobs, versions, expiries, strict=True):
+            self.put(key, Loose(SCALAR, blob, version, expires_ms))
+
+    def replace(self, key: bytes, entry: Entry, value: bytes, version: int) -> Entry:
+        made = super().replace(key, entry, value, version)
+        if made is not entry:
+            assert isinstance(made, Cached)
+            assert isinstance(entry, Cached)
+            self.cache.follow(entry, made)
+        return made
 
     def remove(self, key: bytes) -> Entry:
         entry = super().remove(key)
-        assert type(entry) is Cached
+        assert isinstance(entry, Cached)
         self.cache.leave(entry)
         self.grow(-CACHED_BYTES)
         return entry
 
     def set_expiry(self, key: bytes, entry: Entry, expires_ms: int) -> None:
         super().set_expiry(key, entry, expires_ms)
-        assert type(entry) is Cached
+        assert isinstance(entry, Cached)
         if self.cache.volatile and (entry.place >= 0) != (expires_ms > 0):
             if expires_ms:
                 self.cache.enter(entry)
@@ -212,10 +210,10 @@ class RecentTable(CacheTable):
 
     __slots__ = ()
 
-    def get(self, key: bytes, default: None = None) -> Cached | None:  # type: ignore[override]
-        entry: Cached | None = _find(self, key)  # type: ignore[assignment]
-        if entry is not None:
-            entry.used = self.home.whole.elapsed_ms
+    def get(self, key: bytes, default: None = None) -> Entry | None:  # type: ignore[override]
+        entry = self.peek(key)
+        if isinstance(entry, Cached):
+            entry.used = self.cache.home.store.elapsed_ms
         return entry
 
 
@@ -224,8 +222,8 @@ class FrequentTable(CacheTable):
 
     __slots__ = ()
 
-    def get(self, key: bytes, default: None = None) -> Cached | None:  # type: ignore[override]
-        entry: Cached | None = _find(self, key)  # type: ignore[assignment]
-        if entry is not None:
+    def get(self, key: bytes, default: None = None) -> Entry | None:  # type: ignore[override]
+        entry = self.peek(key)
+        if isinstance(entry, Cached):
             entry.used = self.cache.mark(entry.used)
         return entry

@@ -6,9 +6,20 @@ from typing import Any, Final, Protocol, Self, TypeAlias
 
 from kv_server.model.steps import Steps
 
-__all__ = ["CONTAINERS", "Container", "Piece"]
+__all__ = ["CONTAINERS", "Container", "Memory", "Piece"]
 
-Piece: TypeAlias = "list[Any] | dict[Any, Any]"
+
+class Memory(Protocol):
+    """What lies in memory that Python knows nothing of."""
+
+    def __len__(self) -> int:
+        """How many elements are left of it."""
+
+    def free(self, count: int) -> int:
+        """Free about *count* elements, and return how many that were."""
+
+
+Piece: TypeAlias = "list[Any] | dict[Any, Any] | Memory"
 
 
 class Container(Protocol):

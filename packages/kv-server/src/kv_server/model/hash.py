@@ -1,106 +1,12 @@
-"""Hashes: value blobs by field. Fields stand in the order in which they came."""
+"""Hashes: value blobs by field. Where a compiler was, the leaf of this name packs small ones."""
 
 from __future__ import annotations
 
-from itertools import chain
-from random import Random
-from typing import Any, Final
-
-from kv_server.model.container import CONTAINERS, Piece
+from kv_server.model.container import CONTAINERS
 from kv_server.model.entry import HASH
-from kv_server.model.set import Set, sample
-from kv_server.model.steps import Steps, parts
+from kv_server.model.large_hash import FIELD_BYTES
+from kv_server.model.large_hash import LargeHash as Hash
 
 __all__ = ["FIELD_BYTES", "Hash"]
-
-FIELD_BYTES: Final = 115  # measured: what one field costs beyond the bytes of its name and value
-_SMALL: Final = 512  # a hash of so many fields is walked in one page
-
-
-class Hash(dict[bytes, bytes]):
-    """The fields of one hash. Only a large one that is walked over or picked from keeps the *places* of its fields."""
-
-    __slots__ = ("bytes", "places")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.bytes = 0
-        self.places: Set | None = None
-
-    __hash__ = object.__hash__  # type: ignore[assignment]
-
-    def put(self, field: bytes, blob: bytes) -> int:
-        """Set *field* to *blob*, and return by how much the account grows."""
-        old = self.get(field)
-        self[field] = blob
-        if old is not None:
-            return len(blob) - len(old)
-        if self.places is not None:
-            self.places.add(field)
-        return len(field) + len(blob) + FIELD_BYTES
-
-    def drop(self, field: bytes) -> int:
-        """Take out *field*, which must be there, and return by how much the account shrinks."""
-        blob = self.pop(field)
-        if self.places is not None:
-            self.places.remove(field)
-        return len(field) + len(blob) + FIELD_BYTES
-
-    def page(self, cursor: int, count: int) -> tuple[int, list[tuple[bytes, bytes]]]:
-        """About *count* fields with their values, and the cursor of the next page; 0 begins, and ends."""
-        if not cursor and len(self) <= _SMALL:
-            return 0, list(self.items())
-        following, fields = self.placed().page(cursor, count)
-        return following, list(zip(fields, map(self.__getitem__, fields), strict=True))
-
-    def pick(self, count: int, dice: Random, *, repeats: bool) -> list[tuple[bytes, bytes]]:
-        """*count* fields by chance with their values; unless there may be *repeats*, at most each of them once."""
-        if not repeats and count >= len(self):
-            return list(self.items())
-        fields = self.placed().members if len(self) > _SMALL else list(self)
-        chosen = dice.choices(fields, k=count) if repeats else sample(dice, fields, count)
-        return list(zip(chosen, map(self.__getitem__, chosen), strict=True))
-
-    def placed(self) -> Set:
-        """The fields with a place for each, kept from here on."""
-        if self.places is None:
-            self.places = Set(self)
-        return self.places
-
-    def copy(self) -> Hash:
-        """The same, to be changed apart."""
-        made = Hash()
-        made.update(self)
-        made.bytes = self.bytes
-        return made
-
-    def pieces(self) -> list[Piece]:
-        return [self, *(self.places.pieces() if self.places is not None else ())]
-
-    def dump(self) -> Any:
-        """Each field followed by its value."""
-        return list(chain.from_iterable(self.items()))
-
-    @classmethod
-    def load(cls, dumped: Any) -> Hash:
-        """The hash that was dumped."""
-        made = cls()
-        made.update(zip(dumped[::2], dumped[1::2], strict=True))
-        if 2 * len(made) != len(dumped):
-            raise ValueError("a field twice")
-        made.bytes = sum(map(len, made)) + sum(map(len, made.values())) + FIELD_BYTES * len(made)
-        return made
-
-    @classmethod
-    def loading(cls, dumped: Any) -> Steps[Hash]:
-        made = cls()
-        for part in parts(dumped):
-            made.update(zip(part[::2], part[1::2], strict=True))
-            made.bytes += sum(map(len, part)) + FIELD_BYTES * (len(part) // 2)
-            yield
-        if 2 * len(made) != len(dumped):
-            raise ValueError("a field twice")
-        return made
-
 
 CONTAINERS[HASH] = Hash

@@ -61,10 +61,10 @@ def _unpacked(packed: bytes) -> bytes:
     """6 bits to an octet: each three octets hold four registers, the lowest bits first."""
     found = bytearray(REGISTERS)
     first, second, third = packed[0::3], packed[1::3], packed[2::3]
-    found[0::4] = first.translate(_LOW_SIX)
-    found[1::4] = bytes([a >> 6 | (b & 15) << 2 for a, b in zip(first, second, strict=True)])
-    found[2::4] = bytes([b >> 4 | (c & 3) << 4 for b, c in zip(second, third, strict=True)])
-    found[3::4] = third.translate(_HIGH_SIX)
+    found[0::4] = bytearray(first.translate(_LOW_SIX))
+    found[1::4] = bytearray([a >> 6 | (b & 15) << 2 for a, b in zip(first, second, strict=True)])
+    found[2::4] = bytearray([b >> 4 | (c & 3) << 4 for b, c in zip(second, third, strict=True)])
+    found[3::4] = bytearray(third.translate(_HIGH_SIX))
     return bytes(found)
 
 
@@ -75,9 +75,9 @@ _HIGH_SIX: Final = bytes(octet >> 2 for octet in range(256))
 def _packed(registers: bytes) -> bytes:
     found = bytearray(REGISTERS * 6 // 8)
     one, two, three, four = registers[0::4], registers[1::4], registers[2::4], registers[3::4]
-    found[0::3] = bytes([a | (b & 3) << 6 for a, b in zip(one, two, strict=True)])
-    found[1::3] = bytes([b >> 2 | (c & 15) << 4 for b, c in zip(two, three, strict=True)])
-    found[2::3] = bytes([c >> 4 | d << 2 for c, d in zip(three, four, strict=True)])
+    found[0::3] = bytearray([a | (b & 3) << 6 for a, b in zip(one, two, strict=True)])
+    found[1::3] = bytearray([b >> 2 | (c & 15) << 4 for b, c in zip(two, three, strict=True)])
+    found[2::3] = bytearray([c >> 4 | d << 2 for c, d in zip(three, four, strict=True)])
     return bytes(found)
 
 

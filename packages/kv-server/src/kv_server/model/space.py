@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from kv_server.model.cache import CACHED_BYTES, Cache, CacheTable
-from kv_server.model.entry import Entry
+from kv_server.model.account import NEVER, Account
+from kv_server.model.cache import Cache
 from kv_server.model.lock import Lock
 from kv_server.model.table import Table
-from kv_server.model.terms import NEVER, NO_TERMS, Terms
+from kv_server.model.terms import NO_TERMS, Terms
 
 if TYPE_CHECKING:
     from kv_server.model.store import Store
@@ -20,23 +20,20 @@ NAMESPACE_BYTES: Final = 3_000  # measured: what one costs with its name and its
 TABLE_BYTES: Final = 330  # measured: the same of a table
 
 
-class Namespace:
+class Namespace(Account):
     """A keyspace of its own. *bytes* and *keys* are those of all tables, with the locks in *bytes*; where they pass
     *most_bytes*, or reach *most_keys*, `Store.press` is called.
     """
 
-    __slots__ = (
-        "bytes", "cache", "evicted", "keys", "lock_bytes", "locks", "most_bytes", "most_keys", "name",
-        "tables", "terms", "whole",
-    )  # fmt: skip
+    __slots__ = ("cache", "evicted", "lock_bytes", "locks", "name", "store", "tables", "terms")
 
-    def __init__(self, name: bytes, whole: Store) -> None:
+    def __init__(self, name: bytes, store: Store) -> None:
+        super().__init__(store)
         self.name = name
-        self.whole = whole
-        self.tables = [whole.empty] * whole.shards
+        self.store = store
+        self.tables = [store.empty] * store.shards
         self.locks: dict[bytes, Lock] = {}
-        self.bytes = self.keys = self.lock_bytes = self.evicted = 0
-        self.most_bytes = self.most_keys = NEVER
+        self.lock_bytes = self.evicted = 0
         self.terms = NO_TERMS
         self.cache: Cache | None = None
 
@@ -45,13 +42,6 @@ class Namespace:
 
     def live_tables(self) -> Iterator[Table]:
         return filter(None, self.tables)
-
-    def grow(self, delta: int) -> None:
-        """Account for *delta* bytes more that lie in no table."""
-        self.bytes += delta
-        self.whole.bytes += delta
-        if self.bytes > self.most_bytes or self.whole.bytes > self.whole.most_bytes:
-            self.whole.press(self)
 
     def grow_locks(self, delta: int) -> None:
         self.lock_bytes += delta
@@ -76,7 +66,7 @@ class Namespace:
         """Live by *terms* from here on."""
         if terms.policy != self.terms.policy:
             self.cache = Cache(self, terms.policy) if terms.policy != "noeviction" else None
-            self.whole.turning.append(self.turn(self.cache))
+            self.store.turning.append(self.turn(self.cache))
         self.terms = terms
         self.arm()
         self.grow(0)
@@ -87,26 +77,21 @@ class Namespace:
     def table(self) -> Table:
         """A table of the kind that this namespace has."""
         self.grow(TABLE_BYTES)
-        cache = self.cache
-        table = Table(self) if cache is None else cache.table(self)
-        table.cache = cache
-        return table
+        return Table(self) if self.cache is None else self.cache.table(self, self.cache)
 
     def turn(self, cache: Cache | None) -> Iterator[None]:
         """Make the tables be those of *cache*, one at a time."""
-        kind = Table if cache is None else cache.table
         for shard in range(len(self.tables)):
             table = self.tables[shard]
             if cache is not self.cache:
                 return
-            if table is self.whole.empty or table.cache is cache:
+            if table is self.store.empty or table.cache is cache:
                 continue
-            was = table.cache is not None
-            table.__class__, table.cache = kind, cache
+            table.due_ms = 0
+            self.keys -= len(table)
+            self.grow(-table.bytes - TABLE_BYTES)
+            self.tables[shard] = made = self.table()
             for key, entry in table.items():
-                if isinstance(table, CacheTable):
-                    table[key] = table.cached(key, entry)
-                else:
-                    table[key] = Entry(entry.kind, entry.value, entry.version, entry.expires_ms)
-            table.grow(((cache is not None) - was) * CACHED_BYTES * len(table))
+                made.put(key, entry)
+            self.store.schedule(self, made)
             yield

@@ -5,19 +5,20 @@ table at once; its entries are freed in slices. Slots are Redis Cluster's, shard
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from hashlib import blake2b
 from random import Random
 from typing import Final
 
 from kv_protocol.limits import SLOTS
+from kv_server.model.account import Account
 from kv_server.model.cache import Habits
 from kv_server.model.container import Piece
 from kv_server.model.entry import SCALAR, Entry
 from kv_server.model.schedule import Schedule
 from kv_server.model.space import NAMESPACE_BYTES, TABLE_BYTES, Namespace
 from kv_server.model.table import Table
-from kv_server.model.terms import NEVER, Rules
+from kv_server.model.terms import Rules
 
 __all__ = ["Namespace", "Store"]
 
@@ -26,28 +27,25 @@ _FREED_PER_SLICE: Final = 5_000
 _FREED_AT_ONCE: Final = 1_000
 
 
-class Store:
+class Store(Account):
     """The namespaces by name. *shift* turns a slot into a shard; *seed* decides the order of scans."""
 
     def __init__(self, shards: int, seed: bytes) -> None:
         if shards < 1 or shards > SLOTS or shards & (shards - 1):
             raise ValueError(f"shards must be a power of two from 1 to {SLOTS}, not {shards}")
+        super().__init__(None)
         self.shards = shards
         self.shift = SLOTS.bit_length() - shards.bit_length()
         self.seed = seed
         self.namespaces: dict[bytes, Namespace] = {}
-        self.bytes = 0
-        """What all namespaces take, and *callers* beside them: sessions with what is kept for them."""
         self.callers = 0
-        self.most_bytes = NEVER
-        self.press: Callable[[Namespace], None] = lambda space: None
-        """Called when a limit is passed, by the namespace that grew."""
+        """What sessions take with what is kept for them; it is among the bytes."""
         self.rules = Rules()
         self.habits = Habits(Random(seed))
         self.turning: list[Iterator[None]] = []
         """Namespaces that become caches, or none."""
         self.elapsed_ms = 0
-        self.empty: Table = Table(None)  # type: ignore[arg-type]
+        self.empty = Table(self)
         self.due: Schedule[tuple[Table, Namespace]] = Schedule(lambda due_ms, place: place[0].due_ms == due_ms)
         self.leases: Schedule[tuple[bytes, bytes, int]] = Schedule(self.lease_ends)
         self.garbage: list[Piece] = []
@@ -75,23 +73,18 @@ class Store:
     # ---- deadlines
     def schedule(self, namespace: Namespace, table: Table) -> None:
         """See to it that *table* is looked at when its first deadline comes."""
-        if table.deadlines:
-            first = table.deadlines[0][0]
-            if not table.due_ms or first < table.due_ms:
-                table.due_ms = first
-                self.due.add(first, (table, namespace))
+        first = table.first_due_ms
+        if first and (not table.due_ms or first < table.due_ms):
+            table.due_ms = first
+            self.due.add(first, (table, namespace))
 
     def due_key(self, now_ms: int) -> tuple[Namespace, bytes] | None:
         """A key whose deadline has passed; it stays due until it is taken out of its table. None when there is none."""
         while (place := self.due.peek(now_ms)) is not None:
             table, namespace = place
-            deadlines = table.deadlines
-            while deadlines and deadlines[0][0] <= now_ms:
-                expires_ms, key = deadlines[0]
-                entry = table.get(key)
-                if entry is not None and entry.expires_ms == expires_ms:
-                    return namespace, key
-                table.pass_deadline()
+            key = table.due_key(now_ms)
+            if key is not None:
+                return namespace, key
             table.due_ms = 0
             self.schedule(namespace, table)
         return None
@@ -129,7 +122,7 @@ class Store:
             if table is self.empty:
                 continue
             table.due_ms = 0
-            table.deadlines = []
+            table.clear_deadlines()
             gone += table.bytes + TABLE_BYTES
             if table:
                 self.garbage.append(table)
@@ -153,13 +146,15 @@ class Store:
                 space.apply(self.rules.of(space.name))
 
     def turn_some(self) -> bool:
-        """Go on with the namespaces that become caches, or none; True while there is more."""
-        while self.turning:
+        """Go on with the namespaces that become caches, or none; True while there is more. Not while somebody copies:
+        what he knows are the tables as they were.
+        """
+        while not self.frozen and self.turning:
             if next(self.turning[0], self) is self:
                 del self.turning[0]
             else:
                 break
-        return bool(self.turning)
+        return bool(self.turning) and not self.frozen
 
     def discard(self, entry: Entry) -> None:
         """Let go of what was taken out of a table: of a large collection piece by piece."""
@@ -175,12 +170,14 @@ class Store:
                 before = len(piece)
                 del piece[-left:]
                 left -= before - len(piece)
-            else:
+            elif isinstance(piece, (dict, Table)):
                 while piece and left > 0:
                     _, thing = piece.popitem()
                     left -= 1
                     if isinstance(thing, Entry):
                         self.discard(thing)
+            else:
+                left -= piece.free(left)
             if piece:
                 self.garbage.append(piece)
         return bool(self.garbage)

@@ -1,38 +1,36 @@
-"""The keys of one shard of one namespace, with the heap of their deadlines.
+"""The keys of one shard of one namespace in a dict, with the heap of their deadlines.
 
-A table is a small interface: get, put, delete, iterate, account. This plain one is a dict; what is kept beside it is
-the number of bytes it accounts for and the deadlines. The heap may hold entries that a later change made stale: they
-are known by not matching their key's expiry, and swept out once they are a third of it.
+A table is a small interface: get, put, delete, iterate, account. This is the plain one. The heap may hold entries that
+a later change made stale: they are known by not matching their key's expiry, and swept out once they are a third of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
-from typing import TYPE_CHECKING, Final
+from itertools import repeat
+from typing import Any, Final
 
-from kv_server.model.entry import SCALAR, Entry
+from kv_server.model.account import Account
+from kv_server.model.entry import DEADLINE_BYTES, ENTRY_BYTES, SCALAR, Cached, Entry
 
-if TYPE_CHECKING:
-    from kv_server.model.cache import Cache
-    from kv_server.model.space import Namespace
+__all__ = ["Table"]
 
-__all__ = ["DEADLINE_BYTES", "ENTRY_BYTES", "Table"]
-
-ENTRY_BYTES: Final = 232  # measured: what one key costs beyond the bytes of its name and value
-DEADLINE_BYTES: Final = 136  # measured: the same of a deadline
 _STALE_FLOOR: Final = 64  # a heap this small is not worth a sweep
 
 
 class Table(dict[bytes, Entry]):
-    """Entries by key. *due_ms* is the deadline under which the store has scheduled this table, 0 for none."""
+    """Entries by key. *due_ms* is the deadline under which the store has scheduled this table, 0 for none.
+
+    With a *cache* its entries may be evicted.
+    """
 
     __slots__ = ("arrivals", "bytes", "cache", "deadlines", "due_ms", "expiring", "home", "order")
 
-    def __init__(self, home: Namespace) -> None:
+    def __init__(self, home: Account, cache: Any = None) -> None:
         super().__init__()
         self.home = home
-        self.cache: Cache | None = None
+        self.cache = cache
         self.deadlines: list[tuple[int, bytes]] = []
         self.expiring = 0
         self.due_ms = 0
@@ -52,8 +50,14 @@ class Table(dict[bytes, Entry]):
         if home.bytes > home.most_bytes or whole.bytes > whole.most_bytes:
             whole.press(home)
 
+    def peek(self, key: bytes) -> Entry | None:
+        """The entry at *key*, without a mark that it was used."""
+        return dict.get(self, key)
+
     def put(self, key: bytes, entry: Entry) -> Entry:
         """Add *entry* under *key*, which must be absent; the entry as it lies here."""
+        if self.cache is not None:
+            entry = Cached(key, entry)
         self[key] = entry
         self.arrivals += 1
         value = entry.value
@@ -69,18 +73,30 @@ class Table(dict[bytes, Entry]):
             home.whole.press(home)
         return entry
 
-    def put_all(self, keys: Sequence[bytes], entries: Sequence[Entry]) -> None:
+    def put_all(
+        self, keys: Sequence[bytes], blobs: Sequence[bytes], versions: Sequence[int], expiries: Sequence[int]
+    ) -> None:
         """Add many scalars at once."""
+        entries = list(map(Entry, repeat(SCALAR), blobs, versions, expiries))
         self.update(zip(keys, entries, strict=True))
         self.arrivals += len(keys)
         self.home.keys += len(keys)
-        octets = sum(map(len, keys)) + sum(len(entry.value) for entry in entries)
-        deadlines = [(entry.expires_ms, key) for key, entry in zip(keys, entries, strict=True) if entry.expires_ms]
+        octets = sum(map(len, keys)) + sum(map(len, blobs))
+        deadlines = [pair for pair in zip(expiries, keys, strict=True) if pair[0]]
         if deadlines:
             self.deadlines += deadlines
             heapify(self.deadlines)
             self.expiring += len(deadlines)
         self.grow(octets + len(keys) * ENTRY_BYTES + len(deadlines) * DEADLINE_BYTES)
+
+    def replace(self, key: bytes, entry: Entry, value: bytes, version: int) -> Entry:
+        """Let the scalar *entry* at *key* hold *value*; the entry as it lies here then."""
+        grown = len(value) - len(entry.value)
+        if grown:
+            self.grow(grown)
+        entry.value = value
+        entry.version = version
+        return entry
 
     def remove(self, key: bytes) -> Entry:
         """Take *key*, which must be present, out."""
@@ -103,10 +119,31 @@ class Table(dict[bytes, Entry]):
             self.grow(DEADLINE_BYTES)
         self.sweep()
 
-    def pass_deadline(self) -> None:
-        """Forget the first deadline."""
-        heappop(self.deadlines)
-        self.grow(-DEADLINE_BYTES)
+    @property
+    def first_due_ms(self) -> int:
+        """The first deadline, be it stale or not; 0 if there is none."""
+        return self.deadlines[0][0] if self.deadlines else 0
+
+    def due_key(self, now_ms: int) -> bytes | None:
+        """A key whose deadline has passed; it stays due until it is taken out. None when there is none."""
+        deadlines = self.deadlines
+        while deadlines and deadlines[0][0] <= now_ms:
+            expires_ms, key = deadlines[0]
+            entry = self.peek(key)
+            if entry is not None and entry.expires_ms == expires_ms:
+                return key
+            heappop(deadlines)
+            self.grow(-DEADLINE_BYTES)
+        return None
+
+    @property
+    def pending(self) -> int:
+        """How many deadlines there are, stale ones among them."""
+        return len(self.deadlines)
+
+    def clear_deadlines(self) -> None:
+        """Forget all deadlines, without a word to the account."""
+        self.deadlines = []
 
     def sweep(self) -> None:
         """Rebuild the heap of deadlines when a third of it is stale."""

@@ -8,10 +8,7 @@ from attrs import evolve, field, frozen
 
 from kv_server.model.glob import matches
 
-__all__ = ["NEVER", "NO_TERMS", "NUMBERS", "POLICIES", "Rules", "Terms"]
-
-NEVER: Final = 1 << 62
-"""A limit that nothing reaches."""
+__all__ = ["NO_TERMS", "NUMBERS", "POLICIES", "Rules", "Terms"]
 
 NUMBERS: Final = frozenset(b"%d" % number for number in range(16))
 

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, compress, filterfalse
 from math import copysign
 from typing import Any, Final
 
 from kv_server.model.container import CONTAINERS, Piece
 from kv_server.model.entry import ZSET
+from kv_server.model.large_set import MEMBER_BYTES, LargeSet, few
 from kv_server.model.ranking import Pair, Ranking, in_order
-from kv_server.model.set import MEMBER_BYTES, Set
 from kv_server.model.steps import Steps, parts, sorting
 
-__all__ = ["SCORE_BYTES", "SortedSet", "weight"]
+__all__ = ["SortedSet"]
 
 SCORE_BYTES: Final = MEMBER_BYTES + 116  # measured: what one member costs beyond its bytes
-
-
-def weight(members: Sequence[bytes]) -> int:
-    """What *members* are accounted for."""
-    return sum(map(len, members)) + SCORE_BYTES * len(members)
 
 
 class SortedSet:
@@ -32,7 +27,7 @@ class SortedSet:
     __slots__ = ("bytes", "members", "ranking", "scores")
 
     def __init__(self, members: Iterable[bytes] = (), scores: Iterable[float] = ()) -> None:
-        self.members = Set(members)
+        self.members = LargeSet(members)
         self.scores = list(scores)
         if any(copysign(1.0, zero) < 0 for zero in filterfalse(None, self.scores)):
             self.scores = [score + 0.0 for score in self.scores]
@@ -42,10 +37,17 @@ class SortedSet:
     def __len__(self) -> int:
         return len(self.scores)
 
+    def __contains__(self, member: bytes) -> bool:
+        return member in self.members.places
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.members.members)
+
     def score(self, member: bytes) -> float | None:
         place = self.members.places.get(member)
         return None if place is None else self.scores[place]
 
+    # ---- changes
     def put(self, score: float, member: bytes) -> int:
         """Give *member* a *score* and return by how many bytes that grows the account. There is one zero only."""
         score += 0.0  # of -0.0 this makes 0.0
@@ -72,6 +74,8 @@ class SortedSet:
 
     def put_all(self, pairs: Sequence[Pair]) -> int:
         """The same as `put` for many."""
+        if few(len(pairs), len(self)):
+            return sum(self.put(score, member) for score, member in pairs)
         places, scores = self.members.places, self.scores
         fresh: list[bytes] = []
         for score, member in pairs:
@@ -89,15 +93,34 @@ class SortedSet:
             )
         else:
             self.ranking = Ranking(in_order(scores, zip(scores, self.members.members, strict=True)))
-        return weight(fresh)
+        return sum(map(len, fresh)) + SCORE_BYTES * len(fresh)
 
-    def remove_all(self, members: Sequence[bytes]) -> None:
-        """The same as `remove` for many, each once. What it was made of before is left as it was."""
-        if not members:
-            return
+    def remove_all(self, members: Sequence[bytes], garbage: list[Piece]) -> int:
+        """The same as `remove` for many, each once; what is to be freed in slices comes to *garbage*."""
+        if few(len(members), len(self)):
+            return sum(map(self.remove, members))
+        garbage += self.pieces()
         first = self.scores[self.members.places[members[0]]], members[0]
-        self.scores = list(compress(self.scores, self.members.remove_all(members)))
+        self.scores = list(compress(self.scores, self.members.cut(members)))
         self.ranking = self.ranking.without(first, members) if self.scores else Ranking()
+        return sum(map(len, members)) + SCORE_BYTES * len(members)
+
+    # ---- reads
+    def rank(self, member: bytes) -> int:
+        """How many stand before *member*, which must be there."""
+        return self.ranking.rank((self.scores[self.members.places[member]], member))
+
+    def rank_of_score(self, score: float, *, beyond: bool) -> int:
+        """How many have a lower score; *beyond*: a lower one or this."""
+        return self.ranking.rank_of_score(score, beyond=beyond)
+
+    def rank_of_member(self, member: bytes, *, beyond: bool) -> int:
+        """How many members are lower, given that all have one score; *beyond*: lower or this."""
+        return self.ranking.rank_of_member(member, beyond=beyond)
+
+    def slice(self, start: int, stop: int) -> list[Pair]:
+        """The pairs of the ranks from *start*, which is not negative, up to *stop*, which is left out."""
+        return self.ranking.slice(start, stop)
 
     def pair(self, place: int) -> Pair:
         """Score and member at a place of the walk."""
@@ -114,6 +137,7 @@ class SortedSet:
         scores = map(self.scores.__getitem__, map(places.__getitem__, members))
         return following, list(zip(scores, members, strict=True))
 
+    # ---- as a container
     def copy(self) -> SortedSet:
         """The same, to be changed apart."""
         made = SortedSet.__new__(SortedSet)
@@ -141,7 +165,7 @@ class SortedSet:
     def loading(cls, dumped: Any) -> Steps[SortedSet]:
         members, scores = dumped
         made = cls()
-        made.members = yield from Set.loading(members)
+        made.members = yield from LargeSet.loading(members)
         made.bytes = made.members.bytes + (SCORE_BYTES - MEMBER_BYTES) * len(members)
         pairs: list[Pair] = []
         for some, found in zip(parts(scores), parts(members), strict=True):

@@ -21,13 +21,13 @@ from kv_server.net.doors import Doors, Surface, open_door
 from kv_server.net.peer import Peer, prepare_socket
 from kv_server.net.readiness import READ, TROUBLE, WRITE, Readiness
 from kv_server.net.tls import NotSecured, SecuredSocket, Tls
+from kv_server.net.wire import receive, send
 from kv_server.surfaces.events import events_of
 from kv_server.surfaces.native import HIGH_WATER
 from kv_server.surfaces.trace import trace_of
 
 __all__ = ["Connections", "Counters", "NetLimits"]
 
-_CHUNK: Final = 64 * 1024
 _LINGER_MS: Final = 2_000  # how long a peer may take to close after we have
 _LAST_OUTPUT_MS: Final = 30_000  # how long it may take to read its last answers
 _MOST_REFUSED: Final = 64  # connections beyond the limit that are told so at the same time
@@ -88,7 +88,7 @@ class Connections:
                 sock.close()
                 return
         wire = sock if tls is None else tls.secure(sock)
-        peer = Peer(wire, sock.fileno(), address, self.elapsed_ms, self.elapsed_ms)
+        peer = Peer(wire, sock.fileno(), address, self.elapsed_ms)
         try:
             prepare_socket(sock)
             self._readiness.watch(peer.fd, READ)
@@ -117,7 +117,7 @@ class Connections:
         if not (bits & (READ | TROUBLE) and peer.wants & READ) or (surface is not None and surface.stalled):
             return
         try:
-            data = peer.socket.recv(_CHUNK)
+            data = receive(peer.socket, peer.fd)
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
@@ -224,7 +224,7 @@ class Connections:
         data = surface.data_to_send() if peer.rest is None else peer.rest
         if data:
             try:
-                sent = peer.socket.send(data)
+                sent = send(peer.socket, peer.fd, data)
             except (BlockingIOError, InterruptedError):
                 sent = 0
             except OSError:

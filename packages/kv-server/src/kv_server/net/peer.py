@@ -6,8 +6,6 @@ import select
 import socket
 from typing import Final
 
-from attrs import define
-
 from kv_protocol.errors import KvError
 from kv_protocol.tls import Wire
 from kv_server.net.address import Address
@@ -23,33 +21,29 @@ KEEPALIVE_PROBES: Final = 3
 _HANGS_UP: Final = getattr(select, "POLLRDHUP", 0) if hasattr(select, "poll") else None
 
 
-@define(eq=False)
 class Peer:
     """Times are milliseconds of the elapsed clock."""
 
-    socket: Wire
-    fd: int
-    address: str
-    opened_ms: int
-    active_ms: int
-    refusal: KvError | None = None
-    """Why it is turned away as soon as it has said which protocol it speaks."""
-    certified: str | None = None
-    """Whom its certificate names, once it has shown one."""
-    surface: Surface | None = None
-    wants: int = READ
-    rest: memoryview | None = None
-    """Output that was taken from the surface and that the kernel had no room for."""
-    sealed: bool = False
-    """`rest` may not leave yet."""
-    left: bool = False
-    """The engine knows that it is over."""
-    half_closed: bool = False
-    ends_ms: int | None = None
-    """It is dropped then, whatever it is still owed."""
-    begun_ms: int = 0
-    begun_calls: int = -1
-    """When an unfinished frame was first seen, and after how many calls."""
+    __slots__ = (
+        "active_ms", "address", "begun_calls", "begun_ms", "certified", "ends_ms", "fd", "half_closed", "left",
+        "opened_ms", "refusal", "rest", "sealed", "socket", "surface", "wants",
+    )  # fmt: skip
+
+    def __init__(self, socket: Wire, fd: int, address: str, now_ms: int) -> None:
+        self.socket = socket
+        self.fd = fd
+        self.address = address
+        self.opened_ms = self.active_ms = now_ms
+        self.refusal: KvError | None = None  # why it is turned away as soon as it has said which protocol it speaks
+        self.certified: str | None = None  # whom its certificate names, once it has shown one
+        self.surface: Surface | None = None
+        self.wants = READ
+        self.rest: memoryview | None = None  # output taken from the surface that the kernel had no room for
+        self.sealed = False  # `rest` may not leave yet
+        self.left = False  # the engine knows that it is over
+        self.half_closed = False
+        self.ends_ms: int | None = None  # it is dropped then, whatever it is still owed
+        self.begun_ms, self.begun_calls = 0, -1  # when an unfinished frame was first seen, and after how many calls
 
     def lost(self) -> bool:
         """Whether the system knows that the peer sends nothing more: it may be behind input that was not read yet."""

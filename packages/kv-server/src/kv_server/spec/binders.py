@@ -1,13 +1,17 @@
 """Makes the binders of a command: emits their source, compiles it into the catalog's namespace, hands them out by the
 names that `Command` has for them.
 
-The namespace is shared by a whole catalog and every name in it starts with its command's, so that `Catalog.source()` is
-one module that a later build may compile ahead of time.
+The namespace is shared by a whole catalog and every name in it starts with its command's, so the binders of several
+commands fit in one module: the native build compiles such modules ahead, by groups of commands (`app.ahead`). They
+are used where their text is the one that is emitted now.
 """
 
 import linecache
 import re
 from collections.abc import Callable
+from functools import cache
+from hashlib import blake2b
+from importlib import import_module
 from typing import Any
 
 from kv_protocol.errors import CommandError
@@ -23,7 +27,7 @@ from kv_server.spec.typed import typed_source
 from kv_server.spec.types import Row
 from kv_server.spec.words import Words
 
-__all__ = ["bind", "ident_of", "new_namespace"]
+__all__ = ["bind", "digest", "ident_of", "new_namespace"]
 
 
 def new_namespace(commands: dict[str, Any]) -> dict[str, Any]:
@@ -82,11 +86,11 @@ def bind(plan: Plan, function: Callable[..., Any], form: Form, space: dict[str, 
             *(_conversion(f"{name}_part", part) for name, _, part in shapes.values()),
         ]
     )
-    _compile(plan, text, space)
+    made = _compile(plan, text, space)
     always = ("call", "bind_typed", "call_text", "bind_text", "names")
-    return {name: space[f"{plan.ident}_{name}"] for name in always} | {
-        "present": space.get(f"{plan.ident}_present"),
-        "shapes": {view: space.get(name) for view, (name, _, _) in shapes.items()},
+    return {name: made[f"{plan.ident}_{name}"] for name in always} | {
+        "present": made.get(f"{plan.ident}_present"),
+        "shapes": {view: made.get(name) for view, (name, _, _) in shapes.items()},
         "source": text,
     }
 
@@ -112,10 +116,29 @@ def _own(plan: Plan, param: Param, own: dict[str, Any]) -> None:
             own[plan.choices(key)] = {word.encode(): word for word in element.words}
 
 
-def _compile(plan: Plan, text: str, space: dict[str, Any]) -> None:
+def _compile(plan: Plan, text: str, space: dict[str, Any]) -> dict[str, Any]:
+    """The namespace in which *text* has run: that of the module in which it was compiled ahead, if there is one."""
+    ahead = _ahead(plan.declaration.group)
+    if digest(text) in ahead.get("DIGESTS", ()) and ahead.setdefault("SPACE", space) is space:
+        ahead.update(space)
+        return ahead
     name = f"<binders of {plan.word}>"
     linecache.cache[name] = (len(text), None, text.splitlines(True), name)
     exec(compile(text, name, "exec"), space)
+    return space
+
+
+@cache
+def _ahead(group: str) -> dict[str, Any]:
+    try:
+        return vars(import_module(f"kv_server.bound.{group}"))
+    except ModuleNotFoundError:
+        return {}
+
+
+def digest(text: str) -> str:
+    """What tells one text of binders from another."""
+    return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def _names_source(plan: Plan) -> str:

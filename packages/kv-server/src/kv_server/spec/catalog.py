@@ -10,7 +10,7 @@ from kv_protocol.errors import UnknownCommand
 from kv_server.spec.binders import bind, ident_of, new_namespace
 from kv_server.spec.checks import words_missing
 from kv_server.spec.command import Command, Declaration, Door, Flag, Grammar, View, declaration_of, declare, word_of
-from kv_server.spec.reply import RESP_ONLY, Form, form_of
+from kv_server.spec.reply import RESP_ONLY, Form, form_of, present_expression
 from kv_server.spec.signature import Signature, signature_of
 from kv_server.spec.source import Plan
 from kv_server.spec.text import arity_of
@@ -184,6 +184,7 @@ def _build(function: Callable[..., Any], bit: int, space: dict[str, Any]) -> tup
     made = Command(
         name=word, bit=bit, function=function, declaration=declaration, signature=signature, reply=form, usage=usage,
         native=native, arity=arity_of(plan), generate=cache(partial(bind, plan, function, form, space)),
+        presents=present_expression(form) is not None,
     )  # fmt: skip
     return ident, made
 

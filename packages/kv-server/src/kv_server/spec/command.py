@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping
 from enum import IntFlag
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 from attrs import field, frozen
 
@@ -146,9 +146,6 @@ class Named(NamedTuple):
     """Bits of `Flag`, but plain ones, which are quicker to compare."""
 
 
-GENERATED: Final = ("call", "bind_typed", "call_text", "bind_text", "names", "present", "shapes", "source")
-
-
 @frozen(eq=False, repr=False)
 class Command:
     """A declared command with all that is derived from it. Its functions are generated, see `binders`, when the first
@@ -169,21 +166,16 @@ class Command:
     """Words of a command line, its name's included; negative: so many or more."""
     generate: Callable[[], Mapping[str, Any]]
     """Makes the functions below, by their names."""
+    presents: bool = False
+    """Replies are made ready for the wire by `present`."""
     spoken: bool = False
     """As the text door calls it: *call* is *call_text*."""
     call: Callable[..., Any] = field(init=False)
     """`call(place, args, options)`: check what came over the wire and run."""
-    bind_typed: Callable[[Any, Any], Invocation] = field(init=False)
-    call_text: Callable[..., Any] = field(init=False)
-    """`call_text(place, words)`: the same for a command line; the reply is as RESP has it, see `resp_kinds`."""
-    bind_text: Callable[[list[bytes]], Invocation] = field(init=False)
-    names: Callable[[Invocation], list[Named]] = field(init=False)
-    """All that a call names: keys, locks, channels, namespaces, and patterns of these."""
     present: Callable[[Any], Any] | None = field(init=False)
     """What makes a reply ready for the wire; None where it is."""
     shapes: Mapping[View | None, Callable[[Any], Any] | None] = field(init=False)
-    """By view, what makes its reply as RESP has it; None where it is."""
-    source: str = field(init=False)
+    """By view, what makes its reply as RESP has it; None where it is. Known once the functions are made."""
     flags: Flag = field(init=False)
     group: str = field(init=False)
     place: str = field(init=False)
@@ -217,16 +209,52 @@ class Command:
     def _plain_view(self) -> View | None:
         return next((view for view in self.declaration.views if not view.tokens and not view.without), None)
 
-    def __getattr__(self, name: str) -> Any:
-        """The generated functions come all at once; then they are ordinary attributes."""
-        if name not in GENERATED:
-            raise AttributeError(name)
+    @call.default
+    def _first_call(self) -> Callable[..., Any]:
+        return lambda place, args, options: self._ready().call(place, args, options)
+
+    @present.default
+    def _first_present(self) -> Callable[[Any], Any] | None:
+        return (lambda reply: self.generate()["present"](reply)) if self.presents else None
+
+    @shapes.default
+    def _no_shapes(self) -> Mapping[View | None, Callable[[Any], Any] | None]:
+        return {}
+
+    def _ready(self) -> Self:
+        """The same with its functions made."""
         made = self.generate()
-        for each in GENERATED:
-            object.__setattr__(self, each, made[each])
-        if self.spoken:
-            object.__setattr__(self, "call", made["call_text"])
-        return getattr(self, name)
+        object.__setattr__(self, "call", made["call_text" if self.spoken else "call"])
+        object.__setattr__(self, "present", made["present"])
+        object.__setattr__(self, "shapes", made["shapes"])
+        return self
+
+    @property
+    def bind_typed(self) -> Callable[[Any, Any], Invocation]:
+        made: Callable[[Any, Any], Invocation] = self.generate()["bind_typed"]
+        return made
+
+    @property
+    def call_text(self) -> Callable[..., Any]:
+        """`call_text(place, words)`: `call` for a command line; the reply is as RESP has it, see `resp_kinds`."""
+        made: Callable[..., Any] = self.generate()["call_text"]
+        return made
+
+    @property
+    def bind_text(self) -> Callable[[list[bytes]], Invocation]:
+        made: Callable[[list[bytes]], Invocation] = self.generate()["bind_text"]
+        return made
+
+    @property
+    def names(self) -> Callable[[Invocation], list[Named]]:
+        """All that a call names: keys, locks, channels, namespaces, and patterns of these."""
+        made: Callable[[Invocation], list[Named]] = self.generate()["names"]
+        return made
+
+    @property
+    def source(self) -> str:
+        made: str = self.generate()["source"]
+        return made
 
     def __repr__(self) -> str:
         return f"<command {self.name}>"
@@ -270,13 +298,13 @@ class Command:
             if view is None or view.rescue is None:
                 raise
             reply = view.rescue(error)
-        shape = self.shapes[view]
+        shape = (self.shapes or self._ready().shapes)[view]
         return reply if shape is None else shape(reply)
 
     def late(self, reply: Any) -> Any:
         """*reply*, which came when the time to wait was over, as RESP has it."""
         view = self.plain_view
-        shape = self.shapes[view]
+        shape = (self.shapes or self._ready().shapes)[view]
         reply = reply if view is None else view.project(reply)
         return reply if shape is None else shape(reply)
 

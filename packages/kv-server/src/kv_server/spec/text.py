@@ -321,7 +321,7 @@ def _record(plan: Plan, param: Param, at: str, scale: int) -> str:
         _expression(plan, element, f"words[{at} + {offset}]", label, f"{param.name}_{label}", scale)
         for offset, (label, element) in enumerate(param.element.fields.items())
     ]
-    return f"{plan.record(param.name)}({', '.join(parts)})"
+    return f"new({plan.record(param.name)}, ({', '.join(parts)},))"
 
 
 def _place(plan: Plan, param: Param, source: Source, x: str, at: str, *, scale: int | None = None) -> None:

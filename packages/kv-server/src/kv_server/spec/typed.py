@@ -210,4 +210,4 @@ def _block_check(plan: Plan, block: Block, source: Source, x: str, label: str, k
     source.add(f"{', '.join(names)}{',' * (len(names) == 1)} = {x}")
     for name, (part, element) in zip(names, block.fields.items(), strict=True):
         element_check(plan, element, source, name, f"{label}.{part.rstrip('_')}", f"{key}_{part}")
-    source.add(f"{x} = {plan.record(key)}({', '.join(names)})")
+    source.add(f"{x} = new({plan.record(key)}, ({', '.join(names)},))")

@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from msgpack import unpackb
-
 from kv_protocol.errors import KvError, ProtocolError
 from kv_protocol.frames import FrameReader
 from kv_protocol.limits import MAX_HELLO_FRAME, MIB
 from kv_protocol.messages import GOAWAY, MORE, OK
 from kv_protocol.types import Change, Message, Seen
+from kv_server.commands.swift import swift_of
 from kv_server.engine.engine import PARKED, Engine
 from kv_server.engine.session import Session
 from kv_server.engine.waiting import Unfinished
@@ -25,8 +24,9 @@ from kv_server.surfaces.bugs import Bugs
 from kv_server.surfaces.events import events_of
 from kv_server.surfaces.greeting import MOST_AHEAD, Greeting
 from kv_server.surfaces.hello import Limits
+from kv_server.surfaces.native_frames import read
 from kv_server.surfaces.replies import Encoder, LongCall, LongReply, framed
-from kv_server.surfaces.requests import SHORT, Overfull, read_long, refusal
+from kv_server.surfaces.requests import Overfull
 from kv_server.surfaces.steering import steer
 from kv_server.surfaces.tracing import traced
 
@@ -36,8 +36,6 @@ HIGH_WATER: Final = 1 * MIB  # unsent bytes beyond which the calls of a connecti
 SLICE_S: Final = 0.002  # how long the calls of one connection run before others have their turn
 
 NOTHING: Final[tuple[Any, Any, Any, Any]] = (0, None, None, None)  # of a request, before it is read
-
-_MAX_ID: Final = 2**32 - 1
 
 log = events_of("kv.native")
 
@@ -54,6 +52,7 @@ class NativeDoor:
         self.server = server
         self.timer = timer
         self.encoder = Encoder(engine, limits.frame)
+        self.swift = swift_of(engine)
         self.protocol_errors = 0
         self.bugs = Bugs(log)
 
@@ -119,11 +118,27 @@ class NativeConnection:
                     self._break(reader.failure)
                 return
             data = b""
+        elif not self.stalled:
+            data = self._hurry(data)
         bodies = reader.feed(data)
         if self.stalled:
             self._waiting += bodies
         else:
             self._run(bodies)
+
+    def _hurry(self, data: bytes) -> bytes:
+        """Run the calls at the beginning of *data* that can be run swiftly; what is left of it."""
+        door, swift = self._door, self._door.swift
+        if swift is None or self._open or self._reader.held or door.traced is not None:
+            return data
+        assert self.session is not None
+        frames = swift.native(self.session, data)
+        if not swift.calls:
+            return data
+        self.calls += swift.calls
+        self._out.append(frames)
+        self.held += len(frames)
+        return data[swift.taken :]
 
     def resume(self) -> None:
         """Go on with the calls that were stalled."""
@@ -205,7 +220,7 @@ class NativeConnection:
         door, session, still_open, append = self._door, self.session, self._open, self._out.append
         execute, commands = door.traced or door.engine.execute, door.commands
         encode, timer, observation, tx = door.encoder.ok, door.timer, door.observation, door.tx
-        note, least_s = observation.note, observation.least_s
+        note, least_s, most = observation.note, observation.least_s, door.limits.batch
         assert session is not None
         held = done = since = revision = 0
         last = args = NOTHING[1]
@@ -216,24 +231,7 @@ class NativeConnection:
             done += 1
             request_id, command, options, meta = NOTHING
             try:
-                message = unpackb(body, raw=True, strict_map_key=False) if len(body) <= SHORT else self._long(body)
-                size = len(message)
-                if size == 5:
-                    request_id, name, args, options, meta = message
-                elif size == 3:
-                    request_id, name, args = message
-                else:
-                    request_id, name, args, options = message
-                if (
-                    type(request_id) is not int
-                    or not 0 < request_id <= _MAX_ID
-                    or type(name) is not bytes
-                    or type(args) is not list
-                    or (options is not None and type(options) is not dict)
-                    or (meta is not None and type(meta) is not dict)
-                    or (still_open and request_id in still_open)
-                ):
-                    raise self._refusal(request_id)
+                request_id, name, args, options, meta = read(body, still_open, most)
                 command = commands.get(name)
                 if command is not last:
                     if last is not None and done - 1 > since:
@@ -290,9 +288,6 @@ class NativeConnection:
         elif self._reader.failure is not None:
             self._break(self._reader.failure)
 
-    def _long(self, body: bytes) -> list[Any]:
-        return read_long(body, self._door.limits.batch)
-
     def _greet(self, body: bytes) -> None:
         """Take the first request; only HELLO opens the connection."""
         self._greeting = greeting = Greeting(body)
@@ -318,11 +313,6 @@ class NativeConnection:
         if greeting.waits:
             self._waiting = self._reader.feed(b"")
             self.stalled = bool(self._waiting) or self._reader.failure is not None
-
-    def _refusal(self, request_id: Any) -> ProtocolError:
-        if type(request_id) is int and request_id in self._open:
-            return ProtocolError(f"the id {request_id} belongs to a call that is still open")
-        return refusal(request_id)
 
     def _failure(self, request_id: Any, command: Command | None, error: Exception) -> bytes | None:
         """The answer to a call that raised *error*; None if the connection ends with it."""

@@ -20,24 +20,13 @@ from kv_server.engine.waiting import Unfinished
 from kv_server.spec.command import Command, Flag
 from kv_server.spec.reply import Stretch
 from kv_server.spec.resp_kinds import LONG
+from kv_server.surfaces.native_frames import answer
 
 __all__ = ["Encoder", "LongCall", "LongReply", "framed"]
 
 _START: Final = 0x93CE  # an array of three, then the id as uint32
 _HEAD_LENGTH: Final = 7  # of the head of a frame, what its length counts
 _head = Struct(">IHIB").pack
-
-# Answers of the commonest kinds in one stroke. The fourth field is the status, 0, and the first byte of the body.
-_one_byte = Struct(">IHIH").pack
-_short_bin = Struct(">IHIHB").pack
-_long_bin = Struct(">IHIHI").pack
-_uint64 = Struct(">IHIHQ").pack
-_NIL: Final = 0x00C0
-_FALSE: Final = 0x00C2
-_TRUE: Final = 0x00C3
-_BIN8: Final = 0x00C4
-_BIN32: Final = 0x00C6
-_UINT64: Final = 0x00CF
 
 _head16 = Struct(">BH").pack
 _head32 = Struct(">BI").pack
@@ -118,25 +107,13 @@ class Encoder:
 
     def ok(self, request_id: int, command: Command, reply: Any) -> bytes:
         """The answer *reply* of *command*. Raises `TooLarge` or `AnswerLost` if no frame can hold it."""
-        if reply is None:
-            return _one_byte(8, _START, request_id, _NIL)
+        if reply is None or command.present is None:
+            frame = answer(request_id, reply, self.max_frame)
+            if frame is not None:
+                return frame
         if isinstance(reply, _ROWS) and len(reply) > LONG:
             raise LongReply(self, request_id, command, reply)
-        if command.present is not None:
-            return self.general(request_id, command, command.present(reply))
-        if type(reply) is bytes:
-            size = len(reply)
-            if size < 256:
-                return _short_bin(size + 9, _START, request_id, _BIN8, size) + reply
-            if size + 12 <= self.max_frame:
-                return _long_bin(size + 12, _START, request_id, _BIN32, size) + reply
-        elif type(reply) is int and 0 <= reply < 2**64:
-            if reply < 128:
-                return _one_byte(8, _START, request_id, reply)
-            return _uint64(16, _START, request_id, _UINT64, reply)
-        elif type(reply) is bool:
-            return _one_byte(8, _START, request_id, _TRUE if reply else _FALSE)
-        return self.general(request_id, command, reply)
+        return self.general(request_id, command, reply if command.present is None else command.present(reply))
 
     def general(self, request_id: int, command: Command, reply: object) -> bytes:
         """The answer *reply*, of any kind that can be packed."""

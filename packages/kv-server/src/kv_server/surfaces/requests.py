@@ -5,13 +5,13 @@ object of fifty. A short body cannot claim much. Of a long one the arguments are
 """
 
 from collections.abc import Callable, Sized
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from msgpack import Unpacker, unpackb
 
 from kv_protocol.errors import InvalidArgument, ProtocolError, TooLarge
 
-__all__ = ["LEAST_BATCH", "SHORT", "Overfull", "positive_numbers", "read_first", "read_long", "refusal"]
+__all__ = ["LEAST_BATCH", "SHORT", "Overfull", "Request", "positive_numbers", "read_first", "read_request", "refusal"]
 
 SHORT: Final = 4 * 1024  # bytes of a body that may be unpacked as it is
 LEAST_BATCH: Final = SHORT  # so that a short body never holds more arguments than a call may have
@@ -21,6 +21,8 @@ _NARROW: Final = 64  # elements of an array or map inside an argument: blocks an
 _DEEP: Final = 3  # an argument that is a call, its arguments, those that were counted
 _MAP_HEADS: Final = frozenset((*range(0x80, 0x90), 0xDE, 0xDF))
 _ARRAY_HEADS: Final = frozenset((*range(0x90, 0xA0), 0xDC, 0xDD))
+
+Request: TypeAlias = tuple[int, bytes, list[Any], dict[Any, Any] | None, dict[Any, Any] | None]
 
 S = TypeVar("S", bound=Sized)
 
@@ -35,7 +37,36 @@ class Overfull(TooLarge):
         self.request_id = request_id
 
 
-def read_long(body: bytes, max_batch: int) -> list[Any]:
+def read_request(body: bytes, still_open: set[int], max_batch: int) -> Request:
+    """Id, name, arguments, options and meta of the request in *body*; its id is not one of *still_open*.
+
+    Raises `ProtocolError`, and anything at all where *body* is no request; `Overfull` beyond *max_batch* arguments.
+    """
+    message = unpackb(body, raw=True, strict_map_key=False) if len(body) <= SHORT else _read_long(body, max_batch)
+    size = len(message)
+    options = meta = None
+    if size == 5:
+        request_id, name, args, options, meta = message
+    elif size == 3:
+        request_id, name, args = message
+    else:
+        request_id, name, args, options = message
+    if (
+        type(request_id) is not int
+        or not 0 < request_id <= _MAX_ID
+        or type(name) is not bytes
+        or type(args) is not list
+        or (options is not None and type(options) is not dict)
+        or (meta is not None and type(meta) is not dict)
+        or (still_open and request_id in still_open)
+    ):
+        if type(request_id) is int and request_id in still_open:
+            raise ProtocolError(f"the id {request_id} belongs to a call that is still open")
+        raise refusal(request_id)
+    return request_id, name, args, options, meta
+
+
+def _read_long(body: bytes, max_batch: int) -> list[Any]:
     """The parts of the request in *body*, still to be checked, with at most *max_batch* arguments and parts of those.
 
     Raises `Overfull` where there are more, and anything at all where *body* is no request.

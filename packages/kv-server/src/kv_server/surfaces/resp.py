@@ -8,28 +8,29 @@ Nothing a client sends makes `receive_data` raise.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from kv_protocol.errors import KvError, ProtocolError, QuotaExceeded, TooManyConnections, UnknownCommand
 from kv_protocol.limits import MIB
 from kv_protocol.messages import GOAWAY, LOCK_LOST, REVOKED
 from kv_protocol.types import Change, Message, Seen
 from kv_server.engine.conversation import QUEUED
-from kv_server.engine.engine import PARKED, Engine
+from kv_server.engine.engine import PARKED
 from kv_server.engine.session import Session
 from kv_server.engine.waiting import Unfinished
 from kv_server.spec.checks import WrongArity
 from kv_server.spec.command import Command
-from kv_server.spec.resp_kinds import OK, Push
-from kv_server.surfaces.bugs import Bugs
-from kv_server.surfaces.events import events_of
-from kv_server.surfaces.hello import Limits
+from kv_server.spec.resp_kinds import Push
 from kv_server.surfaces.pieces import Pieces, take
-from kv_server.surfaces.resp_pause import Paused, Pausing
+from kv_server.surfaces.resp_frames import frame as frame_of
+from kv_server.surfaces.resp_pause import Paused
 from kv_server.surfaces.resp_replies import RESP2, RESP3, failed
 from kv_server.surfaces.resp_requests import RequestReader
 
-__all__ = ["RespConnection", "RespDoor"]
+if TYPE_CHECKING:
+    from kv_server.surfaces.resp_door import RespDoor
+
+__all__ = ["RespConnection"]
 
 HIGH_WATER: Final = 1 * MIB  # unsent bytes beyond which the calls of a connection wait for its reader
 MOST_OF_STRANGERS: Final = 64  # commands of a connection on which nobody logs in
@@ -38,43 +39,19 @@ SLICE_S: Final = 0.002  # how long the calls of one connection run before others
 _CALL: Final = 1  # the id of every call: there is one at a time
 _OF_THE_NATIVE_DOOR: Final = frozenset((GOAWAY, LOCK_LOST, REVOKED))
 
-log = events_of("kv.resp")
-
-
-class RespDoor(Pausing):
-    """What all RESP connections of a server share. *timer* counts seconds from anywhere."""
-
-    def __init__(self, engine: Engine, limits: Limits, timer: Callable[[], float]) -> None:
-        self.engine, self.observation, self.tx = engine, engine.observation, engine.tx
-        self.limits = limits
-        self.timer = engine.observation.timer = timer
-        catalog = engine.catalog
-        whole = {word: catalog.spoken[word] for word in catalog.spoken if catalog.is_whole(word)}
-        self.commands = self._whole = whole | {word.lower(): command for word, command in whole.items()}
-        """By a first word that says all. The others come from `find`, and while there is a pause all of them do."""
-        self.protocol_errors = 0
-        self.bugs = Bugs(log)
-
-    def connect(self, wake: Callable[[], None], lost: Callable[[], bool]) -> RespConnection:
-        """A new connection; it calls *wake* when it has output of its own accord; *lost* says that its peer is gone."""
-        return RespConnection(self, wake, lost)
-
-    def trouble(self) -> tuple[int, int]:
-        """How often clients broke the protocol, and how often we failed them."""
-        return self.protocol_errors, self.bugs.times
-
 
 class RespConnection:
     """One client. The engine talks back to it through the methods of `Outbox`, commands through those of `Line`."""
 
     __slots__ = (
-        "_call", "_door", "_encode", "_lost", "_out", "_reader", "_rest", "_rest_size", "_told", "_waiting", "_wake",
-        "_work", "address", "calls", "certified", "closing", "command", "held", "library", "long", "overflowed",
+        "_call", "_door", "_encode", "_lost", "_out", "_reader", "_rest", "_rest_size", "_swift", "_told", "_waiting",
+        "_wake", "_work", "address", "calls", "certified", "closing", "command", "held", "lengthy", "library", "overflowed",
         "protocol", "session", "silent", "stalled", "strange",
     )  # fmt: skip
 
     def __init__(self, door: RespDoor, wake: Callable[[], None], lost: Callable[[], bool]) -> None:
         self._door = door
+        self._swift = door.swift
         self._wake = wake
         self._lost = lost
         self._reader = RequestReader(door.limits.frame)
@@ -87,7 +64,7 @@ class RespConnection:
         self.command: Command | None = None
         self.library = ("", "")
         self._out: list[bytes | Pieces] = []
-        self.long = False  # output may hold replies that are not written yet
+        self.lengthy = False  # output may hold replies that are not written yet
         self._encode = RESP2
         self.protocol = 2
         self.silent = 0
@@ -131,7 +108,9 @@ class RespConnection:
         assert session is not None
         reader.wary = session.login is None
         if not reader.wary:
-            self._run(reader.feed(data))
+            data = self._hurry(data)
+            if data:
+                self._run(reader.feed(data))
             return
         lines = reader.feed(data)
         self.strange += len(lines)
@@ -140,6 +119,20 @@ class RespConnection:
             self._break("too many commands without a login")
         elif lines and not self.closing and self._call is None and not self._waiting:
             self.stalled = reader.halfway
+
+    def _hurry(self, data: bytes) -> bytes:
+        """Run the commands at the beginning of *data* that can be run swiftly; what is left of it."""
+        door, swift = self._door, self._swift
+        if swift is None or self._reader.halfway or self.silent or door.commands is not door.whole:
+            return data
+        assert self.session is not None
+        replies = swift.text(self.session, data, self.protocol)
+        if not swift.calls:
+            return data
+        self.calls += swift.calls
+        self._out.append(replies)
+        self.held += len(replies)
+        return data[swift.taken :]
 
     def resume(self) -> None:
         """Go on with the commands that were held up."""
@@ -171,7 +164,7 @@ class RespConnection:
     def data_to_send(self) -> bytes:
         """Output to be sent now: about `HIGH_WATER` at most, or one reply. `held` is what is left after it."""
         out: list[Any] = self._out
-        if self.held <= HIGH_WATER and not self.long:
+        if self.held <= HIGH_WATER and not self.lengthy:
             data: bytes = out[0] if len(out) == 1 else b"".join(out)
             out.clear()
             self.held = self._told = 0
@@ -179,7 +172,7 @@ class RespConnection:
         data, shrunk = take(out, HIGH_WATER, self._door.timer)
         self.held -= shrunk
         self._told = min(self._told, self.held)
-        self.long = bool(out)
+        self.lengthy = bool(out)
         return data
 
     def retract(self, taken: bytes, refusal: Callable[[], KvError]) -> bool:
@@ -212,7 +205,7 @@ class RespConnection:
         note, least_s = observation.note, observation.least_s
         held = done = since = revision = 0
         last: Any = None
-        frame: bytes | Pieces
+        frame: bytes | Pieces | None
         began = before = timer() - spent_s
         until = before + spent_s + SLICE_S
         for words in lines:
@@ -225,22 +218,16 @@ class RespConnection:
                         observation.ran(session, last, done - 1 - since, before - began, revision)
                     last, since, began, revision = command, done - 1, before, tx.revision
                 reply: Any = execute(session, _CALL, command, words, None, None)
-                kind = type(reply)
-                if kind is bytes:
-                    frame = b"$%d\r\n%b\r\n" % (len(reply), reply)
-                elif reply is OK:
-                    frame = b"+OK\r\n"
-                elif kind is int and -1_000_000 < reply < 1_000_000:
-                    frame = b":%d\r\n" % reply
-                elif reply is PARKED:
-                    self._call, now = command, timer()
-                    if now - before > least_s:
-                        observation.see(session, command, words, None, now - before)
-                    before = now
-                    break
-                else:
+                frame = frame_of(reply, self.protocol)
+                if frame is None:
+                    if reply is PARKED:
+                        self._call, now = command, timer()
+                        if now - before > least_s:
+                            observation.see(session, command, words, None, now - before)
+                        before = now
+                        break
                     frame = self._encode(reply)
-                    self.long = self.long or type(frame) is Pieces
+                    self.lengthy = self.lengthy or type(frame) is Pieces
                     since += reply is QUEUED  # it is counted when it runs
             except Exception as error:
                 if type(error) is Paused:
@@ -324,7 +311,7 @@ class RespConnection:
     def _append(self, frame: bytes | Pieces) -> None:
         """Add output that is not the answer to a command being run: nothing but its reader bounds how much comes."""
         self._out.append(frame)
-        self.long = self.long or type(frame) is Pieces
+        self.lengthy = self.lengthy or type(frame) is Pieces
         self.held += len(frame)
         self._told += len(frame)
         if self._told > self._door.limits.output:

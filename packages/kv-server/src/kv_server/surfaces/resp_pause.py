@@ -34,7 +34,7 @@ class Pausing:
 
     engine: Engine
     commands: Mapping[bytes, Command]
-    _whole: Mapping[bytes, Command]
+    whole: Mapping[bytes, Command]
     _pause: Pause | None = None
 
     def pause(self, wait_ms: int, everything: bool) -> None:
@@ -52,7 +52,7 @@ class Pausing:
     def unpause(self) -> None:
         """End the pause: what waited goes on."""
         pause, self._pause = self._pause, None
-        self.commands = self._whole
+        self.commands = self.whole
         if pause is not None:
             pause.alarm.pending = False
             for connection in pause.waiting:

@@ -24,6 +24,7 @@ from kv_server.spec.resp_kinds import (
     Verbatim,
 )
 from kv_server.surfaces.pieces import PART, Piece, Pieces, Row
+from kv_server.surfaces.resp_frames import bulks
 
 __all__ = ["RESP2", "RESP3", "Encode", "double", "failed"]
 
@@ -33,9 +34,6 @@ Spread: TypeAlias = Callable[[Any], Sequence[Any]]
 
 _INT64: Final = range(-(2**63), 2**63)
 _WHOLE: Final = 2**52  # whole numbers up to here are written as integers
-_FEW: Final = 8
-_BYTES: Final = {bytes}
-_HEADS: Final = [b"$%d" % size for size in range(1024)]
 _BREAKS: Final = bytes.maketrans(b"\r\n", b"  ")
 
 
@@ -96,8 +94,9 @@ def _error(error: KvError, out: list[Piece]) -> None:
 
 
 def _items(writers: dict[type, Write], items: Sequence[Any], out: list[Piece]) -> None:
-    if len(items) > _FEW and set(map(type, items)) == _BYTES:
-        out.append(_bulks(items))
+    made = bulks(items)
+    if made is not None:
+        out.append(made)
         return
     for item in items:
         kind = type(item)
@@ -105,17 +104,6 @@ def _items(writers: dict[type, Write], items: Sequence[Any], out: list[Piece]) -
             out.append(b"$%d\r\n%b\r\n" % (len(item), item))
         else:
             _writer(writers, item)(item, out)
-
-
-def _bulks(items: Sequence[bytes]) -> bytes:
-    """Bulk strings in a row: in half the time that it takes to write one after the other."""
-    parts = [b""] * (2 * len(items) + 1)
-    try:
-        parts[:-1:2] = map(_HEADS.__getitem__, map(len, items))
-    except IndexError:
-        parts[:-1:2] = [b"$%d" % len(item) for item in items]
-    parts[1::2] = items
-    return b"\r\n".join(parts)
 
 
 def _writer(writers: dict[type, Write], reply: Any) -> Write:

@@ -11,23 +11,22 @@ from typing import Final
 from attrs import define, field
 
 from kv_protocol.limits import KIB
+from kv_server.surfaces.resp_lines import (
+    MAX_BULK_OF_STRANGERS,
+    MAX_LINE,
+    MAX_WORDS,
+    MAX_WORDS_OF_STRANGERS,
+    looks_like_http,
+    split_line,
+)
 
-__all__ = ["MAX_WORDS", "RequestReader", "looks_like_http", "split_line"]
+__all__ = ["RequestReader"]
 
-MAX_WORDS: Final = 1_048_576
-MAX_LINE: Final = 64 * KIB
-
-MAX_WORDS_OF_STRANGERS: Final = 16
-MAX_BULK_OF_STRANGERS: Final = 16 * KIB
 _SPLIT_AT_ONCE: Final = 128 * KIB  # of longer input the pieces would take too much memory
 _NUMBER: Final = re.compile(rb"0|-?[1-9][0-9]{0,18}")
 _COUNTS: Final = {b"*%d" % count: count for count in range(1, 257)}
 _SIZES: Final = {b"$%d" % size: size for size in range(1025)}
 _STAR, _DOLLAR = b"*$"
-_BLANKS: Final = b" \t\n\v\f\r"
-_ESCAPES: Final = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"a": b"\a"}
-_HEX: Final = re.compile(rb"x([0-9a-fA-F]{2})")
-_HTTP: Final = re.compile(rb"\s*(post|host:)(\s|$)|.*\sHTTP/[0-9.]+\s*$", re.IGNORECASE)
 
 
 @define
@@ -58,7 +57,9 @@ class RequestReader:
         return min(MAX_BULK_OF_STRANGERS, self.max_bulk) if self.wary else self.max_bulk
 
     def feed(self, data: bytes) -> list[list[bytes]]:
-        """The commands that are complete with *data*."""
+        """The commands that are complete with *data*; none after a failure."""
+        if self.failure:
+            return []
         if self._need:
             self._chunks.append(data)
             self._size += len(data)
@@ -236,66 +237,3 @@ def _number(digits: bytes) -> int | None:
 
 def _shown(octet: int) -> str:
     return chr(octet) if 0x20 <= octet < 0x7F else "?"
-
-
-def looks_like_http(line: bytes) -> bool:
-    """Whether a browser sent this line, on behalf of who knows whom."""
-    return _HTTP.match(line) is not None
-
-
-def split_line(line: bytes) -> list[bytes] | None:
-    """The words of a line: blanks part them, quotes join them; None if a quote is left open or followed at once."""
-    line = line.partition(b"\0")[0]
-    words: list[bytes] = []
-    at, end = 0, len(line)
-    while True:
-        while at < end and line[at] in _BLANKS:
-            at += 1
-        if at == end:
-            return words
-        word = bytearray()
-        while at < end and line[at] not in _BLANKS:
-            char = line[at : at + 1]
-            at += 1
-            if char not in (b'"', b"'"):
-                word += char
-                continue
-            closed = _double_quoted(line, at, word) if char == b'"' else _single_quoted(line, at, word)
-            if closed is None or (closed < end and line[closed] not in _BLANKS):
-                return None
-            at = closed
-        words.append(bytes(word))
-
-
-def _double_quoted(line: bytes, at: int, word: bytearray) -> int | None:
-    """Read up to a closing double quote into *word*; where it ends."""
-    while at < len(line):
-        char = line[at : at + 1]
-        at += 1
-        if char == b'"':
-            return at
-        if char == b"\\" and at < len(line):
-            code = _HEX.match(line, at)
-            if code is not None:
-                word.append(int(code[1], 16))
-                at = code.end()
-            else:
-                escaped = line[at : at + 1]
-                word += _ESCAPES.get(escaped, escaped)
-                at += 1
-        else:
-            word += char
-    return None
-
-
-def _single_quoted(line: bytes, at: int, word: bytearray) -> int | None:
-    while at < len(line):
-        char = line[at : at + 1]
-        at += 1
-        if char == b"'":
-            return at
-        if char == b"\\" and line[at : at + 1] == b"'":
-            char = b"'"
-            at += 1
-        word += char
-    return None

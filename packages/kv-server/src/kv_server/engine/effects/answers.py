@@ -7,7 +7,8 @@ from typing import Any, Final
 from msgpack import packb
 
 from kv_protocol.limits import MAX_KEPT_ANSWER
-from kv_server.engine.ground import Ground, effect
+from kv_server.engine.effects.locks import LockEffects
+from kv_server.engine.ground import effect
 from kv_server.engine.rows import ANSWERED, SESSION_END, SESSION_OPEN
 from kv_server.engine.session import EVERYBODY, Lost, Session
 
@@ -16,7 +17,7 @@ __all__ = ["AnswerEffects"]
 _SMALL: Final = (int, bool, type(None), float)
 
 
-class AnswerEffects(Ground):
+class AnswerEffects(LockEffects):
     """Who calls, and what it is owed."""
 
     @effect(SESSION_OPEN)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from kv_server.engine.ground import Ground, effect
+from kv_server.engine.effects.zsets import ZsetEffects
+from kv_server.engine.ground import effect
 from kv_server.engine.rows import MESSAGE
 
 __all__ = ["ChannelEffects"]
 
 
-class ChannelEffects(Ground):
+class ChannelEffects(ZsetEffects):
     """What commands say to channels."""
 
     @effect(MESSAGE)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from kv_server.engine.ground import Ground, effect
+from kv_server.engine.effects.keys import KeyEffects
+from kv_server.engine.ground import effect
 from kv_server.engine.rows import HASH_DROP, HASH_PUT
 from kv_server.model.entry import HASH
 from kv_server.model.hash import Hash
@@ -10,7 +11,7 @@ from kv_server.model.hash import Hash
 __all__ = ["HashEffects"]
 
 
-class HashEffects(Ground):
+class HashEffects(KeyEffects):
     """What commands read and change about hashes. No such key reads as a hash without fields."""
 
     def hash_of(self, key: bytes) -> Hash | None:
@@ -29,7 +30,7 @@ class HashEffects(Ground):
     def hash_items(self, key: bytes) -> dict[bytes, bytes]:
         """All fields with their values."""
         fields = self.hash_of(key)
-        return dict.copy(fields) if fields is not None else {}
+        return fields.mapping() if fields is not None else {}
 
     def hash_fields(self, key: bytes) -> list[bytes]:
         fields = self.hash_of(key)

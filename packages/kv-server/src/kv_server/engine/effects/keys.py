@@ -6,16 +6,16 @@ from itertools import chain
 from typing import Any
 
 from kv_protocol.names import slot
-from kv_server.engine.ground import Ground, effect, wrong_type
+from kv_server.engine.effects.patterns import PatternReads
+from kv_server.engine.ground import effect, wrong_type
 from kv_server.engine.rows import KEY_COPY, KEY_EXPIRY, KEY_LOAD, KEY_MOVE, KEY_PUT
-from kv_server.model.cache import Cached
 from kv_server.model.container import CONTAINERS, Container
-from kv_server.model.entry import SCALAR, Entry
+from kv_server.model.entry import SCALAR, Cached, Loose
 
 __all__ = ["KeyEffects"]
 
 
-class KeyEffects(Ground):
+class KeyEffects(PatternReads):
     """What commands read and change about keys."""
 
     def value(self, key: bytes) -> bytes | None:
@@ -54,8 +54,8 @@ class KeyEffects(Ground):
         """Of a cache by use, for how many seconds *key* was not used; by frequency, how often it was. Marks no use."""
         if self.space is None or self.space.cache is None:
             return None
-        entry = dict.get(self.space.tables[slot(key) >> self.store.shift], key)
-        if type(entry) is not Cached or 0 < entry.expires_ms <= self.now_ms:
+        entry = self.space.tables[slot(key) >> self.store.shift].peek(key)
+        if not isinstance(entry, Cached) or 0 < entry.expires_ms <= self.now_ms:
             return None
         cache = self.space.cache
         return cache.count(entry) if cache.order == "lfu" else (self.elapsed_ms - entry.used) // 1000
@@ -78,15 +78,11 @@ class KeyEffects(Ground):
         if entry is None:
             space = self.open_namespace()
             table = self.table_of(space, key)
-            entry = table.put(key, Entry(SCALAR, value, self.revision, expires_ms))
+            entry = table.put(key, Loose(SCALAR, value, self.revision, expires_ms))
             self.last_key, self.last_entry, self.last_table = key, entry, table
         else:
             table = self.last_table
-            grown = len(value) - len(entry.value)
-            if grown:
-                table.grow(grown)
-            entry.value = value
-            entry.version = self.revision
+            self.last_entry = entry = table.replace(key, entry, value, self.revision)
             if entry.expires_ms == expires_ms:
                 return
             space = self.open_namespace()
@@ -110,7 +106,7 @@ class KeyEffects(Ground):
         if entry is not None:
             self.store.discard(table.remove(key))
         self.effects.append((KEY_LOAD, key, kind, dumped, expires_ms))
-        table.put(key, Entry(kind, loaded, self.revision, expires_ms))
+        table.put(key, Loose(kind, loaded, self.revision, expires_ms))
         self.last_key = None
         if expires_ms:
             self.store.schedule(space, table)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from itertools import islice
 
-from kv_server.engine.ground import Ground, effect
+from kv_server.engine.effects.hashes import HashEffects
+from kv_server.engine.ground import effect
 from kv_server.engine.rows import LIST_INSERT, LIST_POP, LIST_PUSH, LIST_REMOVE, LIST_SET, LIST_TRIM
 from kv_server.model.entry import LIST
-from kv_server.model.list import List, weight
+from kv_server.model.list import List
 
 __all__ = ["ListEffects"]
 
 
-class ListEffects(Ground):
+class ListEffects(HashEffects):
     """What commands read and change about lists. No such key reads as a list without elements."""
 
     def list_of(self, key: bytes) -> List | None:
@@ -55,8 +56,8 @@ class ListEffects(Ground):
         """Take *count* elements, or all if there are fewer, off one end; with the last one goes the key."""
         elements: List = self.open_collection(key, LIST)
         self.effects.append((LIST_POP, key, left, count))
-        taken = elements.pop(left, count)
-        self.close_collection(key, elements, -weight(taken))
+        taken, grown = elements.pop(left, count)
+        self.close_collection(key, elements, grown)
         return taken
 
     @effect(LIST_SET)
@@ -81,8 +82,7 @@ class ListEffects(Ground):
         found = list(
             islice(elements.places(blob, backward=backward, most=len(elements)), min(count, len(elements)) or None)
         )
-        elements.remove(found[::-1] if backward else found)
-        self.close_collection(key, elements, -weight([blob] * len(found)))
+        self.close_collection(key, elements, elements.remove(found[::-1] if backward else found))
         return len(found)
 
     @effect(LIST_TRIM)
@@ -90,6 +90,6 @@ class ListEffects(Ground):
         """Keep the elements from *start* up to *end* alone, places within the list; if that is none, the key goes."""
         elements: List = self.open_collection(key, LIST)
         self.effects.append((LIST_TRIM, key, start, end))
-        gone = elements.pop(False, len(elements) - end)
-        gone += elements.pop(True, start)
-        self.close_collection(key, elements, -weight(gone))
+        _, right = elements.pop(False, len(elements) - end)
+        _, left = elements.pop(True, start)
+        self.close_collection(key, elements, right + left)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from kv_protocol.names import slot
-from kv_server.engine.ground import Ground, effect
+from kv_server.engine.effects.lists import ListEffects
+from kv_server.engine.ground import effect
 from kv_server.engine.rows import DELETED, EXPIRED, LAPSED, LOCK_BIND, LOCK_DROP, LOCK_EXTEND, LOCK_GRANT, RELEASED
 from kv_server.model.lock import BOUND_BYTES, LOCK_BYTES, Hold, Lock
-from kv_server.model.store import Namespace
+from kv_server.model.space import Namespace
 
 __all__ = ["LockEffects"]
 
 
-class LockEffects(Ground):
+class LockEffects(ListEffects):
     """What commands read and change about locks."""
 
     def lock(self, name: bytes) -> Lock | None:

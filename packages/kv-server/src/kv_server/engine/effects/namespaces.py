@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from kv_server.engine.ground import Ground, effect
+from kv_server.engine.effects.answers import AnswerEffects
+from kv_server.engine.ground import effect
 from kv_server.engine.rows import NAMESPACE_DROP, NAMESPACE_FLUSH, NAMESPACE_SWAP
 
 __all__ = ["NamespaceEffects"]
 
 
-class NamespaceEffects(Ground):
+class NamespaceEffects(AnswerEffects):
     """What commands change about a namespace at once."""
 
     @effect(NAMESPACE_FLUSH)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import filterfalse, islice
+from itertools import islice
 
-from kv_server.engine.ground import Ground, effect
+from kv_server.engine.effects.namespaces import NamespaceEffects
+from kv_server.engine.ground import effect
 from kv_server.engine.rows import SET_ADD, SET_REMOVE
 from kv_server.model.entry import SET
-from kv_server.model.set import Set, few, sample, weight
+from kv_server.model.set import Set, few, sample
 
 __all__ = ["SetEffects"]
 
 
-class SetEffects(Ground):
+class SetEffects(NamespaceEffects):
     """What commands read and change about sets. A key that is absent is an empty set."""
 
     def set_at(self, key: bytes) -> Set | None:
@@ -30,11 +31,14 @@ class SetEffects(Ground):
     def set_which(self, key: bytes, members: Sequence[bytes], *, there: bool) -> list[bytes]:
         """Those of *members*, each once, that are in the set; or that are not."""
         found = self.set_at(key)
-        places: dict[bytes, int] = {} if found is None else found.places
-        return list((filter if there else filterfalse)(places.__contains__, dict.fromkeys(members)))
+        names = members if len(members) == 1 else dict.fromkeys(members)
+        if found is None:
+            return [] if there else list(names)
+        return found.which(names, there)
 
     def set_members(self, key: bytes) -> list[bytes]:
-        return list(self.set_at(key) or ())
+        found = self.set_at(key)
+        return found.dump() if found is not None else []
 
     def set_page(self, key: bytes, cursor: int, count: int) -> tuple[int, list[bytes]]:
         """A page of a walk over the members, and the cursor of the next."""
@@ -81,7 +85,7 @@ class SetEffects(Ground):
         members = list(first or ())
         for found in rest:
             if found is not None:
-                members = list(filterfalse(found.places.__contains__, members))
+                members = found.which(members, False)
         return members
 
     @effect(SET_ADD)
@@ -101,5 +105,4 @@ class SetEffects(Ground):
             self.close_collection(key, found, -sum(map(found.remove, members)))
         else:
             self.store.garbage += found.pieces()
-            found.remove_all(members)
-            self.close_collection(key, found, -weight(members))
+            self.close_collection(key, found, -found.remove_all(members))

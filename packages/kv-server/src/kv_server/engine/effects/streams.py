@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from kv_server.engine.ground import Ground, effect
+from kv_server.engine.effects.channels import ChannelEffects
+from kv_server.engine.ground import effect
 from kv_server.engine.rows import (
     CONSUMER_DROP,
     CONSUMER_PUT,
@@ -37,7 +38,7 @@ class StreamFacts(NamedTuple):
     groups: int
 
 
-class StreamEffects(Ground):
+class StreamEffects(ChannelEffects):
     """What commands read and change about streams. Groups are handed out to be read only."""
 
     def stream_of(self, key: bytes) -> Stream | None:

@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
 
-from kv_server.engine.ground import Ground, effect, wrong_type
+from kv_server.engine.effects.sets import SetEffects
+from kv_server.engine.ground import effect, wrong_type
 from kv_server.engine.rows import ZSET_DROP, ZSET_PUT
 from kv_server.model.entry import SET, ZSET
 from kv_server.model.ranking import Pair
-from kv_server.model.set import few, sample
-from kv_server.model.zset import SortedSet, weight
+from kv_server.model.set import Set, sample
+from kv_server.model.zset import SortedSet
 
 __all__ = ["ScoreSource", "ZsetEffects"]
 
 
-class ScoreSource(NamedTuple):
-    """What can be combined with others: a sorted set, or a set, whose members all score 1. To be read at once.
+class ScoreSource:
+    """What can be combined with others: a sorted set, or a set, whose members all score 1. To be read at once."""
 
-    *places* says of each of *members* which of *values* is its score; these are in the same order.
-    """
+    __slots__ = ("held",)
 
-    places: Mapping[bytes, int]
-    members: Sequence[bytes]
-    values: Sequence[float]
+    def __init__(self, held: SortedSet | Set) -> None:
+        self.held = held
 
-    def scores_of(self, members: Iterable[bytes]) -> Iterable[float]:
+    def whole(self) -> tuple[list[bytes], list[float]]:
+        """The members, and their scores in the same order."""
+        dumped = self.held.dump()
+        return (dumped, [1.0] * len(dumped)) if isinstance(self.held, Set) else dumped
+
+    def scores_of(self, members: Sequence[bytes]) -> Iterable[float]:
         """The scores of *members*, who are all there."""
-        return map(self.values.__getitem__, map(self.places.__getitem__, members))
+        return [1.0] * len(members) if isinstance(self.held, Set) else map(self.held.score, members)  # type: ignore[arg-type]
 
 
-class ZsetEffects(Ground):
+class ZsetEffects(SetEffects):
     """What commands read and change about sorted sets. A key that is absent is an empty one."""
 
     def zset_at(self, key: bytes) -> SortedSet | None:
@@ -55,22 +58,22 @@ class ZsetEffects(Ground):
         score = found.score(member) if found is not None else None
         if found is None or score is None:
             return None
-        return found.ranking.rank((score, member)), score
+        return found.rank(member), score
 
     def zset_rank_of_score(self, key: bytes, score: float, *, beyond: bool) -> int:
         """How many members have a lower score; *beyond*: a lower one or this."""
         found = self.zset_at(key)
-        return found.ranking.rank_of_score(score, beyond=beyond) if found is not None else 0
+        return found.rank_of_score(score, beyond=beyond) if found is not None else 0
 
     def zset_rank_of_member(self, key: bytes, member: bytes, *, beyond: bool) -> int:
         """How many members are lower by their bytes; *beyond*: lower or this. All must have one score."""
         found = self.zset_at(key)
-        return found.ranking.rank_of_member(member, beyond=beyond) if found is not None else 0
+        return found.rank_of_member(member, beyond=beyond) if found is not None else 0
 
     def zset_slice(self, key: bytes, start: int, stop: int) -> list[Pair]:
         """Scores and members of the ranks from *start* up to *stop*, which is left out."""
         found = self.zset_at(key)
-        return found.ranking.slice(start, stop) if found is not None else []
+        return found.slice(start, stop) if found is not None else []
 
     def zset_sample(self, key: bytes, count: int) -> list[Pair]:
         """*count* of them at random, all different; all of them if there are no more."""
@@ -94,30 +97,21 @@ class ZsetEffects(Ground):
         """What is at *key*, a sorted set or a set, to be combined with others."""
         entry = self.find(key)
         if entry is None:
-            return ScoreSource({}, (), ())
-        if entry.kind == ZSET:
-            return ScoreSource(entry.value.members.places, entry.value.members.members, entry.value.scores)
-        if entry.kind != SET:
+            return ScoreSource(SortedSet())
+        if entry.kind != ZSET and entry.kind != SET:
             raise wrong_type(ZSET, entry.kind)
-        return ScoreSource(entry.value.places, entry.value.members, [1.0] * len(entry.value))
+        return ScoreSource(entry.value)
 
     @effect(ZSET_PUT)
     def zset_put(self, key: bytes, pairs: Sequence[Pair]) -> None:
         """Give each member in *pairs* the score beside it."""
         found = self.open_collection(key, ZSET)
         self.effects.append((ZSET_PUT, key, pairs))
-        one_by_one = few(len(pairs), len(found))
-        grown = sum(found.put(score, member) for score, member in pairs) if one_by_one else found.put_all(pairs)
-        self.close_collection(key, found, grown)
+        self.close_collection(key, found, found.put_all(pairs))
 
     @effect(ZSET_DROP)
     def zset_drop(self, key: bytes, members: Sequence[bytes]) -> None:
         """Take *members*, all of which are there, out."""
         found = self.open_collection(key, ZSET)
         self.effects.append((ZSET_DROP, key, members))
-        if few(len(members), len(found)):
-            self.close_collection(key, found, -sum(map(found.remove, members)))
-        else:
-            self.store.garbage += found.pieces()
-            found.remove_all(members)
-            self.close_collection(key, found, -weight(members))
+        self.close_collection(key, found, -found.remove_all(members, self.store.garbage))

@@ -1,0 +1,5 @@
+from kv_server.engine.effects.zsets cimport ZsetEffects
+
+
+cdef class ChannelEffects(ZsetEffects):
+    pass

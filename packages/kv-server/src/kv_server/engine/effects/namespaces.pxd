@@ -1,0 +1,5 @@
+from kv_server.engine.effects.answers cimport AnswerEffects
+
+
+cdef class NamespaceEffects(AnswerEffects):
+    pass

@@ -1,0 +1,5 @@
+from kv_server.engine.ground cimport Ground
+
+
+cdef class PatternReads(Ground):
+    pass

@@ -1,0 +1,5 @@
+from kv_server.engine.effects.sets cimport SetEffects
+
+
+cdef class ZsetEffects(SetEffects):
+    pass

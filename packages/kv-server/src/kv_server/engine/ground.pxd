@@ -1,0 +1,29 @@
+from kv_server.engine.session cimport Session
+from kv_server.model.entry cimport Entry
+from kv_server.model.space cimport Namespace
+from kv_server.model.store cimport Store
+from kv_server.model.table cimport Table
+
+
+cdef class Ground:
+    cdef public object waiting_for, audience, afford, dice, before, gone, work, kept, turn, max_namespaces
+    cdef public Store store
+    cdef public dict sessions, secrets
+    cdef public long long revision, now_ms, elapsed_ms
+    cdef public Session session
+    cdef public bytes name, last_key
+    cdef public Namespace space
+    cdef public list effects, notices
+    cdef public long locks_granted, locks_lost
+    cdef public bint urgent, within
+    cdef public Entry last_entry
+    cdef public Table last_table
+    cpdef object start(self, bytes namespace, Session session)
+    cpdef Entry find(self, bytes key)
+    cpdef Entry touch(self, bytes key)
+    cpdef object read(self, bytes key, int kind)
+    cpdef object open_collection(self, bytes key, int kind)
+    cpdef object close_collection(self, bytes key, container, long long grown)
+    cpdef object note_gone(self, bytes name, long long version=*)
+    cpdef Namespace open_namespace(self)
+    cpdef Table table_of(self, Namespace space, bytes key)

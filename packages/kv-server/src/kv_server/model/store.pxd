@@ -1,0 +1,17 @@
+from kv_server.model.account cimport Account
+from kv_server.model.space cimport Namespace
+from kv_server.model.table cimport Table
+
+
+cdef class Store(Account):
+    cdef public int shards, shift
+    cdef public bytes seed
+    cdef public dict namespaces
+    cdef public long long callers, elapsed_ms
+    cdef public object rules, habits, due, leases
+    cdef public list turning, garbage
+    cdef public Table empty
+    cdef public bint frozen
+    cpdef Table table(self, Namespace namespace, int shard)
+    cpdef object schedule(self, Namespace namespace, Table table)
+    cpdef object discard(self, entry)

@@ -1,0 +1,5 @@
+"""What other modules may call of the native wire."""
+
+
+cpdef bytes receive(sock, int fd)
+cpdef Py_ssize_t send(sock, int fd, data) except -1

@@ -1,0 +1,92 @@
+"""The wire: what a socket would do, done by its descriptor where that is quicker."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from kv_server.net.wire import receive, send
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    with ours, theirs:
+        yield ours, theirs
+
+
+Ends = tuple[socket.socket, socket.socket]
+
+
+@pytest.mark.parametrize("size", [1, 2, 65_535, 65_536])
+def test_what_was_sent_is_received(ends: Ends, size: int) -> None:
+    ours, theirs = ends
+    data = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
+    theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 18)
+    theirs.sendall(data)
+    assert receive(ours, ours.fileno()) == data
+    for form in (data, memoryview(data)):
+        assert send(ours, ours.fileno(), form[:1_000]) == min(size, 1_000)
+        assert theirs.recv(1_000) == data[:1_000]
+
+
+def test_only_some_is_taken_at_once(ends: Ends) -> None:
+    ours, theirs = ends
+    theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 18)
+    theirs.sendall(b"x" * 100_000)
+    assert len(receive(ours, ours.fileno())) == 65_536
+    assert len(receive(ours, ours.fileno())) == 100_000 - 65_536
+
+
+def test_nothing_there_and_no_room_are_told_as_sockets_tell_it(ends: Ends) -> None:
+    ours, _ = ends
+    with pytest.raises(BlockingIOError):
+        receive(ours, ours.fileno())
+    with pytest.raises(BlockingIOError):
+        while send(ours, ours.fileno(), b"x" * 100_000):
+            pass
+
+
+def test_an_end_is_no_bytes_and_then_an_error(ends: Ends) -> None:
+    ours, theirs = ends
+    theirs.close()
+    assert receive(ours, ours.fileno()) == b""
+    with pytest.raises(BrokenPipeError):
+        send(ours, ours.fileno(), b"x")
+
+
+def test_a_reset_is_told_as_sockets_tell_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        theirs = socket.create_connection(listener.getsockname())
+        ours, _ = listener.accept()
+        ours.setblocking(False)
+        with ours:
+            theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            theirs.close()
+            with pytest.raises(ConnectionResetError):
+                receive(ours, ours.fileno())
+
+
+def test_a_descriptor_that_is_closed_is_an_error(ends: Ends) -> None:
+    ours, _ = ends
+    fd = ours.fileno()
+    ours.close()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        receive(ours, fd)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        send(ours, fd, b"x")
+
+
+def test_what_stands_where_a_socket_would_is_asked_itself() -> None:
+    class Double:
+        def recv(self, size: int) -> bytes:
+            return b"%d" % size
+
+        def send(self, data: bytes) -> int:
+            return len(data) - 1
+
+    assert receive(Double(), -1) == b"65536"  # type: ignore[arg-type]
+    assert send(Double(), -1, b"abc") == 2  # type: ignore[arg-type]
