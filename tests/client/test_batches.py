@@ -1,10 +1,14 @@
 """Batches: one write, results of their own, nothing sent on an exception, bounded however long they are."""
 
+import gc
+from weakref import ref
+
 import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
 import kv_client
+from kv_client._async.link import PORTION
 from kv_protocol.values import encode
 
 
@@ -29,6 +33,35 @@ async def test_all_calls_leave_in_one_send_and_have_their_results(peer, starting
             wire.reply(request, encode(request[2][0]))
         await batch.result()
         assert [result.result() for result in results] == [f"k{n}" for n in range(50)]
+
+
+async def test_the_server_may_begin_with_the_first_calls_of_a_long_batch(peer, starting):
+    async with peer.opened() as (client, wire), trio.open_nursery() as nursery:
+        results = []
+        batch = starting(nursery, fill, client, 2 * PORTION + 1, results)
+        requests = [await wire.expect("GET") for _ in range(2 * PORTION + 1)]
+        assert [request[2] for request in requests] == [[f"k{n}"] for n in range(2 * PORTION + 1)]
+        for request in requests:
+            wire.reply(request)
+        await batch.result()
+        assert {result.result() for result in results} == {None}
+
+
+async def test_a_batch_that_is_over_is_freed_at_once(peer, starting):
+    async def work():
+        async with client.batch() as batch:
+            batch.get("a")
+        return ref(batch)
+
+    async with peer.opened() as (client, wire), trio.open_nursery() as nursery:
+        batch = starting(nursery, work)
+        request = await wire.expect("GET")
+        gc.disable()
+        try:
+            wire.reply(request)
+            assert (await batch.result())() is None
+        finally:
+            gc.enable()
 
 
 async def test_an_error_of_one_call_is_its_own(peer, starting):

@@ -1,5 +1,6 @@
 """One connection: HELLO, batching, the order of replies, what is refused."""
 
+import msgpack
 import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
@@ -93,6 +94,26 @@ async def test_a_frame_in_pieces_is_one_reply(peer, starting):
             wire.send_bytes(bytes([byte]))
             await wait_all_tasks_blocked()
         assert await got.result() is None
+
+
+async def test_large_replies_are_taken_in_large_pieces_and_small_ones_are_not(peer, starting):
+    async with peer.opened() as (client, wire), trio.open_nursery() as nursery:
+        room = client._link.session.room
+        for _ in range(2):
+            large = starting(nursery, client.get, "large")
+            request = await wire.expect("GET")
+            body = msgpack.packb([request[0], 0, encode(bytes(4 * room))])
+            sent, rooms = len(body).to_bytes(4, "big") + body, []
+            for start in range(0, len(sent), room):
+                wire.send_bytes(sent[start : start + room])
+                await wait_all_tasks_blocked()
+                rooms.append(client._link.session.room)
+            assert rooms[0] > room
+            assert await large.result() == bytes(4 * room)
+            small = starting(nursery, client.get, "small")
+            wire.reply(await wire.expect("GET"), encode(1))
+            assert await small.result() == 1
+            assert client._link.session.room == room
 
 
 async def test_an_error_is_raised_with_its_facts(peer, starting):

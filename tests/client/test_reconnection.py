@@ -5,6 +5,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 import kv_client
+from kv_protocol.patience import LOOK_S
 from kv_protocol.values import encode
 
 
@@ -151,7 +152,9 @@ async def test_a_server_that_shuts_down_gets_the_call_again_after_the_reconnecti
         assert await call.result() == 4
 
 
-async def test_too_many_unseen_answers_is_answered_with_seen(peer, starting):
+@pytest.mark.parametrize("look_s", [LOOK_S, 0.0])
+async def test_too_many_unseen_answers_is_answered_with_seen(peer, starting, monkeypatch, look_s):
+    monkeypatch.setattr("kv_client._trio.pump.LOOK_S", look_s)  # 0: the answer always comes when looking is over
     async with peer.opened() as (client, wire), trio.open_nursery() as nursery:
         for _ in range(3):
             call = starting(nursery, client.set, "a", 1)

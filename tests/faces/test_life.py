@@ -17,9 +17,10 @@ async def test_a_client_is_open_inside_its_block_only(face):
     with pytest.raises(kv.ClientClosed) as caught:
         await client.get("a")
     assert (caught.value.code, caught.value.maybe_applied) == ("CLOSED", False)
-    assert client.statistics().connected is False
+    assert client.statistics().connected is client.connected is False
     async with client:
         assert await client.ping() == "PONG"
+        assert (client.connected, client.open_calls) == (True, 0)
         with pytest.raises(RuntimeError, match="a client is opened once"):
             async with client:
                 pass

@@ -23,9 +23,6 @@ class Client:
     connected: bool = True
     open_calls: int = 0
 
-    def statistics(self) -> Client:
-        return self
-
 
 def made(now: float = 0.0, **config: Any) -> Ledger[Client]:
     ledger: Ledger[Client] = Ledger(PoolConfig(**config), Random(1))

@@ -119,7 +119,7 @@ def test_a_message_that_no_head_can_count_is_too_large(monkeypatch: pytest.Monke
         def pack(self, message: object) -> Vast:
             return self
 
-    monkeypatch.setattr("kv_protocol.frames.Packer", lambda **options: Vast())
+    monkeypatch.setattr("kv_protocol.packing.Packer", lambda **options: Vast())
     with pytest.raises(TooLarge):
         pack([])
 

@@ -62,6 +62,10 @@ SCALARS = {
         "def _same(reply: Any) -> Any:",
         "    return reply",
     ),
+    "_maybe": (
+        "def _maybe(reply: Any) -> Any:",
+        "    return None if reply is None else _decode(reply)",
+    ),
     "_nothing": (
         "def _nothing(reply: object) -> None:",
         "    return None",
@@ -242,7 +246,10 @@ def _decoder(method: Method) -> str:
     if method.decode == "reply":
         return "_same"
     called = method.decode.removesuffix("(reply)")
-    return called if called.isidentifier() else f"lambda reply: {method.decode}"
+    if called.isidentifier():
+        return called
+    quick = "_maybe if default is NOTHING else " if method.defaults and method.one is None else ""
+    return f"{quick}lambda reply: {method.decode}"
 
 
 def _record(record: type) -> list[str]:

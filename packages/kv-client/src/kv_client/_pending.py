@@ -10,28 +10,25 @@ __all__ = ["Pending"]
 T_co = TypeVar("T_co", covariant=True)
 
 
-class Pending(Generic[T_co]):
+class Pending(Call, Generic[T_co]):
     """The result of one call of a batch, to be had once the batch was sent and answered."""
 
-    __slots__ = ("_call", "_decode")
+    __slots__ = ("decode",)
 
-    def __init__(self, call: Call, decode: Callable[[Any], T_co]) -> None:
-        self._call = call
-        self._decode = decode
+    decode: Callable[[Any], T_co]
 
     @property
     def done(self) -> bool:
         """Whether `result` has something to tell."""
-        return self._call.state == DONE
+        return self.state == DONE
 
     def result(self) -> T_co:
         """Return the result, or raise the error of this call."""
-        call = self._call
-        if call.state != DONE:
-            raise RuntimeError(f"{call.word} has no result yet: it is sent at the end of its block")
-        if call.error is not None:
-            raise call.error
-        return self._decode(call.body)
+        if self.state != DONE:
+            raise RuntimeError(f"{self.word} has no result yet: it is sent at the end of its block")
+        if self.error is not None:
+            raise self.error
+        return self.decode(self.body)
 
     def __repr__(self) -> str:
-        return f"<Pending {self._call.word} {'done' if self.done else 'not sent'}>"
+        return f"<Pending {self.word} {'done' if self.done else 'not sent'}>"

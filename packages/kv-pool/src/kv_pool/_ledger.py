@@ -28,7 +28,7 @@ class PoolTimeout(KvError):
     retryable = True
 
 
-class Figures(Protocol):
+class Connection(Protocol):
     """What a pool wants to know of a client."""
 
     @property
@@ -36,12 +36,6 @@ class Figures(Protocol):
 
     @property
     def open_calls(self) -> int: ...
-
-
-class Connection(Protocol):
-    """A client."""
-
-    def statistics(self) -> Figures: ...
 
 
 C = TypeVar("C", bound=Connection)
@@ -85,10 +79,6 @@ class Seat(Generic[C]):
         self.idle_since = now
         self.held = False
         self.holders: dict[Ask[C], None] = {}
-
-    @property
-    def load(self) -> int:
-        return self.client.statistics().open_calls
 
 
 class Ask(Generic[C]):
@@ -145,7 +135,7 @@ class Ledger(Generic[C]):
         if not seat.holders:
             seat.held = False
             seat.idle_since = now
-            if seat in self._seats and (now >= seat.expires or not seat.client.statistics().connected):
+            if seat in self._seats and (now >= seat.expires or not seat.client.connected):
                 self._retire(seat)  # too old, or in doubt
         self._serve(now)
 
@@ -184,15 +174,17 @@ class Ledger(Generic[C]):
             ask.told()
 
     def _seat_for(self, ask: Ask[C]) -> Seat[C] | None:
-        idle = [seat for seat in self._seats if not seat.holders]
-        newest = max(idle, key=lambda seat: seat.idle_since, default=None)
-        if ask.alone:
-            return newest
-        shared = [seat for seat in self._seats if seat.holders and not seat.held]
-        least = min(shared, key=lambda seat: seat.load, default=None)
-        if least is None or (newest is not None and least.load >= BUSY):
-            return newest
-        return least
+        newest = least = None
+        load = 0
+        for seat in self._seats:
+            if not seat.holders:
+                if newest is None or seat.idle_since > newest.idle_since:
+                    newest = seat
+            elif not (ask.alone or seat.held):
+                calls = seat.client.open_calls
+                if least is None or calls < load:
+                    least, load = seat, calls
+        return newest if least is None or (newest is not None and load >= BUSY) else least
 
     # ---- opening and closing
     def to_open(self, *, spare: bool = True) -> bool:

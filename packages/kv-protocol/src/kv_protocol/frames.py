@@ -1,30 +1,22 @@
-"""Frames: a 32-bit length and one msgpack array. Splits a stream into bodies, packs messages, reads bodies.
+"""Frames: a 32-bit length and one msgpack array. Splits a stream into bodies.
 
-Knows lengths and msgpack, not what a message means. A byte of a large frame is copied twice, when it arrives and when
+Knows lengths, not what a message means. A byte of a large frame is copied twice, when it arrives and when
 its frame is complete, however small the pieces are in which it comes.
 """
 
 from struct import Struct
-from struct import error as StructError
 from sys import maxsize
-from typing import Any, Final
-
-from msgpack import Packer, Unpacker, unpackb
+from typing import Final
 
 from kv_protocol.errors import KvError, ProtocolError, TooLarge
-from kv_protocol.limits import KIB, MAX_FRAME
+from kv_protocol.limits import MAX_FRAME
+from kv_protocol.packing import pack, unpack_reply, unpack_request
 
 __all__ = ["HEAD", "FrameReader", "pack", "unpack_reply", "unpack_request"]
 
 HEAD: Final = 4
 
-_LENGTH = Struct(">I")
-_length_at = _LENGTH.unpack_from
-_length_head = _LENGTH.pack
-
-# An array's length is a claim, and a list of that length is made before its elements are read: nested claims would cost
-# their product. Short bodies cannot claim much; longer ones are first walked over without making anything.
-_HARMLESS: Final = 1 * KIB
+_length_at = Struct(">I").unpack_from
 
 
 class FrameReader:
@@ -113,49 +105,3 @@ class FrameReader:
             self.failure = TooLarge(f"a frame of {length} bytes; the limit is {limit}", {"limit": limit})
         else:
             self.failure = ProtocolError("a frame of no bytes")
-
-
-def pack(message: list[Any] | tuple[Any, ...]) -> bytes:
-    """Return *message* as one frame."""
-    body: bytes = Packer(unicode_errors="strict").pack(message)
-    try:
-        return _length_head(len(body)) + body
-    except StructError:
-        raise TooLarge("a message beyond 4 GiB", {"limit": 2**32 - 1}) from None
-
-
-def unpack_request(body: bytes) -> list[Any]:
-    """Return the array in *body* as the server reads it: str and bin are both bytes.
-
-    Raises `ProtocolError` for anything else.
-    """
-    try:
-        if len(body) > _HARMLESS:
-            _skip(body)
-        message = unpackb(body, raw=True, strict_map_key=False, max_ext_len=0)
-    except Exception as error:
-        raise ProtocolError(f"a frame that holds no message: {type(error).__name__}") from None
-    if type(message) is not list:
-        raise ProtocolError("a frame that holds no array")
-    return message
-
-
-def unpack_reply(body: bytes) -> list[Any]:
-    """Return the array in *body* as a client reads it: str as str, with what is no UTF-8 escaped; bin as bytes.
-
-    Raises `ProtocolError` for anything else.
-    """
-    try:
-        message = unpackb(body, raw=False, strict_map_key=False, unicode_errors="surrogateescape")
-    except Exception as error:
-        raise ProtocolError(f"a frame that holds no message: {type(error).__name__}") from None
-    if type(message) is not list:
-        raise ProtocolError("a frame that holds no array")
-    return message
-
-
-def _skip(body: bytes) -> None:
-    """Walk over *body* without making anything of it, so that a claim that is not kept costs nothing."""
-    unpacker = Unpacker(max_buffer_size=len(body))
-    unpacker.feed(body)
-    unpacker.skip()

@@ -1,33 +1,16 @@
-"""How values read as plain text and as numbers: what RESP shows, and what APPEND, STRLEN and INCR work on.
+"""How values read as plain text and as numbers: what RESP shows, and what APPEND, STRLEN and INCR work on."""
 
-| value | text |
-|---|---|
-| int, Decimal | digits; a Decimal far from one keeps its exponent |
-| float | the shortest that reads back, without a trailing `.0`; `inf`, `-inf`, `nan` |
-| bool | `true`, `false` |
-| null | nothing: RESP shows nil |
-| datetime | RFC 3339 with `Z` |
-| list, map | JSON: bytes as `{"base64": ...}`; Decimals, non-finite floats and ints beyond 2^53 as strings |
-"""
-
-from base64 import b64encode
 from collections.abc import Sequence
-from datetime import datetime
 from decimal import Decimal
-from json import dumps
-from math import isfinite
 from operator import itemgetter
 from re import compile as pattern
-from typing import Any, Final
 
 from kv_protocol.blobs import HEADS, NULL, bytes_blob, class_of, is_utf8, str_blob
-from kv_protocol.canonical import decimal_text, decode
-from kv_protocol.errors import NotANumber
+from kv_protocol.canonical import decode
+from kv_protocol.spelling import no_number, spelled
 
 __all__ = ["all_octets", "from_octets", "number", "octets"]
 
-_EXACT_IN_JSON: Final = 2**53
-_PLAIN_EXPONENTS: Final = 400  # beyond any float; a Decimal further from one would be mostly zeros
 _INT64 = pattern(rb"-?[1-9][0-9]{0,18}|0").fullmatch
 
 
@@ -41,7 +24,7 @@ def octets(blob: bytes) -> bytes:
         return b"%d" % first
     if blob == NULL:
         return b""
-    return _text(decode(blob)).encode()
+    return spelled(decode(blob)).encode()
 
 
 def all_octets(blobs: Sequence[bytes]) -> list[bytes]:
@@ -74,64 +57,8 @@ def number(blob: bytes) -> int | float | Decimal:
         return int.from_bytes(blob[1:] or blob, "big", signed=first >= 0xD0)
     elif class_of(blob) in _NUMBERS:
         return decode(blob)  # type: ignore[return-value]
-    raise NotANumber(f"the value is {_CALLED[class_of(blob)]}, which spells no int")
-
-
-def _text(value: Any) -> str:
-    kind = type(value)
-    if kind is bool:
-        return "true" if value else "false"
-    if kind is float:
-        return repr(value).removesuffix(".0")
-    if kind is Decimal:
-        return _decimal_text(value)
-    if kind is datetime:
-        return _time_text(value)
-    if kind is int:
-        return str(value)
-    return dumps(_jsonable(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-
-
-def _decimal_text(number: Decimal) -> str:
-    if number.is_finite():
-        exponent = number.as_tuple().exponent
-        if isinstance(exponent, int) and exponent >= -_PLAIN_EXPONENTS and number.adjusted() <= _PLAIN_EXPONENTS:
-            return format(number, "f")
-    return decimal_text(number)
-
-
-def _time_text(time: datetime) -> str:
-    return time.isoformat().removesuffix("+00:00") + "Z"
-
-
-def _jsonable(value: Any) -> Any:
-    kind = type(value)
-    if kind is list:
-        return [_jsonable(item) for item in value]
-    if kind is dict:
-        return {key: _jsonable(item) for key, item in value.items()}
-    if kind is bytes:
-        return {"base64": b64encode(value).decode()}
-    if kind is Decimal or kind is datetime:
-        return _text(value)
-    if kind is float and not isfinite(value):
-        return _text(value)
-    if kind is int and not -_EXACT_IN_JSON <= value <= _EXACT_IN_JSON:
-        return str(value)
-    return value
+    raise no_number(class_of(blob))
 
 
 _first = itemgetter(0)
 _NUMBERS = frozenset(("int", "float", "decimal"))
-_CALLED = {
-    "null": "null",
-    "bool": "a bool",
-    "int": "an int",
-    "float": "a float",
-    "str": "a str",
-    "bytes": "bytes",
-    "list": "a list",
-    "map": "a map",
-    "decimal": "a Decimal",
-    "datetime": "a datetime",
-}

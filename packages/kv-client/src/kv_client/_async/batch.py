@@ -1,4 +1,4 @@
-"""Many calls in one write: queued in the body of an `async with`, sent at its end, each with a result of its own."""
+"""Many calls at once: queued in the body of an `async with`, sent at its end, each with a result of its own."""
 
 from collections.abc import Callable
 from types import TracebackType
@@ -6,7 +6,7 @@ from typing import Any, Self, TypeVar
 
 from kv_client._async.handles import BatchHandles
 from kv_client._async.link import Link
-from kv_client._core.call import DONE, READ, WAITS, Call, Fencing, Wire
+from kv_client._core.call import DONE, READ, WAITS, Fencing, Group, Wire
 from kv_client._pending import Pending
 from kv_protocol.errors import CallCancelled, InvalidArgument
 
@@ -15,27 +15,16 @@ __all__ = ["Batch"]
 T = TypeVar("T")
 
 
-class Member(Call):
-    """One call of a batch."""
-
-    __slots__ = ("batch",)
-
-    batch: "Batch"
-
-    def wake(self) -> None:
-        self.batch.answered()
-
-
 class Batch(BatchHandles):
     """The calls of one batch. Leave the block by an exception, and nothing is sent."""
 
     def __init__(self, link: Link, namespace: Wire | None) -> None:
         self._link = link
         self._namespace = namespace
-        self._members: list[Member] = []
+        self._members: list[Pending[Any]] = []
         self._open = False
-        self._awaited = 0
         self._waiter = link.waiter()
+        self._group = Group(self._waiter)
 
     def _add(
         self,
@@ -50,10 +39,11 @@ class Batch(BatchHandles):
             raise RuntimeError("use a batch inside its `async with` block")
         if kind & WAITS:
             raise InvalidArgument(f"{word} may wait; it cannot be part of a batch")
-        call = Member(word, args, options, kind, namespace=self._namespace, fence=fence)
-        call.batch = self
+        call: Pending[T] = Pending(word, args, options, kind, self._namespace, fence)
+        call.group = self._group
+        call.decode = decode
         self._members.append(call)
-        return Pending(call, decode)
+        return call
 
     async def __aenter__(self) -> Self:
         self._link.check_run()
@@ -80,7 +70,7 @@ class Batch(BatchHandles):
             with link.tracing.span("BATCH", self._namespace, len(members)):
                 await self._send(members, limit)
 
-    async def _send(self, members: list[Member], limit: float) -> None:
+    async def _send(self, members: list[Pending[Any]], limit: float) -> None:
         link, sent = self._link, 0
         while sent < len(members):
             if link.crowded:
@@ -89,28 +79,20 @@ class Batch(BatchHandles):
             sent += len(part)
             await self._exchange(part, limit)
 
-    async def _exchange(self, members: list[Member], limit: float) -> None:
+    async def _exchange(self, members: list[Pending[Any]], limit: float) -> None:
         link = self._link
         latest = link.latest(link.ambient(), limit, READ)
-        for call in members:
-            call.deadline, call.latest = limit, latest
-        self._awaited = len(members)
-        link.post_all(members, limit)
-        while self._awaited:
+        self._group.awaited = len(members)
+        link.post_all(members, limit, latest)
+        while self._group.awaited:
             await self._waiter.wait(lambda: self._leave(members))
 
-    def answered(self) -> None:
-        """One more call is done."""
-        self._awaited -= 1
-        if not self._awaited:
-            self._waiter.wake()
-
-    def _leave(self, members: list[Member]) -> bool:
+    def _leave(self, members: list[Pending[Any]]) -> bool:
         """Leave what may be left; calls that take something are waited for, so that what they took is in their
         results.
         """
         for call in members:
             if call.state != DONE and self._link.leave(call):
                 call.error = CallCancelled(f"{call.word}: its batch was cancelled")
-                self._awaited -= 1
-        return not self._awaited
+                self._group.awaited -= 1
+        return not self._group.awaited

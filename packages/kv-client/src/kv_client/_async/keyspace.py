@@ -44,6 +44,16 @@ class Keyspace(Handles):
         """The namespace this view is of."""
         return self._namespace
 
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection to the server."""
+        return self._link.session.ready
+
+    @property
+    def open_calls(self) -> int:
+        """How many calls of the client have no answer yet. `statistics` tells more, and costs more."""
+        return len(self._link.calls.open)
+
     def _call(
         self,
         word: str,
@@ -272,7 +282,7 @@ class Keyspace(Handles):
         return Limiter(self, key, limit, per, burst)
 
     def batch(self) -> Batch:
-        """Queue calls in the block of an `async with`, send them in one write at its end, then ask each for its
+        """Queue calls in the block of an `async with`, send them together at its end, then ask each for its
         `result()`.
 
         >>> async with client.batch() as batch:

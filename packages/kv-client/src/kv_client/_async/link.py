@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from math import inf
 from types import TracebackType
-from typing import Any, NoReturn, Protocol, TypeVar
+from typing import Any, Final, NoReturn, Protocol, TypeVar
 
 from kv_client._core.call import DONE, SENT, WAITS, Call, Fencing, Wire
 from kv_client._core.leases import Lease
@@ -17,6 +17,8 @@ from kv_client._core.tracing import Tracing, tracing
 from kv_protocol.errors import ClientClosed, KvError
 
 __all__ = ["Link", "Posted", "Scope", "Waiter"]
+
+PORTION: Final = 64  # calls of a batch that leave in one write
 
 E = TypeVar("E")
 T = TypeVar("T")
@@ -169,16 +171,20 @@ class Link:
         self.poke(call.deadline)
         self.flush_soon()
 
-    def post_all(self, calls: Sequence[Call], limit: float) -> None:
-        """Make *calls* in one write, without waiting for them; one that cannot be made is done, and says why."""
-        for call in calls:
-            try:
-                self.session.start(call)
-            except KvError as error:
-                call.state, call.error = DONE, error
+    def post_all(self, calls: Sequence[Call], limit: float, latest: float) -> None:
+        """Make *calls* without waiting for them, some in each write, so that the server works while we do.
+
+        One that cannot be made is done, and says why.
+        """
+        if self.session.closed is not None:
+            for call in calls:
+                call.state, call.error = DONE, self.session.refusal()
                 call.wake()
+            return
         self.poke(limit)
-        self.flush_now()
+        for start in range(0, len(calls), PORTION):
+            self.calls.start_all(calls[start : start + PORTION], limit, latest)
+            self.flush_now()
 
     def leave(self, call: Call) -> bool:
         """The owner of *call* wants out; see `Session.end`."""

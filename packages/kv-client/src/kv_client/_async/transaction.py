@@ -6,7 +6,7 @@ from typing import Any, Self, TypeVar
 
 from kv_client._async.handles import BatchHandles
 from kv_client._async.link import Link
-from kv_client._core.call import DONE, TAKES, WRITE, Call, Fencing, Wire
+from kv_client._core.call import DONE, TAKES, WRITE, Fencing, Wire
 from kv_client._pending import Pending
 from kv_protocol.errors import InvalidArgument, KvError, ProtocolError
 from kv_protocol.names import wire
@@ -22,7 +22,7 @@ class Transaction(BatchHandles):
     def __init__(self, link: Link, namespace: Wire | None) -> None:
         self._link = link
         self._namespace = namespace
-        self._members: list[Call] = []
+        self._members: list[Pending[Any]] = []
         self._required: list[tuple[Wire, int]] = []
         self._locks: dict[tuple[Wire, int], None] = {}
         self._open = False
@@ -51,9 +51,10 @@ class Transaction(BatchHandles):
         self._check_open()
         if fence is not None:
             self.require_lock(fence)
-        call = Call(word, args, options, kind)
+        call: Pending[T] = Pending(word, args, options, kind)
+        call.decode = decode
         self._members.append(call)
-        return Pending(call, decode)
+        return call
 
     def _check_open(self) -> None:
         if not self._open:

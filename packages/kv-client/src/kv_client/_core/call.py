@@ -23,6 +23,7 @@ __all__ = [
     "WAITS",
     "WRITE",
     "Call",
+    "Group",
     "Fencing",
     "Wire",
 ]
@@ -52,6 +53,28 @@ class Fencing(Protocol):
     def token(self) -> int: ...
 
 
+class Waking(Protocol):
+    """Where somebody may wait."""
+
+    def wake(self) -> None: ...
+
+
+class Group:
+    """Calls that one owner waits for together."""
+
+    __slots__ = ("awaited", "waiter")
+
+    def __init__(self, waiter: Waking) -> None:
+        self.waiter = waiter
+        self.awaited = 0
+
+    def answered(self) -> None:
+        """One more of them is done."""
+        self.awaited -= 1
+        if not self.awaited:
+            self.waiter.wake()
+
+
 class Call:
     """A call and its outcome: *body*, or *error*. Moments are seconds on the client's own clock.
 
@@ -66,6 +89,7 @@ class Call:
         "error",
         "fence",
         "frame",
+        "group",
         "id",
         "kind",
         "latest",
@@ -105,6 +129,7 @@ class Call:
         self.strikes = 0
         self.ending = 0
         self.repeated = False  # it was sent on an earlier connection too: QUEUED says nothing then
+        self.group: Group | None = None
         self.error: KvError | None = None
         self.body: Any = None
 
@@ -116,6 +141,8 @@ class Call:
 
     def wake(self) -> None:
         """Tell the owner that the call is done."""
+        if self.group is not None:
+            self.group.answered()
 
     def repeat(self) -> None:
         """Get ready to be sent once more."""

@@ -1,19 +1,19 @@
 """The open calls of a client: their ids and seq numbers, their frames, what of them is to be sent."""
 
+from collections.abc import Sequence
 from math import inf
-from struct import Struct
-from typing import Final
-
-from msgpack import Packer
+from typing import Any, Final
 
 from kv_client._core.call import CHANGES, DONE, NOTE, QUEUED, SENT, WAITS, Call
 from kv_client._core.clock import ServerClock
 from kv_client._core.handshake import HELLO_ID
 from kv_client._core.tracing import Tracing
 from kv_client._core.writes import Writes
+from kv_protocol.codec import RequestPacker
 from kv_protocol.errors import InvalidArgument, KvError, TooLarge
+from kv_protocol.frames import HEAD
 from kv_protocol.limits import MAX_FRAME, MIB
-from kv_protocol.messages import DEADLINE, FENCE, NAMESPACE, SEEN, SEQ, TRACE
+from kv_protocol.messages import OK
 from kv_protocol.names import wire
 
 __all__ = ["MAX_BYTES", "MAX_CALLS", "Calls", "Late", "Measurement"]
@@ -21,8 +21,6 @@ __all__ = ["MAX_BYTES", "MAX_CALLS", "Calls", "Late", "Measurement"]
 MAX_CALLS: Final = 8_192  # with what a waiting call may hold back, still fewer than the answers a server keeps
 MAX_BYTES: Final = 64 * MIB
 MAX_ID: Final = 2**32 - 1
-
-_length_head = Struct(">I").pack
 
 
 class Late(Call):
@@ -62,8 +60,8 @@ class Calls:
     """Every call that is not done, by id and in the order in which they were made."""
 
     __slots__ = (
+        "_frame",
         "_order",
-        "_packer",
         "clock",
         "late",
         "max_frame",
@@ -92,7 +90,7 @@ class Calls:
         self.max_frame = MAX_FRAME
         self.tracing: Tracing | None = None
         self._order = HELLO_ID
-        self._packer = Packer(autoreset=True)
+        self._frame = RequestPacker().pack
 
     @property
     def crowded(self) -> bool:
@@ -116,7 +114,9 @@ class Calls:
         self._order = call.order = order
         if call.kind & CHANGES:
             call.seq = self.writes.next_seq
-        self._pack(call)
+        if self.tracing is not None:
+            call.trace = self.tracing.of(call)
+        self._pack(call, False)
         if call.seq:
             self.writes.enter(call)
         self.open[call.id] = call
@@ -126,16 +126,28 @@ class Calls:
         if self.sending or call.kind & NOTE:
             self.outgoing.append(call)
 
+    def start_all(self, calls: Sequence[Call], deadline: float, latest: float) -> None:
+        """Take *calls* in; one that has something wrong with it is done, and says what."""
+        for call in calls:
+            call.deadline = deadline
+            call.latest = latest
+            try:
+                self.start(call)
+            except KvError as error:
+                call.state, call.error = DONE, error
+                call.wake()
+
     def again(self, call: Call, *, tell_seen: bool = False) -> None:
         """Queue *call*, which is open, once more; a write without seq gets its own."""
         if call.kind & CHANGES and not call.seq:
             call.seq = self.writes.next_seq
             self.writes.enter(call)
         self.size -= call.size
+        call.size = 0
         call.repeated = call.repeated or call.state == SENT
         call.state = QUEUED
         call.repeat()
-        self._pack(call, tell_seen=tell_seen)
+        self._pack(call, tell_seen)
         self.size += call.size
         self.outgoing.append(call)
 
@@ -187,29 +199,42 @@ class Calls:
         self.sent += len(frames)
         return b"".join(frames)
 
-    def _pack(self, call: Call, *, tell_seen: bool = False) -> None:
-        meta: dict[int, object] = {}
-        if call.latest != inf and self.clock.known:
-            meta[DEADLINE] = self.clock.stamp(call.latest)
-        if call.seq:
-            meta[SEQ] = call.seq
-            seen = self.writes.to_tell(call.seq, now=tell_seen)
-            if seen is not None:
-                meta[SEEN] = seen
-        if call.namespace is not None:
-            meta[NAMESPACE] = call.namespace
-        if call.fence is not None:
-            meta[FENCE] = (wire(call.fence.lock), call.fence.token)
-        if self.tracing is not None:
-            trace = self.tracing.of(call)
-            if trace is not None:
-                meta[TRACE] = trace
+    def settle(self, replies: list[Any], place: int) -> int:
+        """End the calls that *replies* answer, from *place* on, up to a reply that does more; return its place."""
+        calls = self.open
+        end = len(replies)
+        while place < end:
+            if replies[place + 1] != OK:
+                break
+            call = calls.pop(replies[place], None)
+            if call is None:
+                break
+            call.state = DONE
+            call.body = replies[place + 2]
+            place += 3
+            self.size -= call.size
+            if call.kind & WAITS:
+                self.waiting -= 1
+            if call.group is None:
+                call.wake()
+            else:
+                call.group.answered()
+        return place
+
+    def _pack(self, call: Call, tell_seen: bool) -> None:
+        latest, seq, fence = call.latest, call.seq, call.fence
+        deadline = self.clock.stamp(latest) if latest != inf and self.clock.known else None
+        seen = self.writes.to_tell(seq, tell_seen) if seq else None
+        held = None if fence is None else (wire(fence.lock), fence.token)
+        trace = None if self.tracing is None else call.trace
         try:
-            body = self._packer.pack((call.id, call.word, call.args, call.options, meta))
+            call.frame = frame = self._frame(
+                call.id, call.word, call.args, call.options, deadline, seq, seen, call.namespace, held, trace
+            )
         except (TypeError, ValueError, OverflowError) as error:
             raise InvalidArgument(f"{call.word}: {error}") from None
-        if len(body) > self.max_frame:
+        if len(frame) - HEAD > self.max_frame:
             limit = self.max_frame
-            raise TooLarge(f"{call.word}: a request of {len(body)} bytes; the server takes {limit}", {"limit": limit})
-        call.frame = _length_head(len(body)) + body
-        call.size = len(call.frame)
+            what = f"{call.word}: a request of {len(frame) - HEAD} bytes; the server takes {limit}"
+            raise TooLarge(what, {"limit": limit})
+        call.size = len(frame)

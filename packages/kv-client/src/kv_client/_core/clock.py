@@ -1,6 +1,6 @@
 """The server's clock as the client knows it, so that deadlines can travel as absolute times."""
 
-from math import ceil, inf
+from math import inf
 from typing import Final
 
 __all__ = ["ServerClock"]
@@ -40,5 +40,5 @@ class ServerClock:
         self.known = True
 
     def stamp(self, moment: float) -> int:
-        """Return *moment* in the server's milliseconds, rounded up by all that may be wrong."""
-        return ceil(moment * 1000 + self._shift_ms)
+        """Return *moment* in the server's milliseconds, moved up by all that may be wrong."""
+        return int(moment * 1000 + self._shift_ms) + 1

@@ -20,6 +20,7 @@ from kv_client._core.handshake import HELLO_ID, Welcome, hello, welcome
 from kv_client._core.leases import LeaseBook
 from kv_client._core.liveness import Liveness, Pulse
 from kv_client._core.login import Login
+from kv_protocol.codec import ReplyReader
 from kv_protocol.errors import (
     Busy,
     CallCancelled,
@@ -31,17 +32,21 @@ from kv_protocol.errors import (
     ProtocolError,
     ShuttingDown,
 )
-from kv_protocol.frames import FrameReader, pack, unpack_reply
+from kv_protocol.frames import pack
 from kv_protocol.limits import MAX_ANSWER_BYTES, MAX_ANSWERS, MAX_FRAME, MAX_HELLO_FRAME
 from kv_protocol.messages import FAILED, MORE, OK
 from kv_protocol.names import text, wire
 
-__all__ = ["Session"]
+__all__ = ["RECEIVE", "Session"]
 
 CANCEL_S: Final = 1.0  # for the answer to a CANCEL
 DRAIN_S: Final = 5.0  # for the open calls of a server that goes away
 MAX_STRIKES: Final = 3  # connections that may break over the same call
 LONG_AGO: Final = -1e9
+
+RECEIVE: Final = 16_384  # some hundred replies: waking more at once would have the collector look at all their tasks
+LARGE: Final = 262_144  # where few replies fill that
+FEW: Final = 16
 
 MEASURE_S: Final = 60.0  # between two looks at the server's clock
 
@@ -66,7 +71,8 @@ class Session:
         self.liveness = Liveness()
         self.welcome: Welcome | None = None
         self.answered = self.repeated = self.connections = 0
-        self._reader = FrameReader(MAX_HELLO_FRAME)
+        self.room = RECEIVE
+        self._reader = ReplyReader(MAX_HELLO_FRAME)
         self._greeted_at = 0.0
         self._drain_until = inf
         self._measure_at = inf
@@ -75,7 +81,7 @@ class Session:
     def start(self, call: Call) -> None:
         """Take *call* in. Raises what is wrong with it, or that the client is closed; then it was not taken."""
         if self.closed is not None:
-            raise self._closed()
+            raise self.refusal()
         self.calls.start(call)
 
     def end(self, call: Call, now: float, by: int = BY_OWNER) -> bool:
@@ -122,9 +128,10 @@ class Session:
             if call.kind & CHANGES and (call.state == SENT or call.repeated):
                 self.calls.fail(call, ConnectionLost(f"{call.word}: {self.closed}", maybe_applied=True))
             else:
-                self.calls.fail(call, self._closed())
+                self.calls.fail(call, self.refusal())
 
-    def _closed(self) -> KvError:
+    def refusal(self) -> KvError:
+        """What every call gets from here on."""
         assert self.closed is not None
         return type(self.closed)(self.closed.message, self.closed.details)
 
@@ -135,7 +142,7 @@ class Session:
         Raises `ConnectionLost` if that does not know.
         """
         login = self.login.options() if login is None else login
-        self._reader = FrameReader(MAX_HELLO_FRAME)
+        self._reader = ReplyReader(MAX_HELLO_FRAME)
         self._greeted_at = now
         secret = self.welcome.session if self.welcome is not None else None
         return pack(hello(name=self.name, namespace=wire(self.namespace), session=secret, login=login))
@@ -154,28 +161,24 @@ class Session:
                     self.calls.fail(call, ProtocolError(f"{call.word}: {error}"))
 
     def receive_data(self, data: bytes, now: float) -> int:
-        """Take what came; return how many owners were told. Raises `KvError` if the connection must end."""
+        """Take what came; return how many owners were told. `room` is what to take at most the next time.
+
+        Raises `KvError` if the connection must end.
+        """
         calls = self.calls
-        open_calls = calls.open
         calls.now = now
-        told = 0
-        for body in self._reader.feed(data):
-            try:
-                number, status, result = unpack_reply(body)
-                call = open_calls.pop(number, None) if status == OK else None
-            except (TypeError, ValueError):
-                raise ProtocolError("a frame that is no reply") from None
-            if call is None:
-                told += self._unusual(number, status, result, now)
-                continue
-            call.state = DONE
-            call.body = result
-            calls.size -= call.size
-            if call.kind & WAITS:
-                calls.waiting -= 1
-            call.wake()
-            told += 1
+        replies = self._reader.replies(data)
+        end = len(replies)
+        told = place = 0
+        while True:
+            settled = calls.settle(replies, place)
+            told += (settled - place) // 3
+            if settled == end:
+                break
+            place = settled + 3
+            told += self._unusual(replies[settled], replies[settled + 1], replies[settled + 2], now)
         self.answered += told
+        self.room = LARGE if told < FEW and len(data) >= self.room else RECEIVE
         self.liveness.hear(now)
         if self._reader.failure is not None:
             raise ProtocolError(str(self._reader.failure))

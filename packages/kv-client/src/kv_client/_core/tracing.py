@@ -66,15 +66,13 @@ class Tracing:
                 _active.reset(before)
 
     def of(self, call: Call) -> str | None:
-        """The W3C traceparent that *call* travels with, every time it does."""
+        """The W3C traceparent that *call*, which is new, travels with, every time it does."""
         span = _active.get()
-        if not hasattr(call, "trace"):
-            call.trace = None
-            if span is not None:
-                known = span.get_span_context()
-                call.trace = f"00-{known.trace_id:032x}-{known.span_id:016x}-{int(known.trace_flags):02x}"
-                span.add_event("kv.queued")
-        return call.trace
+        if span is None:
+            return None
+        known = span.get_span_context()
+        span.add_event("kv.queued")
+        return f"00-{known.trace_id:032x}-{known.span_id:016x}-{int(known.trace_flags):02x}"
 
 
 def tracing(place: str, namespace: str) -> Tracing | None:

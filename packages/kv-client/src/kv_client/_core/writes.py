@@ -43,7 +43,7 @@ class Writes:
             calls.popleft()
         return self.next_seq
 
-    def to_tell(self, seq: int, *, now: bool = False) -> int | None:
+    def to_tell(self, seq: int, now: bool = False) -> int | None:
         """`seen` if the write *seq* should carry it, None if not."""
         if seq - self._told_at < TOLD_EVERY and not now:
             return None

@@ -92,6 +92,10 @@ def _same(reply: Any) -> Any:
     return reply
 
 
+def _maybe(reply: Any) -> Any:
+    return None if reply is None else _decode(reply)
+
+
 def _nothing(reply: object) -> None:
     return None
 
@@ -3594,7 +3598,13 @@ class BatchCommands:
 
     def get(self, key: str, *, default: D = NOTHING) -> Pending[Value | D]:
         """Return the value at *key*; nothing if there is none."""
-        return self._add("GET", (_name(key),), None, READ, lambda reply: default if reply is None else _decode(reply))
+        return self._add(
+            "GET",
+            (_name(key),),
+            None,
+            READ,
+            _maybe if default is NOTHING else lambda reply: default if reply is None else _decode(reply),
+        )
 
     def get_entry(self, key: str) -> Pending[Entry[Value] | None]:
         """Return the value at *key* with its version and the time it has left; nothing if there is none."""
@@ -3674,14 +3684,19 @@ class BatchCommands:
             (_name(key), _encode(value)),
             given or None,
             WRITE,
-            lambda reply: default if reply is None else _decode(reply),
+            _maybe if default is NOTHING else lambda reply: default if reply is None else _decode(reply),
             fence,
         )
 
     def getdel(self, key: str, *, default: D = NOTHING, fence: Fencing | None = None) -> Pending[Value | D]:
         """Return the value at *key* and delete the key."""
         return self._add(
-            "GETDEL", (_name(key),), None, TAKES, lambda reply: default if reply is None else _decode(reply), fence
+            "GETDEL",
+            (_name(key),),
+            None,
+            TAKES,
+            _maybe if default is NOTHING else lambda reply: default if reply is None else _decode(reply),
+            fence,
         )
 
     def getex(
@@ -3709,7 +3724,7 @@ class BatchCommands:
             (_name(key),),
             given or None,
             WRITE,
-            lambda reply: default if reply is None else _decode(reply),
+            _maybe if default is NOTHING else lambda reply: default if reply is None else _decode(reply),
             fence,
         )
 
@@ -4173,7 +4188,11 @@ class BatchCommands:
     def hget(self, key: str, field: str, *, default: D = NOTHING) -> Pending[Value | D]:
         """Return the value of *field*; nothing if there is none."""
         return self._add(
-            "HGET", (_name(key), _name(field)), None, READ, lambda reply: default if reply is None else _decode(reply)
+            "HGET",
+            (_name(key), _name(field)),
+            None,
+            READ,
+            _maybe if default is NOTHING else lambda reply: default if reply is None else _decode(reply),
         )
 
     def hmget(self, key: str, *fields: str) -> Pending[list[Value | None]]:
@@ -4318,7 +4337,11 @@ class BatchCommands:
     def lindex(self, key: str, index: int, *, default: D = NOTHING) -> Pending[Value | D]:
         """Return the value at *index*, from the end if that is negative; nothing beyond either end."""
         return self._add(
-            "LINDEX", (_name(key), index), None, READ, lambda reply: default if reply is None else _decode(reply)
+            "LINDEX",
+            (_name(key), index),
+            None,
+            READ,
+            _maybe if default is NOTHING else lambda reply: default if reply is None else _decode(reply),
         )
 
     def lset(self, key: str, index: int, value: Value, *, fence: Fencing | None = None) -> Pending[None]:
@@ -4382,7 +4405,7 @@ class BatchCommands:
             (_name(source), _name(target), take, give),
             None,
             TAKES,
-            lambda reply: default if reply is None else _decode(reply),
+            _maybe if default is NOTHING else lambda reply: default if reply is None else _decode(reply),
             fence,
         )
 
@@ -4478,7 +4501,7 @@ class BatchCommands:
             (_name(source), _name(target), take, give),
             given or None,
             TAKES | WAITS,
-            lambda reply: default if reply is None else _decode(reply),
+            _maybe if default is NOTHING else lambda reply: default if reply is None else _decode(reply),
             fence,
         )
 

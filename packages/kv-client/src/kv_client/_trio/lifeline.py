@@ -11,9 +11,8 @@ from kv_client._core.address import Address
 from kv_client._core.backoff import Backoff
 from kv_client._core.opening import FINAL, not_connected
 from kv_client._core.security import Security
-from kv_client._core.session import Session
+from kv_client._core.session import RECEIVE, Session
 from kv_client._trio.link import Link
-from kv_client._trio.pump import RECEIVE
 from kv_protocol.errors import KvError
 from kv_protocol.tls import TlsSocket, Wire
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import trio
 from outcome import Outcome
+from trio import current_effective_deadline
 from trio.lowlevel import (
     Abort,
     ParkingLot,
@@ -17,6 +18,7 @@ from trio.lowlevel import (
     Task,
     TrioToken,
     checkpoint,
+    current_clock,
     current_task,
     current_trio_token,
     reschedule,
@@ -35,6 +37,10 @@ __all__ = ["Link"]
 
 
 def _nothing() -> None: ...
+
+
+def _yes() -> bool:
+    return True
 
 
 class Woken(Outcome[None]):
@@ -70,7 +76,8 @@ class ParkedCall(Call):
         elif self.link.pump.leader is self:
             self.link.pump.nudge_leader()
 
-    def abort(self, raise_cancel: RaiseCancelT) -> Abort:
+    def __call__(self, raise_cancel: RaiseCancelT) -> Abort:
+        """The owner is cancelled. A call is asked itself: a bound method would be one more object each time."""
         if self.link.leave(self):
             return Abort.SUCCEEDED
         self.raise_cancel = raise_cancel
@@ -84,22 +91,26 @@ class Waiter:
 
     def __init__(self) -> None:
         self._task: Task | None = None
+        self._leave: Callable[[], bool] = _yes
 
     @property
     def taken(self) -> bool:
         return self._task is not None
 
     async def wait(self, leave: Callable[[], bool]) -> None:
-        self._leave: Callable[[], bool] = leave
+        self._leave = leave
         self._raise_cancel: RaiseCancelT | None = None
         self._task = current_task()
-        await wait_task_rescheduled(self._abort)
+        try:
+            await wait_task_rescheduled(self._abort)
+        finally:
+            self._leave = _yes  # what it was may hold who waits here
         if self._raise_cancel is not None:
             self._raise_cancel()
 
     async def wait_until(self, moment: float) -> None:
         with trio.CancelScope(shield=True, deadline=moment):
-            await self.wait(lambda: True)
+            await self.wait(_yes)
 
     def wake(self) -> None:
         if self._task is not None:
@@ -127,6 +138,7 @@ class Link(link.Link):
         self._wake_at = inf
         self._timer = trio.CancelScope()
         self._token: TrioToken | None = None
+        self._time = trio.current_time
         self._unwatch: Callable[[], None] = _nothing
 
     # ---- calls
@@ -143,21 +155,23 @@ class Link(link.Link):
         """Make one call and return the body of its reply. At *limit*, instead of its time-out, the client gives up."""
         if current_trio_token() is not self._token:
             self.check_run()
-        now = trio.current_time()
+        now = self._time()
         if limit is None:
             limit = inf if kind & WAITS else now + self.timeout
         calls = self.calls
         if (len(calls.open) >= MAX_CALLS or calls.size >= MAX_BYTES or self._line) and self.crowded:
             await self.make_room(word, limit)
-            now = trio.current_time()
-        ambient = trio.current_effective_deadline()
+            now = self._time()
+        ambient = current_effective_deadline()
         if ambient <= now:
             await checkpoint()
         latest = limit if ambient >= limit else self.latest(ambient, limit, kind)
         call = ParkedCall(word, args, options, kind, namespace, fence, limit, latest)
         call.link = self
         call.task = call.raise_cancel = None
-        self.session.start(call)
+        if self.session.closed is not None:
+            raise self.session.refusal()
+        calls.start(call)
         if limit < self._wake_at:
             self.poke(limit)
         pump = self.pump
@@ -167,12 +181,12 @@ class Link(link.Link):
             pump.flush_soon()
         if call.state != DONE:
             call.task = current_task()
-            await wait_task_rescheduled(call.abort)
+            await wait_task_rescheduled(call)
         if call.error is None:
             return call.body
         if call.raise_cancel is not None:
             call.raise_cancel()
-        if type(call.error) is DeadlineExceeded and self.now() < min(limit, trio.current_effective_deadline()):
+        if type(call.error) is DeadlineExceeded and self.now() < min(limit, current_effective_deadline()):
             self.session.distrust_clock(self.now())
             return await self.call(word, args, options, kind, namespace, fence, limit)
         raise call.error
@@ -198,6 +212,7 @@ class Link(link.Link):
     def open(self) -> None:
         """From here on the client may be used, in this trio run."""
         self._token = token = current_trio_token()
+        self._time = current_clock().current_time
         if self._clock is not None:
             self._unwatch = self._clock.watch(partial(token.run_sync_soon, self.poke, -inf))
 
@@ -230,7 +245,7 @@ class Link(link.Link):
         return trio.CancelScope()
 
     def ambient(self) -> float:
-        return trio.current_effective_deadline()
+        return current_effective_deadline()
 
     async def checkpoint(self) -> None:
         await checkpoint()

@@ -34,11 +34,10 @@ from kv_protocol.errors import ConnectionLost, KvError
 from kv_protocol.patience import LOOK_S, Patience
 from kv_protocol.tls import Wire
 
-__all__ = ["PORTION", "RECEIVE", "Pump"]
+__all__ = ["PORTION", "Pump"]
 
-RECEIVE: Final = 65_536
 SEND: Final = 262_144
-PORTION: Final = 32  # calls of one turn that are sent without waiting for more, so that the server works while we do
+PORTION: Final = 64  # calls of one turn that are sent without waiting for more, so that the server works while we do
 REST_S: Final = 0.010  # how long a reader leaves a silent socket to leaders
 
 
@@ -164,7 +163,7 @@ class Pump:
         if self._socket is None:
             return 0
         try:
-            data = self._socket.recv(RECEIVE)
+            data = self._socket.recv(self.session.room)
         except BlockingIOError:
             return 0
         except OSError as error:
@@ -262,10 +261,11 @@ class Pump:
         until = perf_counter() + LOOK_S
         await checkpoint()
         while call.state != DONE and self.fd >= 0:
-            if not self.receive() and perf_counter() > until:
+            told = self.receive()
+            self.flush()  # calls that the server wants once more
+            if not told and perf_counter() > until:
                 self._patience.miss()
                 return
-            self.flush()
         self._patience.hit()
 
     def nudge_leader(self) -> None:

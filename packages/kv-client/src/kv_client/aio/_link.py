@@ -26,7 +26,7 @@ from kv_protocol.errors import CallTimeout, ConnectionLost, DeadlineExceeded, Kv
 
 __all__ = ["Link"]
 
-PORTION: Final = 32  # calls of one turn that are sent without waiting for more, so that the server works while we do
+PORTION: Final = 64  # calls of one turn that are sent without waiting for more, so that the server works while we do
 SHORTEST_S: Final = 0.001  # between two looks of the timer: loops round the time
 
 

@@ -6,7 +6,7 @@ import asyncio
 from asyncio import Future, TimerHandle, Transport
 from typing import TYPE_CHECKING, Final, cast
 
-from kv_client._core.session import Session
+from kv_client._core.session import RECEIVE, Session
 from kv_protocol.errors import ConnectionLost, KvError
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ __all__ = ["Pipe"]
 FAREWELL_S: Final = 0.1  # for what was outgoing at the end
 
 
-class Pipe(asyncio.Protocol):
+class Pipe(asyncio.BufferedProtocol):
     """One connection: it greets, then brings what comes to the session, until it has ended."""
 
     def __init__(self, link: Link) -> None:
@@ -25,6 +25,7 @@ class Pipe(asyncio.Protocol):
         self._session: Session = link.session
         self._transport: Transport | None = None
         self._full = False
+        self._buffer = memoryview(bytearray(RECEIVE))
         self._loop = asyncio.get_running_loop()
         self._farewell: TimerHandle | None = None
         self.greeted: Future[None] = self._loop.create_future()
@@ -42,9 +43,17 @@ class Pipe(asyncio.Protocol):
         except KvError as error:
             self.broken(error)
 
-    def data_received(self, data: bytes) -> None:
-        if self.ended.done():
-            return
+    def get_buffer(self, sizehint: int) -> memoryview:
+        room = self._session.room
+        if len(self._buffer) != room:
+            self._buffer = memoryview(bytearray(room))
+        return self._buffer
+
+    def buffer_updated(self, count: int) -> None:
+        if not self.ended.done():
+            self._received(bytes(self._buffer[:count]))
+
+    def _received(self, data: bytes) -> None:
         session, link = self._session, self._link
         try:
             told = session.receive_data(data, link.now())

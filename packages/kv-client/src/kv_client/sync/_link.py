@@ -161,9 +161,9 @@ class Link(link.Link):
         with self._mutex:
             super().post(call)
 
-    def post_all(self, calls: Sequence[Call], limit: float) -> None:
+    def post_all(self, calls: Sequence[Call], limit: float, latest: float) -> None:
         with self._mutex:
-            super().post_all(calls, limit)
+            super().post_all(calls, limit, latest)
 
     def leave(self, call: Call) -> bool:
         self.leading.check_process()

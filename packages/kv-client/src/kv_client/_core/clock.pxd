@@ -1,0 +1,8 @@
+cdef class ServerClock:
+    cdef public bint known
+    cdef double _error_ms
+    cdef double _offset_ms
+    cdef double _shift_ms
+    cdef double _measured
+
+    cpdef stamp(self, double moment)
