@@ -93,6 +93,8 @@ def build(root: Path, patterns: Iterable[str], only: Iterable[str] = ()) -> list
         for name, path in sorted(modules.items())
         if not names or name in names
     ]
+    for extension in extensions:  # a leaf minds its own; what is one source is to fail as Python does
+        extension.cython_directives = {"nonecheck": extension.sources[0].endswith(".py")}
     before = os.getcwd()
     os.chdir(root)
     try:

@@ -10,12 +10,13 @@ import pytest
 from kv_server import __version__
 from kv_server.app.config import SETTINGS
 from kv_server.app.kinds import SECRET
+from kv_server.app.node import BUILD
 from tests.app.program import run
 
 
 def test_the_version_names_the_build() -> None:
     ended = run("--version")
-    assert (ended.status, ended.out, ended.err) == (0, f"kv-server {__version__} (plain build)\n", "")
+    assert (ended.status, ended.out, ended.err) == (0, f"kv-server {__version__} ({BUILD} build)\n", "")
 
 
 def test_help_lists_every_setting_with_its_default() -> None:

@@ -93,7 +93,10 @@ def power_loss(before: dict[str, bytes], trace: Path, dice: Random | None) -> di
 # ---- taking notes
 def note_all(trace: str) -> None:
     """Let the server's disk and sockets note what they are asked."""
+    from kv_server.net import wire  # which goes around sockets of the system's own: it is to know those as they were
     from kv_server.net.disk import Folder
+
+    assert wire.receive is not None
 
     descriptor = os.open(trace, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
@@ -130,19 +133,17 @@ def note_all(trace: str) -> None:
     around("sync", "sync begins", "sync ends")
     around("sync_folder", "folder sync begins", "folder sync ends")
 
-    receive, send = socket.socket.recv, socket.socket.send
+    class Noting(socket.socket):
+        def recv(self, *arguments: Any) -> bytes:
+            data = super().recv(*arguments)
+            note("receive", self.fileno(), data)
+            return data
 
-    def noting_receive(self: socket.socket, *arguments: Any) -> bytes:
-        data = receive(self, *arguments)
-        note("receive", self.fileno(), data)
-        return data
+        def send(self, data: Any, *arguments: Any) -> int:
+            note("send", self.fileno(), bytes(data))
+            return super().send(data, *arguments)
 
-    def noting_send(self: socket.socket, data: Any, *arguments: Any) -> int:
-        note("send", self.fileno(), bytes(data))
-        return send(self, data, *arguments)
-
-    socket.socket.recv = noting_receive  # type: ignore[assignment]
-    socket.socket.send = noting_send  # type: ignore[assignment]
+    socket.socket = Noting  # type: ignore[misc]
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ def main(folder: Path) -> None:
         path = folder / f"{group}.py"
         if not path.exists() or path.read_text() != text:
             path.write_text(text)
-    (folder / "__init__.py").write_text('"""Binders, compiled ahead."""\n')
+    names = ", ".join(sorted(groups))
+    (folder / "__init__.py").write_text(f'"""Binders, compiled ahead."""\n\nfrom kv_server.bound import {names}\n')
 
 
 if __name__ == "__main__":

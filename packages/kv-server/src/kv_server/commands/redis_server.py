@@ -140,7 +140,7 @@ def debug(session: Caller, word: Octets, /, *words: Annotated[Octets, OPTIONAL])
     `SLEEP seconds` lets this connection wait, and no other; `ERROR text` fails with that text; `OBJECT key` tells how
     Redis would keep what is there; `SET-ACTIVE-EXPIRE` and `STRINGMATCH-LEN` are accepted and change nothing.
     """
-    match word.upper(), *words:
+    match [word.upper(), *words]:
         case b"SLEEP", seconds:
             return session.later(sleep_ms(seconds), OK)
         case b"ERROR", text:

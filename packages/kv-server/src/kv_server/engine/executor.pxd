@@ -12,5 +12,5 @@ cdef class Executor:
     cdef public long long now_ms, elapsed_ms, calls, hits, misses
     cdef public bint writable, _serving
     cpdef object execute(
-        self, Session session, request_id, command, list args, options, dict meta
+        self, Session session, request_id, command, args, options, dict meta
     )

@@ -355,7 +355,8 @@ class Executor:
         if call.seq and tx.effects and not isinstance(reply, KvError):
             tx.answered(call.session.id, call.seq, reply)
         self.withdraw(call)
-        self.notifications.written(0, call.command)
+        if tx.effects:
+            self.notifications.written(0, call.command)
         self.seal()
         self.answer(call, reply)
         return True

@@ -220,10 +220,11 @@ class Room:
         """Raise if as many connections are in *namespace* as may be, *beside* not counted."""
         limit = self.rules.of(namespace).connections
         if limit:
-            there = sum(
-                one.namespace == namespace and one.outbox is not None and one is not beside
-                for one in self.engine.sessions.values()
-            )
+            sessions = self.engine.sessions.values()
+            there = len([
+                one for one in sessions
+                if one.namespace == namespace and one.outbox is not None and one is not beside
+            ])  # fmt: skip
             if there >= limit:
                 self.over_quota += 1
                 raise quota(namespace, "connections", limit, there)

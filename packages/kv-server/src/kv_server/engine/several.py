@@ -84,7 +84,7 @@ class Several(Executor):
             replies = [self.run_within(session, request_id, command, words) for command, words in calls]
         finally:
             self.tx.within = False
-        if self.watchers.woken or session.namespace is not at_first:
+        if self.watchers.woken or session.namespace != at_first:
             self.seal()
             self.serve()
         return replies

@@ -77,6 +77,7 @@ class Cache:
         made.used, made.place = entry.used, entry.place
         if made.place >= 0:
             self.ring[made.place] = made
+        self._pool = [(worth, tie, made if known is entry else known) for worth, tie, known in self._pool]
 
     def clear(self) -> None:
         """Nothing is left."""

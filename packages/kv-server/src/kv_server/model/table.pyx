@@ -438,8 +438,11 @@ cdef class Table:
 
     cdef bint shared(self) noexcept:
         """Whether the first deadline is there more than once."""
-        cdef int64_t at_ms = self.heap[0].at_ms
-        return (self.deadlines > 1 and self.heap[1].at_ms == at_ms) or (self.deadlines > 2 and self.heap[2].at_ms == at_ms)
+        cdef Deadline* heap = self.heap
+        return (
+            (self.deadlines > 1 and heap[1].at_ms == heap[0].at_ms)
+            or (self.deadlines > 2 and heap[2].at_ms == heap[0].at_ms)
+        )
 
     cdef int drop_deadline(self) except -1:
         """Take the first deadline off the heap."""
@@ -451,8 +454,8 @@ cdef class Table:
         return 0
 
     def due_key(self, int64_t now_ms):
-        """A key whose deadline has passed, the first by name of those that share it; it stays due until it is taken out.
-        None when there is none.
+        """A key whose deadline has passed, the first by name of those that share it; it stays due until it is taken
+        out. None when there is none.
         """
         cdef int64_t at_ms
         while self.deadlines and self.heap[0].at_ms <= now_ms:

@@ -9,7 +9,6 @@ are used where their text is the one that is emitted now.
 import linecache
 import re
 from collections.abc import Callable
-from functools import cache
 from hashlib import blake2b
 from importlib import import_module
 from typing import Any
@@ -28,6 +27,11 @@ from kv_server.spec.types import Row
 from kv_server.spec.words import Words
 
 __all__ = ["bind", "digest", "ident_of", "new_namespace"]
+
+try:
+    _compiled: Any = import_module("kv_server.bound")
+except ModuleNotFoundError:
+    _compiled = None
 
 
 def new_namespace(commands: dict[str, Any]) -> dict[str, Any]:
@@ -128,12 +132,9 @@ def _compile(plan: Plan, text: str, space: dict[str, Any]) -> dict[str, Any]:
     return space
 
 
-@cache
 def _ahead(group: str) -> dict[str, Any]:
-    try:
-        return vars(import_module(f"kv_server.bound.{group}"))
-    except ModuleNotFoundError:
-        return {}
+    module = getattr(_compiled, group, None)
+    return {} if module is None else vars(module)
 
 
 def digest(text: str) -> str:

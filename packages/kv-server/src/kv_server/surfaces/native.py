@@ -120,6 +120,7 @@ class NativeConnection:
             data = b""
         elif not self.stalled:
             data = self._hurry(data)
+            self.stalled = bool(data) and self.held > HIGH_WATER
         bodies = reader.feed(data)
         if self.stalled:
             self._waiting += bodies

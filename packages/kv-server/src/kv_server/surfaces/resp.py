@@ -45,8 +45,8 @@ class RespConnection:
 
     __slots__ = (
         "_call", "_door", "_encode", "_lost", "_out", "_reader", "_rest", "_rest_size", "_swift", "_told", "_waiting",
-        "_wake", "_work", "address", "calls", "certified", "closing", "command", "held", "lengthy", "library", "overflowed",
-        "protocol", "session", "silent", "stalled", "strange",
+        "_wake", "_work", "address", "calls", "certified", "closing", "command", "held", "lengthy", "library",
+        "overflowed", "protocol", "session", "silent", "stalled", "strange",
     )  # fmt: skip
 
     def __init__(self, door: RespDoor, wake: Callable[[], None], lost: Callable[[], bool]) -> None:
@@ -109,7 +109,9 @@ class RespConnection:
         reader.wary = session.login is None
         if not reader.wary:
             data = self._hurry(data)
-            if data:
+            if data and self.held > HIGH_WATER:
+                self._rest, self._rest_size, self.stalled = [data], len(data), True
+            elif data:
                 self._run(reader.feed(data))
             return
         lines = reader.feed(data)

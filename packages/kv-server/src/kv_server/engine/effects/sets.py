@@ -73,10 +73,10 @@ class SetEffects(NamespaceEffects):
 
     def set_union(self, keys: Sequence[bytes]) -> list[bytes]:
         """The members of all the sets at *keys*."""
-        union: dict[bytes, int] = {}
+        union: dict[bytes, None] = {}
         for found in [self.set_at(key) for key in keys]:
             if found is not None:
-                union |= found.places
+                union |= dict.fromkeys(found.members)
         return list(union)
 
     def set_rest(self, key: bytes, others: Sequence[bytes]) -> list[bytes]:
