@@ -34,7 +34,7 @@ def test_redis_settings_make_the_numbered_namespaces_caches() -> None:
         told = facts(client, "all")
         assert told["maxmemory"] == str(2 << 20) and told["maxmemory_policy"] == "allkeys-lfu"
         assert int(told["used_memory_dataset"]) <= 2 << 20
-        assert int(told["evicted_keys"]) > 3_000
+        assert int(told["evicted_keys"]) > 1_000
         assert int(client.call("DBSIZE") or 0) + int(told["evicted_keys"]) == 12_000
         assert told["namespace_'0'"].startswith("keys=") and "policy=allkeys-lfu" in told["namespace_'0'"]
         client.call("SELECT", "named")

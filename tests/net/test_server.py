@@ -14,6 +14,7 @@ import pytest
 import trio
 
 from kv_server.app import wiring
+from kv_server.app.node import BUILD
 from kv_server.net.address import Address
 from kv_server.net.readiness import open_readiness
 from kv_server.net.server import Server
@@ -314,7 +315,7 @@ async def test_a_drain_has_an_end_even_if_nobody_reads() -> None:
 async def test_info_tells_about_the_server_and_its_connections() -> None:
     async with serving(max_connections=7) as server, dial(server) as caller:
         facts = (await caller.ask(2, "INFO", []))[2]
-        assert facts["server"]["name"] == "kv-server" and facts["server"]["build"] == "plain"
+        assert facts["server"]["name"] == "kv-server" and facts["server"]["build"] == BUILD
         assert facts["server"]["process"] == os.getpid()
         assert facts["clients"]["connections"] == 1 and facts["clients"]["connections_limit"] == 7
         assert facts["clients"]["bytes_received"] > 0

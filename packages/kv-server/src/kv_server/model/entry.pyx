@@ -33,7 +33,7 @@ KINDS: Final = {SCALAR: "scalar", HASH: "hash", LIST: "list", SET: "set", ZSET: 
 
 ENTRY_BYTES: Final = 64  # measured: what one key costs beyond the bytes of its name and value
 DEADLINE_BYTES: Final = 22  # measured: the same of a deadline
-CACHED_BYTES: Final = 28  # measured: what one key of a cache costs more, with the room that coming and going leaves
+CACHED_BYTES: Final = 44  # measured: what one key of a cache costs more, with the room that coming and going leaves
 COLLECTION_BYTES: Final = {HASH: 48, LIST: 48, SET: 48, ZSET: 48, STREAM: 500}
 """Measured: what one takes beside its elements."""
 
