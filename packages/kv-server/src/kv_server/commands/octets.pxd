@@ -8,7 +8,7 @@ cdef inline bint is_ascii(const char* text, size_t size) noexcept:
     cdef uint64_t word
     while size >= 8:
         memcpy(&word, text, 8)
-        if word & 0x8080808080808080:
+        if word & 0x8080808080808080ULL:
             return False
         text += 8
         size -= 8
