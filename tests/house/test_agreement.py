@@ -129,3 +129,8 @@ def test_architecture_md_lists_every_effect_with_its_arguments(root: Path) -> No
         opcode: (names[opcode], len(inspect.signature(method).parameters) - 1) for opcode, method in EFFECTS.items()
     }
     assert listed == real
+
+
+def test_all_packages_are_compiled_by_one_recipe(root: Path) -> None:
+    recipes = {path.read_text("utf-8") for path in root.glob("packages/*/hatch_build.py")}
+    assert len(recipes) == 1
