@@ -2,19 +2,12 @@
 
 from typing import Any, Final
 
+from kv_server.model.kinds import HASH, KINDS, LIST, SCALAR, SET, STREAM, ZSET
+
 __all__ = [
     "CACHED_BYTES", "COLLECTION_BYTES", "DEADLINE_BYTES", "ENTRY_BYTES", "HASH", "KINDS", "LIST", "SCALAR", "SET",
     "STREAM", "ZSET", "Cached", "Entry", "Loose",
 ]  # fmt: skip
-
-SCALAR: Final = 1
-HASH: Final = 2
-LIST: Final = 3
-SET: Final = 4
-ZSET: Final = 5
-STREAM: Final = 6
-
-KINDS: Final = {SCALAR: "scalar", HASH: "hash", LIST: "list", SET: "set", ZSET: "zset", STREAM: "stream"}
 
 ENTRY_BYTES: Final = 232  # measured: what one key costs beyond the bytes of its name and value
 DEADLINE_BYTES: Final = 136  # measured: the same of a deadline
