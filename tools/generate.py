@@ -18,6 +18,8 @@ from kv_server.spec.catalog import Catalog  # noqa: E402
 
 EMITTERS = {
     "packages/kv-client/src/kv_client/_records.py": client.emit_records,
+    "packages/kv-client/src/kv_client/_replies.py": client.emit_replies,
+    "packages/kv-client/src/kv_client/_batched.py": client.emit_batched,
     "packages/kv-client/src/kv_client/_async/commands.py": client.emit,
     "packages/kv-client/src/kv_client/_async/handles.py": handles.emit,
     **blocking.EMITTERS,

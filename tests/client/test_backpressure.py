@@ -11,11 +11,8 @@ from kv_protocol.values import encode
 
 @pytest.fixture(autouse=True)
 def tight(monkeypatch):
-    import kv_client._trio.link as link
-
-    for module in (bounds, link):
-        monkeypatch.setattr(module, "MAX_CALLS", 4)
-        monkeypatch.setattr(module, "MAX_BYTES", 10_000)
+    monkeypatch.setattr(bounds, "MAX_CALLS", 4)
+    monkeypatch.setattr(bounds, "MAX_BYTES", 10_000)
 
 
 async def test_callers_beyond_the_bound_wait_in_line(peer, starting):

@@ -8,7 +8,8 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 import kv_client
-from kv_client._async.link import PORTION
+from kv_client._async.link import FIRST
+from kv_client._trio.pump import REST_S
 from kv_protocol.values import encode
 
 
@@ -21,26 +22,26 @@ async def fill(client, count, results):
         results += [batch.get(f"k{n}") for n in range(count)]
 
 
-async def test_all_calls_leave_in_one_send_and_have_their_results(peer, starting):
+async def test_the_calls_of_a_short_batch_leave_in_one_send_and_have_their_results(peer, starting):
     async with peer.opened() as (client, wire), trio.open_nursery() as nursery:
         results = []
-        batch = starting(nursery, fill, client, 50, results)
+        batch = starting(nursery, fill, client, FIRST, results)
         await wait_all_tasks_blocked()
         sends = wire.sends
-        requests = [await wire.expect("GET") for _ in range(50)]
+        requests = [await wire.expect("GET") for _ in range(FIRST)]
         assert wire.sends == sends + 1
         for request in reversed(requests):
             wire.reply(request, encode(request[2][0]))
         await batch.result()
-        assert [result.result() for result in results] == [f"k{n}" for n in range(50)]
+        assert [result.result() for result in results] == [f"k{n}" for n in range(FIRST)]
 
 
 async def test_the_server_may_begin_with_the_first_calls_of_a_long_batch(peer, starting):
     async with peer.opened() as (client, wire), trio.open_nursery() as nursery:
         results = []
-        batch = starting(nursery, fill, client, 2 * PORTION + 1, results)
-        requests = [await wire.expect("GET") for _ in range(2 * PORTION + 1)]
-        assert [request[2] for request in requests] == [[f"k{n}"] for n in range(2 * PORTION + 1)]
+        batch = starting(nursery, fill, client, 2 * FIRST + 1, results)
+        requests = [await wire.expect("GET") for _ in range(2 * FIRST + 1)]
+        assert [request[2] for request in requests] == [[f"k{n}"] for n in range(2 * FIRST + 1)]
         for request in requests:
             wire.reply(request)
         await batch.result()
@@ -214,3 +215,127 @@ async def test_a_batch_is_resent_over_a_resumed_session(peer, starting, autojump
             wire.reply(await wire.expect("GET"), encode(1))
         await batch.result()
         assert [result.result() for result in results] == [0, 1, 1]
+
+
+async def leads(client, wire):
+    """Let who asks next, and is alone, read its own replies."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(client.get, "before")
+        wire.reply(await wire.expect("GET"))
+    assert client._link.pump.resting is not None
+
+
+async def test_who_is_alone_with_a_batch_reads_its_replies(peer, starting):
+    async with peer.opened() as (client, wire), trio.open_nursery() as nursery:
+        results = []
+        await leads(client, wire)
+        batch = starting(nursery, fill, client, 3, results)
+        requests = [await wire.expect("GET") for _ in range(3)]
+        assert client._link.pump.leader is not None
+        for request in requests:
+            wire.reply(request, encode(request[2][0]))
+            await wait_all_tasks_blocked()
+        await batch.result()
+        assert [result.result() for result in results] == ["k0", "k1", "k2"]
+        assert client._link.pump.leader is None
+
+
+async def test_another_may_join_who_reads_the_replies_of_a_batch(peer, starting):
+    async with peer.opened() as (client, wire), trio.open_nursery() as nursery:
+        results = []
+        await leads(client, wire)
+        batch = starting(nursery, fill, client, 2, results)
+        requests = [await wire.expect("GET") for _ in range(2)]
+        other = starting(nursery, client.get, "other")
+        asked = await wire.expect("GET")
+        for request in requests:
+            wire.reply(request, encode("batch"))
+        await batch.result()
+        wire.reply(asked, encode("other"))
+        assert await other.result() == "other"
+        assert [result.result() for result in results] == ["batch"] * 2
+
+
+async def test_who_reads_its_own_batch_may_be_cancelled(peer, starting):
+    async with peer.opened() as (client, wire), trio.open_nursery() as nursery:
+        results = []
+        await leads(client, wire)
+        batch = starting(nursery, fill, client, 2, results)
+        requests = [await wire.expect("GET") for _ in range(2)]
+        wire.reply(requests[0], encode("first"))
+        await wait_all_tasks_blocked()
+        batch.scope.cancel()
+        await batch.done.wait()
+        assert batch.scope.cancelled_caught
+        assert results[0].result() == "first"
+        with pytest.raises(kv_client.CallCancelled):
+            results[1].result()
+        wire.reply(requests[1])
+        after = starting(nursery, client.get, "after")
+        wire.reply(await wire.expect("GET"), encode("after"))
+        assert await after.result() == "after"
+
+
+async def test_the_time_of_a_batch_ends_for_who_reads_its_replies(peer, starting, autojump_clock):
+    async with peer.opened(timeout=2) as (client, wire), trio.open_nursery() as nursery:
+        results = []
+        await leads(client, wire)
+        batch = starting(nursery, fill, client, 2, results)
+        with trio.fail_after(3):
+            await batch.result()
+        for result in results:
+            with pytest.raises(kv_client.CallTimeout):
+                result.result()
+
+
+async def test_a_batch_goes_on_over_the_next_connection_whoever_read_the_last(peer, starting, autojump_clock):
+    async with peer.opened() as (client, wire), trio.open_nursery() as nursery:
+        results = []
+        await leads(client, wire)
+        batch = starting(nursery, fill, client, 2, results)
+        for _ in range(2):
+            await wire.expect("GET")
+        wire.close()
+        wire = await peer.wire(1)
+        for _ in range(2):
+            request = await wire.expect("GET")
+            wire.reply(request, encode(request[2][0]))
+        await batch.result()
+        assert [result.result() for result in results] == ["k0", "k1"]
+
+
+async def test_what_a_batch_takes_is_waited_for_and_not_read_by_its_owner(peer, starting):
+    async def work():
+        async with client.batch() as batch:
+            taken.append(batch.getdel("a"))
+
+    taken = []
+    async with peer.opened() as (client, wire), trio.open_nursery() as nursery:
+        await leads(client, wire)
+        batch = starting(nursery, work)
+        request = await wire.expect("GETDEL")
+        assert client._link.pump.leader is None
+        batch.scope.cancel()
+        cancel = await wire.expect("CANCEL")
+        wire.reply(request, encode("taken"))
+        wire.reply(cancel, False)
+        await batch.done.wait()
+        assert taken[0].result() == "taken"
+
+
+async def test_who_asks_when_the_reader_has_rested_is_heard_at_once(peer, autojump_clock):
+    async def serve():
+        while True:
+            wire.reply(await wire.expect("GET"), encode(1))
+
+    async with peer.opened() as (client, wire), trio.open_nursery() as nursery:
+        nursery.start_soon(serve)
+        for _ in range(20):
+            await client.get("a")
+            rests = trio.current_time()
+            await client.get("led")
+            await trio.sleep_until(rests + REST_S)
+            asks = trio.current_time()
+            await client.get("b")
+            assert trio.current_time() == asks
+        nursery.cancel_scope.cancel()

@@ -133,3 +133,23 @@ async def test_an_idle_client_sleeps(peer, autojump_clock):
             await trio.sleep(600)
             nursery.cancel_scope.cancel()
         assert peer.dials == 1
+
+
+async def test_the_calls_of_a_batch_that_are_refused_as_too_late_are_tried_again_and_one_look_at_the_clock_is_enough(
+    peer, starting
+):
+    async def work():
+        async with client.batch() as batch:
+            return [batch.set("a", 1), batch.set("b", 2)]
+
+    async with peer.opened() as (client, wire), trio.open_nursery() as nursery:
+        batch = starting(nursery, work)
+        refused = [await wire.expect("SET") for _ in range(2)]
+        for request in refused:
+            wire.fail(request, "DEADLINE")
+        await wire.expect("TIME")
+        for number, request in enumerate(refused):
+            again = await wire.expect("SET")
+            assert again[4] == {2: request[4][2]}, "under the same number, without a deadline"
+            wire.reply(again, number)
+        assert [pending.result() for pending in await batch.result()] == [0, 1]

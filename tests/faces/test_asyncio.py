@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import socket
 import sys
@@ -15,6 +16,32 @@ import kv_client as kv
 
 def count():
     return asyncio.current_task().cancelling()
+
+
+async def test_a_batch_may_be_cancelled_at_any_turn_and_has_what_it_took(asyncio_face, between):
+    async def work(pending):
+        async with client.batch() as batch:
+            pending.extend([batch.get("a"), batch.lpop("q")])
+
+    async with asyncio_face.connect(asyncio_face.through(between)) as client:
+        for turns in range(8):
+            await client.rpush("q", turns)
+            pending = []
+            between.hold()
+            task = asyncio.ensure_future(work(pending))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            task.cancel()
+            asyncio.get_running_loop().call_later(0.01, between.release)
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            if pending and pending[1].done:
+                with pytest.raises(kv.CallCancelled):
+                    pending[0].result()
+                with contextlib.suppress(kv.CallCancelled):
+                    assert pending[1].result() == turns
+            await client.delete("q")
+        assert client.statistics().open_calls == 0
 
 
 async def test_a_timeout_is_honoured_and_leaves_no_cancellation_behind(asyncio_face, between):

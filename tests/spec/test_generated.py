@@ -77,15 +77,20 @@ class Recorder:
 
 @pytest.fixture(scope="module")
 def methods(generate: ModuleType, hard: Catalog) -> SimpleNamespace:
-    """The generated module for the sample."""
+    """The generated modules for the sample."""
     texts = generate.generated(hard)
-    records = ModuleType("kv_client._records")
+    made = {f"kv_client.{name}": ModuleType(f"kv_client.{name}") for name in ("_records", "_replies", "_batched")}
     space: dict[str, Any] = {"__name__": "generated"}
-    for name, names in ("_records", records.__dict__), ("_async/commands", space):
-        text = texts[f"packages/kv-client/src/kv_client/{name}.py"]
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setitem(sys.modules, "kv_client._records", records)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, module in made.items():
+            patch.setitem(sys.modules, name, module)
+        for name, names in (
+            *((name, module.__dict__) for name, module in made.items()),
+            ("kv_client._async.commands", space),
+        ):
+            text = texts[f"packages/kv-client/src/{name.replace('.', '/')}.py"]
             exec(compile(ast.parse(text), "generated", "exec"), names)
+    space["BatchCommands"] = made["kv_client._batched"].BatchCommands
     return SimpleNamespace(**space)
 
 

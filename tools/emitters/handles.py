@@ -4,7 +4,16 @@ import ast
 from collections.abc import Callable, Iterable
 
 from attrs import frozen
-from tools.emitters.client import RECORDS, commands_in, documented, opening, overloads, own_records, summary
+from tools.emitters.client import (
+    BATCHED,
+    RECORDS,
+    commands_in,
+    documented,
+    opening,
+    overloads,
+    own_records,
+    summary,
+)
 from tools.emitters.examples import rewritten
 from tools.emitters.layout import bracketed, docstring
 from tools.emitters.methods import FENCE, Argument, Head, Method, method_of, signature_lines
@@ -149,7 +158,7 @@ def emit(catalog: Catalog) -> str:
     code = "\n".join(lines)
     exported = ["Handles", "BatchHandles", *(f"{prefix}{kind.name}" for kind in kinds for prefix in ("", "Batch"))]
     records = [record.__name__ for record in own_records(commands)]
-    more = {"kv_client._async.commands": ["BatchCommands", "Commands", "NOTHING"], RECORDS: records}
+    more = {"kv_client._async.commands": ["Commands"], BATCHED: ["BatchCommands"], RECORDS: records}
     return opening(HEADER, code, more, exported, ("D", "N")) + code + "\n"
 
 

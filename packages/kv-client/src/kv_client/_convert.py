@@ -3,10 +3,10 @@ made of.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from math import ceil, isfinite
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Final, Generic, NamedTuple, Never, TypeVar, cast
 
 from kv_protocol.errors import InvalidArgument, ProtocolError
 from kv_protocol.names import text
@@ -14,11 +14,14 @@ from kv_protocol.names import wire as name
 from kv_protocol.values import Value, decode, encode
 
 __all__ = [
-    "Entry", "bound", "by_name", "by_name_last", "decode", "decode_number", "duration_ms", "encode", "entry", "name",
-    "text", "time_ms",
+    "NOTHING", "OMITTED", "Entry", "bound", "by_name", "by_name_last", "decode", "decode_number", "duration_ms",
+    "encode", "entry", "maybe", "moment", "name", "nothing", "same", "seconds", "text", "time_ms",
 ]  # fmt: skip
 
 V = TypeVar("V")
+
+NOTHING: Final[Never] = cast("Never", None)  # a default of any type, and of none
+OMITTED: Final[Any] = type("Omitted", (), {"__repr__": lambda _: "OMITTED"})()  # None is a value
 
 
 class Entry(NamedTuple, Generic[V]):
@@ -94,3 +97,27 @@ def entry(reply: Sequence[Any] | None) -> Entry[Value] | None:
     except (TypeError, ValueError):
         raise ProtocolError("an entry of another form") from None
     return Entry(None if blob is None else decode(blob), version, None if ttl is None else ttl / 1000)
+
+
+def seconds(ms: int) -> float:
+    """Return *ms* milliseconds in seconds."""
+    return ms / 1000
+
+
+def moment(ms: int) -> datetime:
+    """Return the time that is *ms* milliseconds since 1970."""
+    return datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def same(reply: Any) -> Any:
+    """Return a reply that is what the caller wants."""
+    return reply
+
+
+def maybe(reply: Any) -> Any:
+    """Return the value in *reply*, None if there is none."""
+    return None if reply is None else decode(reply)
+
+
+def nothing(reply: object) -> None:
+    """Return what the caller gets of a reply that says nothing."""

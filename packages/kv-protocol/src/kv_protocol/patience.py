@@ -7,13 +7,20 @@ same core.
 
 from typing import Final
 
-__all__ = ["LOOK_S", "Patience"]
+__all__ = ["LOOK_S", "Patience", "look_s"]
 
 LOOK_S: Final = 80e-6  # about what sleeping and waking would cost
+CALL_S: Final = 4e-6  # by which it takes longer for each of many calls,
+MOST: Final = 100  # up to so many
 FULL: Final = 12
 MISS_COSTS: Final = 3  # hits
 FIRST_REST: Final = 32  # times
 LONGEST_REST: Final = 4_096
+
+
+def look_s(calls: int) -> float:
+    """How long to look for the replies to *calls* that were sent together."""
+    return LOOK_S + min(calls, MOST) * CALL_S
 
 
 class Patience:

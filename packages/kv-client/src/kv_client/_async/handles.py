@@ -11,8 +11,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal, TypeVar, overload
 
-from kv_client._async.commands import NOTHING, BatchCommands, Commands
+from kv_client._async.commands import Commands
 from kv_client._async.walk import Following, Walk
+from kv_client._batched import BatchCommands
+from kv_client._convert import NOTHING
 from kv_client._core.call import Fencing
 from kv_client._pending import Pending
 from kv_client._records import (

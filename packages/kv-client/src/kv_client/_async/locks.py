@@ -198,7 +198,8 @@ class Lock:
         if wait != inf:
             options["wait"] = duration_ms(wait)
             kind, limit = TAKES | WAITS if wait else TAKES, now + wait + self._link.timeout
-        reply = await self._link.call("LOCK", (self._wire_name,), options, kind, self._wire_namespace, limit=limit)
+        lock, namespace = (self._wire_name,), self._wire_namespace
+        reply = await self._link.call("LOCK", lock, options, kind, namespace=namespace, limit=limit)
         try:
             token, lease = reply
             return Grant(token, lease)
@@ -209,7 +210,7 @@ class Lock:
         """Have the lease begin anew; False if it has ended. Whatever goes wrong, the lock is given back."""
         words = self._ttl_ms, (self._wire_name, token)
         try:
-            left = await self._link.call("EXTEND", words, None, WRITE, self._wire_namespace)
+            left = await self._link.call("EXTEND", words, None, WRITE, namespace=self._wire_namespace)
         except BaseException:
             self._give_back(token)
             raise

@@ -93,7 +93,7 @@ class Transaction(BatchHandles):
             options["locks"] = list(self._locks)
         calls = tuple((call.word, call.args, call.options) for call in self._members)
         kind = TAKES if any(call.kind & TAKES for call in self._members) else WRITE
-        replies = await self._link.call("ATOMIC", calls, options or None, kind, self._namespace)
+        replies = await self._link.call("ATOMIC", calls, options or None, kind, namespace=self._namespace)
         if type(replies) is not list or len(replies) != len(calls):
             raise ProtocolError("a transaction was answered with another number of replies")
         return replies

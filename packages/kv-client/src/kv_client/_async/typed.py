@@ -6,9 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
-from kv_client._async.commands import NOTHING
 from kv_client._async.settled import settled
-from kv_client._convert import Entry
+from kv_client._convert import NOTHING, Entry
 from kv_client._core.call import Fencing
 from kv_client._markers import MISSING, Marker
 from kv_client._schema import Schema

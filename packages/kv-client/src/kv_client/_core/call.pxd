@@ -27,3 +27,9 @@ cdef class Call:
     cdef public int strikes
     cdef public int ending
     cdef public bint repeated
+
+    cpdef wake(self)
+    cdef ask(
+        self, object word, object args, object options, int kind, object namespace, object fence, double deadline,
+        double latest
+    )

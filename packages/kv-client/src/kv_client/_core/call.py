@@ -116,6 +116,20 @@ class Call:
         deadline: float = inf,
         latest: float = inf,
     ) -> None:
+        self.ask(word, args, options, kind, namespace, fence, deadline, latest)
+
+    def ask(
+        self,
+        word: str,
+        args: tuple[object, ...],
+        options: dict[str, object] | None,
+        kind: int,
+        namespace: Wire | None,
+        fence: Fencing | None,
+        deadline: float,
+        latest: float,
+    ) -> None:
+        """Be a new call: what `__init__` does, for who makes many."""
         self.word = word
         self.args = args
         self.options = options
@@ -138,6 +152,11 @@ class Call:
     size: int
     frame: bytes
     trace: str | None
+
+    @property
+    def awaited(self) -> bool:
+        """Whether it is not done."""
+        return self.state != DONE
 
     def wake(self) -> None:
         """Tell the owner that the call is done."""

@@ -4,5 +4,7 @@ cdef class ServerClock:
     cdef double _offset_ms
     cdef double _shift_ms
     cdef double _measured
+    cdef double _moment
+    cdef object _stamp
 
     cpdef stamp(self, double moment)

@@ -1,6 +1,6 @@
 """The server's clock as the client knows it, so that deadlines can travel as absolute times."""
 
-from math import inf
+from math import inf, nan
 from typing import Final
 
 __all__ = ["ServerClock"]
@@ -16,7 +16,7 @@ class ServerClock:
     adds all that may be wrong with the offset: half the round trip, and the drift until the next measurement.
     """
 
-    __slots__ = ("_error_ms", "_measured", "_offset_ms", "_shift_ms", "known")
+    __slots__ = ("_error_ms", "_measured", "_moment", "_offset_ms", "_shift_ms", "_stamp", "known")
 
     def __init__(self) -> None:
         self.forget()
@@ -24,6 +24,7 @@ class ServerClock:
     def forget(self) -> None:
         """Know nothing: the server may be another one."""
         self.known = False
+        self._moment = nan
         self._error_ms = inf
         self._offset_ms = self._shift_ms = self._measured = 0.0
 
@@ -38,7 +39,11 @@ class ServerClock:
             drift = 0.0
         self._shift_ms = self._offset_ms + self._error_ms + drift + AHEAD_S * 1000 * DRIFT + 1
         self.known = True
+        self._moment = nan
 
     def stamp(self, moment: float) -> int:
         """Return *moment* in the server's milliseconds, moved up by all that may be wrong."""
-        return int(moment * 1000 + self._shift_ms) + 1
+        if moment != self._moment:  # the calls of a batch have one
+            self._stamp = int(moment * 1000 + self._shift_ms) + 1
+            self._moment = moment
+        return self._stamp

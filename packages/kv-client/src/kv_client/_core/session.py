@@ -212,6 +212,11 @@ class Session:
             if isinstance(error, Busy) and call.seq and error.details.get("limit") in (MAX_ANSWERS, MAX_ANSWER_BYTES):
                 self.calls.again(call, tell_seen=True)
                 return 0
+            if isinstance(error, DeadlineExceeded) and now < call.latest:
+                if self.calls.clock.known:
+                    self.distrust_clock(now)
+                self.calls.again(call)
+                return 0
         if call.ending == BY_TIME and isinstance(error, CallCancelled | DeadlineExceeded):
             error = CallTimeout(f"{call.word} had no answer in time; it was not applied")
         self.calls.fail(call, error)

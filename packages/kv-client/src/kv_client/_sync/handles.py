@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal, TypeVar, overload
 
+from kv_client._batched import BatchCommands
+from kv_client._convert import NOTHING
 from kv_client._core.call import Fencing
 from kv_client._pending import Pending
 from kv_client._records import (
@@ -27,7 +29,7 @@ from kv_client._records import (
     StreamEntry,
     StreamInfo,
 )
-from kv_client._sync.commands import NOTHING, BatchCommands, Commands
+from kv_client._sync.commands import Commands
 from kv_client._sync.walk import Following, Walk
 from kv_protocol.values import Value
 

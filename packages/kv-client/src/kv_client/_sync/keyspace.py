@@ -7,6 +7,7 @@ link.
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from kv_client._convert import duration_ms
@@ -40,6 +41,9 @@ class Keyspace(Handles):
         self._link = link
         self._namespace = namespace
         self._meta: Wire | None = None if namespace == link.session.namespace else wire(namespace)
+        self._call = link.call  # type: ignore[method-assign]
+        if self._meta is not None:
+            self._call = partial(link.call, namespace=self._meta)  # type: ignore[method-assign]
 
     @property
     def namespace(self) -> str:
@@ -55,16 +59,6 @@ class Keyspace(Handles):
     def open_calls(self) -> int:
         """How many calls of the client have no answer yet. `statistics` tells more, and costs more."""
         return len(self._link.calls.open)
-
-    def _call(
-        self,
-        word: str,
-        args: tuple[object, ...],
-        options: dict[str, object] | None,
-        kind: int,
-        fence: Fencing | None = None,
-    ) -> Any:
-        return self._link.call(word, args, options, kind, self._meta, fence)
 
     def ns(self, namespace: str) -> "Keyspace":
         """Return a view of another namespace over the same connection. It costs nothing and needs no closing."""

@@ -11,7 +11,7 @@ from math import inf
 from types import TracebackType
 from typing import Any, Final, NoReturn, Protocol, TypeVar
 
-from kv_client._core.call import DONE, SENT, WAITS, Call, Fencing, Wire
+from kv_client._core.call import DONE, SENT, WAITS, Call, Fencing, Group, Wire
 from kv_client._core.leases import Lease
 from kv_client._core.session import Session
 from kv_client._core.subscription import Feed
@@ -20,7 +20,8 @@ from kv_protocol.errors import ClientClosed, KvError
 
 __all__ = ["Link", "Posted", "Scope", "Waiter"]
 
-PORTION: Final = 64  # calls of a batch that leave in one write
+PORTION: Final = 64  # calls of one turn that are sent without waiting for more, so that the server works while we do
+FIRST: Final = 32  # calls of a batch that leave before the others, for the same reason; then thrice as many each time
 
 E = TypeVar("E")
 T = TypeVar("T")
@@ -88,8 +89,8 @@ class Link:
         args: tuple[object, ...],
         options: dict[str, object] | None,
         kind: int,
-        namespace: Wire | None = None,
         fence: Fencing | None = None,
+        namespace: Wire | None = None,
         limit: float | None = None,
     ) -> Any:
         """Make one call and return the body of its reply. At *limit*, instead of its time-out, the client gives up."""
@@ -158,12 +159,12 @@ class Link:
             args: tuple[object, ...],
             options: dict[str, object] | None,
             kind: int,
-            namespace: Wire | None = None,
             fence: Fencing | None = None,
+            namespace: Wire | None = None,
             limit: float | None = None,
         ) -> Any:
             with tracing.span(word, namespace):
-                return call(word, args, options, kind, namespace, fence, limit)
+                return call(word, args, options, kind, fence, namespace, limit)
 
         return traced
 
@@ -184,9 +185,19 @@ class Link:
                 call.wake()
             return
         self.poke(limit)
-        for start in range(0, len(calls), PORTION):
-            self.calls.start_all(calls[start : start + PORTION], limit, latest)
+        start, size = 0, FIRST
+        while start < len(calls):
+            self.calls.start_all(calls[start : start + size], limit, latest)
             self.flush_now()
+            start, size = start + size, 3 * size
+
+    def exchange(
+        self, group: Group, kind: int, send: Callable[[], None], waiter: Waiter, leave: Callable[[], bool]
+    ) -> None:
+        """*send* the calls of *group*, all of *kind*, and wait until they are done; see `Waiter.wait`."""
+        send()
+        while group.awaited:
+            waiter.wait(leave)
 
     def leave(self, call: Call) -> bool:
         """The owner of *call* wants out; see `Session.end`."""

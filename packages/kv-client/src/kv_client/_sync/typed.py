@@ -9,11 +9,10 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
-from kv_client._convert import Entry
+from kv_client._convert import NOTHING, Entry
 from kv_client._core.call import Fencing
 from kv_client._markers import MISSING, Marker
 from kv_client._schema import Schema
-from kv_client._sync.commands import NOTHING
 from kv_protocol.errors import ConditionFailed, NotFound
 from kv_protocol.values import Value
 

@@ -3,14 +3,12 @@
 A call packs its frame into the list of outgoing calls and parks. No nursery, no event and no cancel scope per call.
 """
 
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import Callable
 from functools import partial
 from math import inf
-from typing import Any, Final
+from typing import Any
 
 import trio
-from outcome import Outcome
-from trio import current_effective_deadline
 from trio.lowlevel import (
     Abort,
     ParkingLot,
@@ -27,10 +25,10 @@ from trio.lowlevel import (
 
 from kv_client._asleep import Asleep, Leaping
 from kv_client._async import link
-from kv_client._core.call import DONE, WAITS, Call, Fencing, Wire
-from kv_client._core.calls import MAX_BYTES, MAX_CALLS
+from kv_client._core.call import DONE, Fencing, Group, Wire
 from kv_client._core.session import Session
-from kv_client._trio.pump import PORTION, Pump
+from kv_client._trio.calling import Caller, ParkedCall, ambient
+from kv_client._trio.pump import Pump
 from kv_protocol.errors import CallTimeout, ConnectionLost, DeadlineExceeded, KvError
 
 __all__ = ["Link"]
@@ -41,47 +39,6 @@ def _nothing() -> None: ...
 
 def _yes() -> bool:
     return True
-
-
-class Woken(Outcome[None]):
-    """What a waiting task goes on with: nothing, so all share one. Making one for each costs a tenth of a call."""
-
-    def unwrap(self) -> None:
-        return None
-
-    def send(self, gen: Generator[Any, None, Any]) -> Any:
-        return gen.send(None)
-
-    async def asend(self, agen: AsyncGenerator[Any, None]) -> Any:
-        return await agen.asend(None)
-
-
-WOKEN: Final = Woken()
-
-
-class ParkedCall(Call):
-    """A call that a task waits for."""
-
-    __slots__ = ("link", "raise_cancel", "task")
-
-    link: "Link"
-    task: Task | None
-    raise_cancel: RaiseCancelT | None
-
-    def wake(self) -> None:
-        task = self.task
-        if task is not None:
-            self.task = None
-            reschedule(task, WOKEN)
-        elif self.link.pump.leader is self:
-            self.link.pump.nudge_leader()
-
-    def __call__(self, raise_cancel: RaiseCancelT) -> Abort:
-        """The owner is cancelled. A call is asked itself: a bound method would be one more object each time."""
-        if self.link.leave(self):
-            return Abort.SUCCEEDED
-        self.raise_cancel = raise_cancel
-        return Abort.FAILED
 
 
 class Waiter:
@@ -133,63 +90,72 @@ class Link(link.Link):
         self._clock = clock
         self.pump = Pump(session)
         self.pump.on_received = self.make_way
+        self._caller = Caller(self)
+        call = self._caller.call
+        self.call = call if self.tracing is None else self._traced(self.tracing, call)  # type: ignore[method-assign]
         self._crowd = ParkingLot()
-        self._line = False  # whether there may be somebody in the crowd
-        self._wake_at = inf
+        self.in_line = False  # whether there may be somebody in the crowd
+        self.wake_at = inf
         self._timer = trio.CancelScope()
         self._token: TrioToken | None = None
         self._time = trio.current_time
         self._unwatch: Callable[[], None] = _nothing
 
     # ---- calls
-    async def call(
+    async def call_with_care(
         self,
         word: str,
         args: tuple[object, ...],
         options: dict[str, object] | None,
         kind: int,
-        namespace: Wire | None = None,
-        fence: Fencing | None = None,
-        limit: float | None = None,
+        fence: Fencing | None,
+        namespace: Wire | None,
+        limit: float,
     ) -> Any:
-        """Make one call and return the body of its reply. At *limit*, instead of its time-out, the client gives up."""
-        if current_trio_token() is not self._token:
-            self.check_run()
-        now = self._time()
-        if limit is None:
-            limit = inf if kind & WAITS else now + self.timeout
-        calls = self.calls
-        if (len(calls.open) >= MAX_CALLS or calls.size >= MAX_BYTES or self._line) and self.crowded:
+        """Make a call that may have to wait in line, whose owner may lead, or is in more of a hurry than *limit*."""
+        calls, pump = self.calls, self.pump
+        if self.crowded:
             await self.make_room(word, limit)
-            now = self._time()
-        ambient = current_effective_deadline()
-        if ambient <= now:
+        deadline = ambient(current_task())
+        if deadline <= self._time():
             await checkpoint()
-        latest = limit if ambient >= limit else self.latest(ambient, limit, kind)
+        latest = limit if deadline >= limit else self.latest(deadline, limit, kind)
         call = ParkedCall(word, args, options, kind, namespace, fence, limit, latest)
         call.link = self
         call.task = call.raise_cancel = None
-        if self.session.closed is not None:
-            raise self.session.refusal()
-        calls.start(call)
-        if limit < self._wake_at:
+        self.session.start(call)
+        if limit < self.wake_at:
             self.poke(limit)
-        pump = self.pump
-        if pump.resting is not None and pump.may_lead(call):
-            await pump.lead(call, self.leave)
-        elif not pump.flush_follows or len(calls.outgoing) >= PORTION:
+        if len(calls.open) == 1 and pump.may_lead(kind):
+            await pump.lead(call, pump.flush, partial(self.leave, call))
+        elif not pump.flush_follows or len(calls.outgoing) >= link.PORTION:
             pump.flush_soon()
+        try:
+            return await self.answer(call)
+        except DeadlineExceeded:  # unless it has moved on meanwhile
+            if self._time() >= min(limit, self.ambient()):
+                raise
+        self.session.distrust_clock(self._time())
+        return await self.call_with_care(word, args, options, kind, fence, namespace, limit)
+
+    async def answer(self, call: ParkedCall) -> Any:
+        """Wait until *call* is done; see `ParkedCall.unwrap`."""
         if call.state != DONE:
             call.task = current_task()
-            await wait_task_rescheduled(call)
-        if call.error is None:
-            return call.body
-        if call.raise_cancel is not None:
-            call.raise_cancel()
-        if type(call.error) is DeadlineExceeded and self.now() < min(limit, current_effective_deadline()):
-            self.session.distrust_clock(self.now())
-            return await self.call(word, args, options, kind, namespace, fence, limit)
-        raise call.error
+            return await self._caller.park(call)
+        return call.unwrap()
+
+    async def exchange(
+        self, group: Group, kind: int, send: Callable[[], None], waiter: link.Waiter, leave: Callable[[], bool]
+    ) -> None:
+        pump = self.pump
+        if not self.calls.open:
+            if pump.may_lead(kind):
+                await pump.lead(group, send, leave)
+                send = _nothing
+            else:
+                pump.lone = True
+        await super().exchange(group, kind, send, waiter, leave)
 
     # ---- the line before a crowded client
     @property
@@ -197,22 +163,23 @@ class Link(link.Link):
         return self.calls.crowded or bool(self._crowd)
 
     async def make_room(self, word: str, limit: float) -> None:
-        self._line = True
+        self.in_line = True
         with trio.move_on_at(limit):
             await self._crowd.park()
             return
         raise CallTimeout(f"{word}: too many calls are open; this one was not sent")
 
     def make_way(self) -> None:
-        if self._line:
+        if self.in_line:
             self._crowd.unpark(count=self.calls.room)
-            self._line = bool(self._crowd)
+            self.in_line = bool(self._crowd)
 
     # ---- life
     def open(self) -> None:
         """From here on the client may be used, in this trio run."""
         self._token = token = current_trio_token()
         self._time = current_clock().current_time
+        self._caller.open()
         if self._clock is not None:
             self._unwatch = self._clock.watch(partial(token.run_sync_soon, self.poke, -inf))
 
@@ -245,7 +212,7 @@ class Link(link.Link):
         return trio.CancelScope()
 
     def ambient(self) -> float:
-        return current_effective_deadline()
+        return ambient(current_task())
 
     async def checkpoint(self) -> None:
         await checkpoint()
@@ -258,8 +225,8 @@ class Link(link.Link):
         return trio.current_time()
 
     def poke(self, moment: float) -> None:
-        if moment < self._wake_at:
-            self._wake_at = moment
+        if moment < self.wake_at:
+            self.wake_at = moment
             self._timer.deadline = moment
 
     async def keep_time(self) -> None:
@@ -272,8 +239,9 @@ class Link(link.Link):
             reason = self.session.tick(self.now())
             if reason is not None:
                 self.pump.broken(ConnectionLost(reason))
+            self.pump.nudge_leader()
             self.pump.flush_soon()
             self.make_way()
-            self._wake_at = self.session.next_wake()
-            with trio.CancelScope(deadline=self._wake_at) as self._timer:
+            self.wake_at = self.session.next_wake()
+            with trio.CancelScope(deadline=self.wake_at) as self._timer:
                 await trio.sleep_forever()

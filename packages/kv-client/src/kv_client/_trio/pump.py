@@ -28,16 +28,16 @@ from trio.lowlevel import (
     wait_writable,
 )
 
-from kv_client._core.call import DONE, TAKES, Call
+from kv_client._async.link import PORTION
+from kv_client._core.call import TAKES, Call, Group
 from kv_client._core.session import Session
 from kv_protocol.errors import ConnectionLost, KvError
-from kv_protocol.patience import LOOK_S, Patience
+from kv_protocol.patience import LOOK_S, Patience, look_s
 from kv_protocol.tls import Wire
 
-__all__ = ["PORTION", "Pump"]
+__all__ = ["Pump"]
 
 SEND: Final = 262_144
-PORTION: Final = 64  # calls of one turn that are sent without waiting for more, so that the server works while we do
 REST_S: Final = 0.010  # how long a reader leaves a silent socket to leaders
 
 
@@ -51,7 +51,8 @@ class Pump:
         self.session = session
         self.calls = session.calls
         self.fd = -1
-        self.leader: Call | None = None
+        self.leader: Call | Group | None = None
+        self.lone = False  # whether all open calls have one owner, who could have led
         self.on_received: Callable[[], None] = _nothing
         self._on_broken: Callable[[], None] = _nothing
         self._socket: Wire | None = None
@@ -59,7 +60,6 @@ class Pump:
         self.resting: Task | None = None
         self._idle_writer: Task | None = None
         self._led = False  # since the reader last looked
-        self._receiving = False
         self.flush_follows = False
         self._patience = Patience()
 
@@ -172,14 +172,11 @@ class Pump:
         if not data:
             self.broken(ConnectionLost("the server closed the connection"))
             return 0
-        self._receiving = True
         try:
             told = self.session.receive_data(data, trio.current_time())
         except KvError as error:
             self.broken(error)
             told = 0
-        finally:
-            self._receiving = False
         if self.session.draining and self.session.drained:
             self.broken(ConnectionLost("the server is going away"))
         self.on_received()
@@ -193,7 +190,8 @@ class Pump:
             except trio.ClosedResourceError:
                 continue
             told = self.receive()
-            if told == 1 and not self.calls.open:
+            if (told == 1 or self.lone) and not self.calls.open:
+                self.lone = False
                 await self._rest()
             elif told:
                 self.flush_follows = True
@@ -210,7 +208,7 @@ class Pump:
     async def _rest(self) -> None:
         """Leave the socket to leaders, as long as there are any."""
         self._led = True
-        while self._led:
+        while self._led and (self.leader is not None or not self.calls.open):
             self._led = False
             with trio.move_on_after(REST_S):
                 self.resting = current_task()
@@ -228,47 +226,57 @@ class Pump:
         return Abort.SUCCEEDED
 
     # ---- leading
-    def may_lead(self, call: Call) -> bool:
-        """Whether, while the reader rests, the owner of *call*, which was just started, may send and read by itself."""
-        return self.leader is None and len(self.calls.open) == 1 and call.kind < TAKES and self.fd >= 0
-
-    async def lead(self, call: Call, leave: Callable[[Call], bool]) -> None:
-        """Send *call* and read until its reply is there, or the connection is not; *leave* is for one that is
-        cancelled.
+    def may_lead(self, kind: int) -> bool:
+        """Whether, while the reader rests, the owner of all open calls may send and read by itself; they are of
+        *kind*.
         """
-        self.leader = call
+        return self.resting is not None and self.leader is None and kind < TAKES and self.fd >= 0
+
+    async def lead(self, asked: Call | Group, send: Callable[[], None], leave: Callable[[], object]) -> None:
+        """Send what is *asked* and read until it is answered, or the connection is not; *leave* is for an owner that
+        is cancelled.
+        """
+        self.leader = asked
         self._led = True
         try:
-            self.flush()
+            send()
             if self._patience.worth_it():
-                await self._look(call)
-            while call.state != DONE and self.fd >= 0:
+                await self._look(asked)
+            while asked.awaited and self.fd >= 0:
                 await wait_readable(self.fd)
                 self.receive()
                 self.flush()  # calls that the server wants once more
         except trio.ClosedResourceError:
             pass  # somebody else ended the connection, or the call
         except BaseException:
-            leave(call)
+            leave()
             raise
         finally:
             self.leader = None
             if self.calls.open:
                 self._wake_reader()
 
-    async def _look(self, call: Call) -> None:
-        """Let everybody else have a turn, then look for the reply for some microseconds without going to sleep."""
-        until = perf_counter() + LOOK_S
+    async def _look(self, asked: Call | Group) -> None:
+        """Let everybody else have a turn, then look for the reply for some microseconds without going to sleep. Those
+        to many calls may take longer: then everybody has another turn in between.
+        """
+        now = perf_counter()
+        soon, until = now + LOOK_S, now + look_s(asked.awaited)
         await checkpoint()
-        while call.state != DONE and self.fd >= 0:
+        while asked.awaited and self.fd >= 0:
             told = self.receive()
             self.flush()  # calls that the server wants once more
-            if not told and perf_counter() > until:
-                self._patience.miss()
-                return
+            if not told:
+                now = perf_counter()
+                if now > until:
+                    self._patience.miss()
+                    return
+                if now > soon:
+                    await checkpoint()
+                    soon = perf_counter() + LOOK_S
         self._patience.hit()
 
     def nudge_leader(self) -> None:
-        """The leader's call is done, though not by its own reading."""
-        if not self._receiving and self.fd >= 0:
+        """Have a leader look up whose calls are done, though not by its own reading."""
+        if self.leader is not None and not self.leader.awaited and self.fd >= 0:
             notify_closing(self.fd)

@@ -13,36 +13,26 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from math import inf
+from time import perf_counter
 from typing import Any, Final
 
 from kv_client._asleep import Asleep, Leaping
 from kv_client._async import link
-from kv_client._core.call import DONE, TAKES, WAITS, Call, Fencing, Wire
+from kv_client._core.call import DONE, TAKES, WAITS, Fencing, Group, Wire
 from kv_client._core.calls import MAX_BYTES, MAX_CALLS
 from kv_client._core.session import Session
+from kv_client.aio._calling import FutureCall
 from kv_client.aio._pipe import Pipe
 from kv_client.aio._waiting import Scope, Waiter, cancel_later
-from kv_protocol.errors import CallTimeout, ConnectionLost, DeadlineExceeded, KvError
+from kv_protocol.errors import CallTimeout, ConnectionLost, KvError
+from kv_protocol.patience import Patience, look_s
 
 __all__ = ["Link"]
 
-PORTION: Final = 64  # calls of one turn that are sent without waiting for more, so that the server works while we do
 SHORTEST_S: Final = 0.001  # between two looks of the timer: loops round the time
 
 
 def _nothing() -> None: ...
-
-
-class FutureCall(Call):
-    """A call that a task waits for."""
-
-    __slots__ = ("future",)
-
-    future: Future[None]
-
-    def wake(self) -> None:
-        if not self.future.done():
-            self.future.set_result(None)
 
 
 class Link(link.Link):
@@ -59,6 +49,7 @@ class Link(link.Link):
         self._wake_at = inf
         self._timer: TimerHandle | None = None
         self._asleep = Asleep(clock)
+        self._patience = Patience()
         self._unwatch: Callable[[], None] = _nothing
 
     # ---- calls
@@ -68,8 +59,8 @@ class Link(link.Link):
         args: tuple[object, ...],
         options: dict[str, object] | None,
         kind: int,
-        namespace: Wire | None = None,
         fence: Fencing | None = None,
+        namespace: Wire | None = None,
         limit: float | None = None,
     ) -> Any:
         loop = self._loop
@@ -88,7 +79,7 @@ class Link(link.Link):
             self.poke(limit)
         if not self._flush_follows:
             self.flush_soon()
-        elif len(calls.outgoing) >= PORTION:
+        elif len(calls.outgoing) >= link.PORTION:
             self.flush_now()
         try:
             await call.future
@@ -97,9 +88,6 @@ class Link(link.Link):
                 raise
         if call.error is None:
             return call.body
-        if type(call.error) is DeadlineExceeded and loop.time() < limit:
-            self.session.distrust_clock(loop.time())
-            return await self.call(word, args, options, kind, namespace, fence, limit)
         raise call.error
 
     async def _done_all_the_same(self, call: FutureCall) -> bool:
@@ -117,9 +105,35 @@ class Link(link.Link):
             cancel_later(task)
         return True
 
+    async def exchange(
+        self, group: Group, kind: int, send: Callable[[], None], waiter: link.Waiter, leave: Callable[[], bool]
+    ) -> None:
+        alone = not self.calls.open
+        send()
+        if alone and self._patience.worth_it():
+            await self._look(group, waiter, leave)
+        while group.awaited:
+            await waiter.wait(leave)
+
+    async def _look(self, group: Group, waiter: link.Waiter, leave: Callable[[], bool]) -> None:
+        """Let everybody else have a turn, again and again for some microseconds, without going to sleep."""
+        until = perf_counter() + look_s(group.awaited)
+        try:
+            while group.awaited:
+                if perf_counter() > until:
+                    self._patience.miss()
+                    return
+                await asyncio.sleep(0)
+        except CancelledError:
+            assert isinstance(waiter, Waiter)
+            while not leave():
+                await waiter.hold_out()
+            raise
+        self._patience.hit()
+
     # ---- sending
     def flush_soon(self) -> None:
-        if len(self.calls.open) == 1 or len(self.calls.outgoing) >= PORTION:
+        if len(self.calls.open) == 1 or len(self.calls.outgoing) >= link.PORTION:
             self.flush_now()
         elif not self._flush_follows and self.calls.outgoing:
             self.flush_behind()

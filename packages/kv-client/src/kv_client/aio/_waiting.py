@@ -47,7 +47,7 @@ class Waiter:
             await self._park()
         except CancelledError:
             while not (self._woken or leave()):
-                await self._hold_out()
+                await self.hold_out()
             raise
 
     async def wait_until(self, moment: float) -> None:
@@ -57,7 +57,7 @@ class Waiter:
             await self._park()
         except CancelledError:
             while not self._woken:
-                await self._hold_out()
+                await self.hold_out()
             raise
         finally:
             timer.cancel()
@@ -67,7 +67,8 @@ class Waiter:
         if self._future is not None and not self._future.done():
             self._future.set_result(None)
 
-    async def _hold_out(self) -> None:
+    async def hold_out(self) -> None:
+        """Wait until it is woken, or the task is cancelled once more."""
         with suppress(CancelledError):  # the first one is raised in the end, and they all count
             await self._park()
 

@@ -24,7 +24,7 @@ from kv_client._sync import link
 from kv_client.sync._keeper import Keeper
 from kv_client.sync._leading import RECEIVE, Leading
 from kv_client.sync._waiting import ParkedCall, Until, Waiter
-from kv_protocol.errors import CallTimeout, ConnectionLost, DeadlineExceeded, KvError
+from kv_protocol.errors import CallTimeout, ConnectionLost, KvError
 
 __all__ = ["Link"]
 
@@ -64,8 +64,8 @@ class Link(link.Link):
         args: tuple[object, ...],
         options: dict[str, object] | None,
         kind: int,
-        namespace: Wire | None = None,
         fence: Fencing | None = None,
+        namespace: Wire | None = None,
         limit: float | None = None,
     ) -> Any:
         """Make one call and return the body of its reply. At *limit*, instead of its time-out, the client gives up."""
@@ -115,10 +115,6 @@ class Link(link.Link):
             leading.tell()
         if call.error is None:
             return call.body
-        if type(call.error) is DeadlineExceeded and monotonic() < limit:
-            with self._mutex:
-                self.session.distrust_clock(monotonic())
-            return self.call(word, args, options, kind, namespace, fence, limit)
         raise call.error
 
     def _abandon(self, call: ParkedCall) -> None:
