@@ -17,7 +17,7 @@ from kv_server.durability.frames import Damage, read_frames
 from kv_server.durability.survey import Unreadable
 from tests.durability.disk import FaultyDisk
 from tests.durability.rig import Kept, names, recovered, whole
-from tests.engine.rig import Client
+from tests.engine.rig import Client, recount
 
 Change = Callable[[bytes], bytes]
 
@@ -97,6 +97,7 @@ def outcome(kept: Kept, disk: FaultyDisk, name: str) -> int | str:
         assert re.search(r"at byte [\d,]+|gap|ends at revision", str(error)), error
         return str(error)
     assert whole(recovery.engine) == kept.history[recovery.revision]
+    recount(recovery.engine.store)
     return recovery.revision
 
 

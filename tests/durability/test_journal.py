@@ -294,6 +294,19 @@ def test_what_is_about_a_lock_waits_for_its_sync_in_every_mode(mode: str) -> Non
     assert kept.journal.may_send(kept.elapsed_ms)
 
 
+@pytest.mark.parametrize("mode", [INTERVAL, NEVER])
+def test_a_sync_that_somebody_waits_for_begins_at_once_and_holds_no_answer_back(mode: str) -> None:
+    kept = Watched(mode)
+    kept.set()
+    kept.write()
+    assert kept.journal.sync_due_ms(kept.elapsed_ms) != kept.elapsed_ms
+    kept.journal.hurry()
+    assert kept.journal.sync_due_ms(kept.elapsed_ms) == kept.elapsed_ms
+    assert kept.journal.may_send(kept.elapsed_ms)
+    kept.sync()
+    assert kept.journal.sync_due_ms(kept.elapsed_ms) is None
+
+
 def test_dropping_a_namespace_with_locks_is_about_them() -> None:
     kept = Watched(NEVER)
     kept.lock()

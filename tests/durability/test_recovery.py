@@ -12,10 +12,10 @@ from msgpack import packb
 
 from kv_server.commands import CATALOG
 from kv_server.durability import journal as journals
-from kv_server.durability.frames import HEAD, HEAD_BYTES, Stamp, pack, read_frames
+from kv_server.durability.frames import BLOCK, END, HEAD, HEAD_BYTES, Stamp, pack, read_frames
 from kv_server.durability.journal import FORMAT, INTERVAL, NEVER, Origin, log_name
 from kv_server.durability.recovery import Recovery
-from kv_server.durability.snapshot import snapshot_name
+from kv_server.durability.snapshot import SCALARS, snapshot_name
 from kv_server.durability.survey import Unreadable, survey
 from kv_server.engine.engine import Engine, Limits
 from tests.durability.disk import FaultyDisk
@@ -209,6 +209,26 @@ def test_rows_that_fit_nothing_are_refused_with_file_and_revision() -> None:
     kept.write()
     with pytest.raises(Unreadable, match=rf"{log_name(0)}: what follows revision \d+ cannot be applied \(KeyError\)"):
         recovered(kept.disk)
+
+
+@pytest.mark.parametrize("shards", [8, 4])
+@pytest.mark.parametrize(
+    "columns, refusal",
+    [
+        ([[b"k", b"k"], [b"\x01"] * 2, [1, 1], [0, 0]], "ValueError"),
+        ([[b"k"], [b"\x01"] * 2, [1], [0]], "ValueError"),
+        ([["text"], [b"\x01"], [1], [0]], "ValueError|TypeError"),
+        ([[b"k"], [b"\x01"], [1]], "TypeError"),
+    ],
+)
+def test_a_snapshot_that_tells_of_no_scalars_is_refused(columns: list[Any], refusal: str, shards: int) -> None:
+    disk = FaultyDisk()
+    content = head("snapshot")
+    for kind, thing in ((BLOCK, [SCALARS, b"0", 0, *columns]), (END, {"keys": 1, "locks": 0, "sessions": 0})):
+        content += pack(kind, Stamp(0, 0, 1, 1), packb(thing), len(content))
+    disk.put(snapshot_name(0), content)
+    with pytest.raises(Unreadable, match=rf"{snapshot_name(0)}: .* cannot be applied \(({refusal})\)"):
+        recovered(disk, shards)
 
 
 # ---- what goes on

@@ -2,11 +2,15 @@
 
 import sys
 from pathlib import Path
+from typing import Final
 
 from kv_server.commands import CATALOG
+from kv_server.spec import spelled
 from kv_server.spec.binders import digest
 
 __all__ = ["main"]
+
+TYPED: Final = f"from kv_server.spec.spelled cimport {', '.join(spelled.__all__)}"
 
 
 def main(folder: Path) -> None:
@@ -17,8 +21,8 @@ def main(folder: Path) -> None:
         groups.setdefault(command.group, []).append(command.source)
     for group, texts in groups.items():
         digests = [*map(digest, texts)]
-        text = "\n\n".join((f'"""Binders of the group {group}."""', f"DIGESTS = {digests!r}", *texts))
-        path = folder / f"{group}.py"
+        text = "\n\n".join((f'"""Binders of the group {group}."""', TYPED, f"DIGESTS = {digests!r}", *texts))
+        path = folder / f"{group}.pyx"
         if not path.exists() or path.read_text() != text:
             path.write_text(text)
     names = ", ".join(sorted(groups))

@@ -5,72 +5,52 @@ The options of a server come from the settings' declarations.
 
 from __future__ import annotations
 
-import inspect
+import gc
 import os
 import sys
-from collections.abc import Callable
-from typing import Annotated, Any, Final
-
-import typer
+from argparse import SUPPRESS, ArgumentParser, HelpFormatter
+from collections.abc import Callable, Sequence
+from textwrap import wrap
+from typing import Any, Final, NoReturn
 
 from kv_server import __version__
 from kv_server.app.config import SETTINGS
 from kv_server.app.kinds import FLAG, SECRET
 from kv_server.app.sources import Loaded, WrongSetting, flag_of, hint, load
 
-__all__ = ["app", "main"]
+__all__ = ["main"]
 
 _WRONG_USE: Final = 2
-_NO_SETTINGS: Final = ("version", "check_config")
-
-app = typer.Typer(
-    name="kv-server", add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
-)  # fmt: skip
+_INTERRUPTED: Final = 130
+_WIDTH: Final = 120
 
 
 def main() -> None:
     """Run the command line; whatever is wrong with it is one line on stderr and exit status 2."""
     try:
-        status = app(prog_name="kv-server", standalone_mode=False)
+        given = _read(sys.argv[1:])
+        run = given.pop("run")
+        status: int = (_serve if "version" in given else run)(**given)
     except WrongSetting as error:
         sys.stderr.write(f"kv-server: {error}\n")
         status = _WRONG_USE
-    except typer.Abort:
-        status = 130
-    except Exception as error:
-        say = getattr(error, "format_message", None)  # what the parser of the command line raises
-        if say is None:
-            raise
-        sys.stderr.write(f"kv-server: {_one_line(error, say())}\n")
-        status = _WRONG_USE
-    sys.exit(status if isinstance(status, int) else 0)
+    except KeyboardInterrupt:
+        status = _INTERRUPTED
+    sys.exit(status)
 
 
-def _one_line(error: Exception, text: str) -> str:
-    option = getattr(error, "option_name", None)
-    if option and "such option" in text:
-        known = [flag_of(name) for name in (*SETTINGS, "config", *_NO_SETTINGS)]
-        return f"no option is called {option}{hint(option, known)}"
-    return " ".join(text.split())
-
-
-def _serve(context: typer.Context, **given: Any) -> int | None:
+def _serve(*, version: bool = False, check_config: bool = False, **flags: Any) -> int:
     """Serve kv until SIGTERM. Every option is also a setting of the file, and a variable KV_... of the environment."""
-    flags = _only_given(given)
-    if flags.pop("version", False):
+    if version:
         from kv_server.app.node import BUILD
 
         sys.stdout.write(f"kv-server {__version__} ({BUILD} build)\n")
         return 0
-    context.obj = flags
-    if context.invoked_subcommand is not None:
-        return None
-    only_check = flags.pop("check_config", False)
     loaded = load(flags, os.environ)
-    if only_check:
+    if check_config:
         sys.stdout.write("the configuration is valid\n")
         return 0
+    gc.disable()  # until the server serves: what is made until then stays
     from kv_server.app.logs import start_logging
     from kv_server.app.process import run
 
@@ -78,10 +58,8 @@ def _serve(context: typer.Context, **given: Any) -> int | None:
     return run(loaded.config, lambda: load(flags, os.environ).config)
 
 
-def _show_config(context: typer.Context, **given: Any) -> int:
+def _config(*, check_config: bool = False, **flags: Any) -> int:
     """Print every setting with its value and where the value comes from."""
-    flags = {**context.obj, **_only_given(given)}
-    flags.pop("check_config", None)
     sys.stdout.write(_table(load(flags, os.environ)))
     return 0
 
@@ -95,81 +73,99 @@ def _table(loaded: Loaded) -> str:
     return "".join(f"{name:<{widths[0]}}  {shown:<{widths[1]}}  {origin}\n" for name, shown, origin in rows)
 
 
-def _only_given(given: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in given.items() if value not in (None, [], False)}
-
-
-def _options(*more: inspect.Parameter) -> inspect.Signature:
-    """The options of a command: one for each setting, and *more*."""
-    found = [inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)]
-    for name, setting in SETTINGS.items():
-        kind, shown = setting.kind, setting.kind.show(setting.default)
-        if kind is SECRET:
-            continue
-        declared: Any
-        if kind is FLAG:
-            declared = Annotated[bool | None, typer.Option(f"{flag_of(name)}", help=setting.help, show_default=False)]
-        else:
-            text = f"{setting.help} [default: {shown}]"
-            plain = list[str] | None if isinstance(setting.default, tuple) else str | None
-            declared = Annotated[plain, typer.Option(flag_of(name), help=text, metavar=kind.shape, show_default=False)]
-        found.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=declared))
-    return inspect.Signature([*found, *more])
-
-
-def _switch(name: str, help: str, kind: Any = bool, shape: str | None = None) -> inspect.Parameter:
-    option = typer.Option(flag_of(name), help=help, metavar=shape, show_default=False)
-    default = False if kind is bool else None
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])
-
-
-def _command(function: Callable[..., Any], *more: inspect.Parameter) -> Callable[..., Any]:
-    """*function* with the signature that the parser of the command line is to see."""
-    file = _switch("config", "read settings from this TOML file", str | None, "FILE")
-    signature = _options(file, *more)
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        return function(*args, **kwargs)
-
-    call.__doc__ = function.__doc__
-    call.__signature__ = signature  # type: ignore[attr-defined]
-    call.__annotations__ = {name: param.annotation for name, param in signature.parameters.items()}
-    return call
-
-
-app.callback(invoke_without_command=True)(
-    _command(
-        _serve,
-        _switch("version", "print the version and stop"),
-        _switch("check_config", "check the configuration and stop"),
-    )
-)
-app.command("config")(_command(_show_config))
-
-
 # ---- data folders, without a server
-@app.command("check")
-def _check(
-    folder: Annotated[str, typer.Argument(metavar="DIR", help="a data folder that no server has")],
-    repair: Annotated[bool, typer.Option("--repair", help="put aside what is damaged")] = False,
-) -> int:
+def _check(folder: str, repair: bool = False, **flags: Any) -> int:
     """Say whether a data folder is whole and what a start would make of it: status 0 if it is well, 1 if damaged."""
     from kv_server.app.checking import check
 
     return check(folder, repair=repair)
 
 
-@app.command("dump")
-def _dump(path: Annotated[str, typer.Argument(metavar="FILE|DIR", help="a log, a snapshot, or a data folder")]) -> int:
+def _dump(path: str, **flags: Any) -> int:
     """Print a log, a snapshot, or all that a data folder holds, as lines of JSON."""
     from kv_server.app.copying import dump
 
     return dump(path)
 
 
-@app.command("load")
-def _load(folder: Annotated[str, typer.Argument(metavar="DIR", help="a folder without data; made if need be")]) -> int:
+def _load(folder: str, **flags: Any) -> int:
     """Make a data folder from such lines, read from standard input."""
     from kv_server.app.copying import load
 
     return load(folder)
+
+
+# ---- words
+class _Help(HelpFormatter):
+    """As wide as the lines here, and without breaks within a word."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=32, width=_WIDTH)
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return wrap(text, width, break_on_hyphens=False)
+
+
+class _Parser(ArgumentParser):
+    """A parser that says in one line what is wrong, and puts down only what was given."""
+
+    def __init__(self, **facts: Any) -> None:
+        super().__init__(**facts, allow_abbrev=False, formatter_class=_Help, argument_default=SUPPRESS, add_help=False)
+        self.add_argument("-h", "--help", action="help", help="show this and exit")
+
+    def error(self, message: str) -> NoReturn:
+        raise WrongSetting(" ".join(message.split()))
+
+
+def _read(words: Sequence[str]) -> dict[str, Any]:
+    """What *words* ask for: the function to `run`, and its arguments. Raises `WrongSetting`."""
+    known = [flag_of(name) for name in (*SETTINGS, "config", "version", "check_config", "repair", "help")]
+    try:
+        given, left = _parser().parse_known_args(words)
+    except WrongSetting:
+        unknown = [word for word in words if word.startswith("--") and word.partition("=")[0] not in known]
+        if not unknown:
+            raise
+        given, left = None, unknown
+    if left:
+        what = "no option is called" if left[0].startswith("-") else "nothing is asked for by"
+        meant = hint(left[0], known) if left[0] not in known else " here"
+        raise WrongSetting(f"{what} {left[0]}{meant}")
+    return vars(given)
+
+
+def _parser() -> _Parser:
+    parser = _Parser(prog="kv-server", usage="%(prog)s [OPTIONS] [COMMAND]", description=_serve.__doc__)
+    parser.set_defaults(run=_serve)
+    _add_settings(parser)
+    parser.add_argument("--version", action="store_true", help="print the version and stop")
+    parser.add_argument("--check-config", action="store_true", help="check the configuration and stop")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", prog="kv-server")
+
+    def add(run: Callable[..., int]) -> _Parser:
+        name = run.__name__.lstrip("_")
+        made: _Parser = commands.add_parser(name, help=run.__doc__, description=run.__doc__)
+        made.set_defaults(run=run)
+        return made
+
+    config = add(_config)
+    config.usage = "%(prog)s [OPTIONS]"
+    _add_settings(config)
+    check = add(_check)
+    check.add_argument("folder", metavar="DIR", help="a data folder that no server has")
+    check.add_argument("--repair", action="store_true", help="put aside what is damaged")
+    add(_dump).add_argument("path", metavar="FILE|DIR", help="a log, a snapshot, or a data folder")
+    add(_load).add_argument("folder", metavar="DIR", help="a folder without data; made if need be")
+    return parser
+
+
+def _add_settings(parser: _Parser) -> None:
+    for name, setting in SETTINGS.items():
+        kind, text = setting.kind, setting.help.replace("%", "%%")
+        if kind is FLAG:
+            parser.add_argument(flag_of(name), action="store_true", help=text)
+        elif kind is not SECRET:
+            action = "append" if isinstance(setting.default, tuple) else "store"
+            text += f" [default: {kind.show(setting.default)}]".replace("%", "%%")
+            parser.add_argument(flag_of(name), action=action, metavar=kind.shape, help=text)
+    parser.add_argument("--config", metavar="FILE", help="read settings from this TOML file")

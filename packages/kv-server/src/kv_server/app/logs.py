@@ -8,19 +8,10 @@ import json
 import logging
 import os
 import queue
-import sys
 import threading
 import time
 from contextlib import suppress
 from typing import Any, Final
-
-_hidden = "rich" not in sys.modules
-if _hidden:
-    sys.modules["rich"] = None  # type: ignore[assignment]  # a start would wait 50 ms for what draws on terminals
-import structlog  # noqa: E402, F401  # before all that takes it as it is
-
-if _hidden:
-    del sys.modules["rich"]
 
 __all__ = ["FORMATS", "start_logging"]
 

@@ -58,13 +58,11 @@ async def _main(config: Config, read_again: Callable[[], Config]) -> int:
     status = 0
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
         async with trio.open_nursery() as nursery:
-            gc.disable()  # while data is read nothing that is made becomes garbage
             async with trio.open_nursery() as starting:
                 starting.start_soon(_end_early, signals, nursery.cancel_scope)
                 server: Server = await nursery.start(serve, config)
                 starting.cancel_scope.cancel()
             server.reloaders["budgets"] = lambda: apply_budgets(server.engine, read_again())
-            gc.enable()
             _settle_garbage()
             _say_ready(server, config)
             tell("READY=1")
@@ -122,14 +120,14 @@ def _say_ready(server: Server, config: Config) -> None:
 
 
 def _settle_garbage() -> None:
-    """Take what was imported out of the collector's sight, and let it look at the rest more rarely.
+    """Take what was made until now out of the collector's sight, and let it look at the rest, more rarely.
 
     Calls leave no cycles behind, so most collections find nothing; what they cost grows with the objects that they walk
     over, and a full one would walk over every entry of the store.
     """
-    gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 50, 100)
+    gc.enable()
 
 
 def _raise_descriptor_limit(connections: int) -> None:

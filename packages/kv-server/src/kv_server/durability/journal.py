@@ -110,7 +110,7 @@ class Journal:
         self.bytes = self.groups = self.commits = self.syncs = 0
         """What was written since the start."""
         self.since_snapshot = 0
-        self._urgent = 0
+        self._urgent = self._hurried = 0
         self._held: list[tuple[int, bytes]] = []
         self._oldest_ms = 0
         self._synced_ms = 0
@@ -144,7 +144,7 @@ class Journal:
         self._handle, self._at, self._reserved, self._zeroed = handle, at, _STEP, at
         self._folder = False
         self.written = self.durable = revision
-        self._urgent = 0
+        self._urgent = self._hurried = 0
         self._synced_ms = elapsed_ms
         self._turn(WELL, None)
 
@@ -274,7 +274,7 @@ class Journal:
         """When the next sync should begin; None while there is nothing to sync, or one is under way."""
         if self._syncing is not None or self.written == self.durable or self.state == FAILED:
             return None
-        if self.mode == ALWAYS or self._urgent > self.durable:
+        if self.mode == ALWAYS or max(self._urgent, self._hurried) > self.durable:
             return elapsed_ms
         return None if self.mode == NEVER else max(self._oldest_ms, self._synced_ms) + self.interval_ms
 
@@ -301,8 +301,8 @@ class Journal:
         self._oldest_ms, self._synced_ms = self._syncing_ms, elapsed_ms
 
     def hurry(self) -> None:
-        """Let no answer leave before all that is written is on the medium."""
-        self._urgent = self.written
+        """Let the next sync begin at once. Answers leave meanwhile as they would."""
+        self._hurried = self.written
 
     @property
     def syncing(self) -> bool:

@@ -8,14 +8,16 @@ in it says that the place of the hole had been synced.
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import Any, Final
 from zlib import decompress
 
 from attrs import Factory, define
-from msgpack import Unpacker, unpackb
+from msgpack import unpackb
 
 from kv_protocol.limits import MIB
+from kv_server.durability.blocks import put, rows_in, things
+from kv_server.durability.columns import things as any_things
 from kv_server.durability.disk import Disk
 from kv_server.durability.frames import BLOCK, END, GROUP, Damage, Frame, frames_beyond, read_frames
 from kv_server.durability.groups import Row, unpack_rows
@@ -28,6 +30,7 @@ from kv_server.model.container import CONTAINERS
 from kv_server.model.entry import SCALAR, Loose
 from kv_server.model.lock import Hold, Lock
 from kv_server.model.space import Namespace
+from kv_server.model.table import Table
 
 __all__ = ["Recovery", "objects_of", "rows_of", "snapshot_frames"]
 
@@ -59,6 +62,8 @@ class Recovery:
     _file: str = ""
     _shards: int = 0
     """How many the store had that the snapshot is of."""
+    _expected: int = 0
+    """How many bytes of it each of these has, on average."""
     _synced: int = 0
     """The revision up to which the log says of itself that it is on the medium."""
     _ends: list[tuple[File, int, int]] = Factory(list)
@@ -82,18 +87,23 @@ class Recovery:
 
     def _read(self) -> Iterator[None]:
         found = self.survey
-        yield from self._choose()
+        for file in reversed(found.snapshots):
+            try:
+                yield from self._load(file)
+            except Damage as damage:
+                self.passed_over.append(damage)
+                yield from self._forget()
+            else:
+                self.snapshot = file
+                break
         since = self.snapshot.revision if self.snapshot is not None else 0
-        before = [file for file in found.logs if file.revision <= since]
-        logs = [*before[-1:], *(file for file in found.logs if file.revision > since)]
-        if found.logs and not before:
+        logs = self._logs(since)
+        if found.logs and logs[0].revision > since:
             what = f"the snapshot {self.snapshot.name}" if self.snapshot is not None else "the beginning"
             raise Unreadable(
                 f"there is a gap in the log: nothing leads from {what} to {found.logs[0].name}{self._bad_snapshots}"
             )
-        self.total_bytes = sum(file.size for file in logs) + (self.snapshot.size if self.snapshot else 0)
-        if self.snapshot is not None:
-            yield from self._load(self.snapshot)
+        self._expect(logs)
         self.revision, last = since, logs[0].revision if logs else 0
         for at, file in enumerate(logs):
             if file.revision != last and at:
@@ -102,6 +112,16 @@ class Recovery:
             last = yield from self._replay(file)
         if self.passed_over and self.revision < found.snapshots[-1].revision:
             raise Unreadable(f"what can be read ends at revision {self.revision}{self._bad_snapshots}")
+
+    def _logs(self, since: int) -> list[File]:
+        """The segments that go on after the revision *since*."""
+        logs = self.survey.logs
+        before = [file for file in logs if file.revision <= since]
+        return [*before[-1:], *(file for file in logs if file.revision > since)]
+
+    def _expect(self, files: Iterable[File]) -> None:
+        """Of all that is to be read, *files* are left."""
+        self.total_bytes = self.done_bytes + sum(file.size for file in files)
 
     @property
     def _bad_snapshots(self) -> str:
@@ -120,34 +140,35 @@ class Recovery:
         self.cut_bytes += sum(file.size for file in files)
         self.beyond = files
 
-    def _choose(self) -> Iterator[None]:
-        """Find the newest snapshot that is whole."""
-        for file in reversed(self.survey.snapshots):
-            try:
-                for _ in snapshot_frames(self.disk, file):
-                    yield
-            except Damage as damage:
-                self.passed_over.append(damage)
-            else:
-                self.snapshot = file
-                return
-
     # ---- a snapshot
     def _load(self, file: File) -> Iterator[None]:
         counts = {"keys": 0, "locks": 0, "sessions": 0}
         before = self.done_bytes
         self._file = file.name
+        self._expect([file, *self._logs(file.revision)])
         for frame in snapshot_frames(self.disk, file):
             self.done_bytes = before + frame.end
             if not frame.at:
                 self._shards = head_of(file.name, frame)[0].shards
+                self._expected = file.size // self._shards
             elif frame.kind == BLOCK:
-                for thing in objects_of(frame):
+                for thing in things(octets_of(frame)):
                     self.put(thing, counts)
                     yield
             elif frame.kind == END and unpackb(frame.payload) != counts:
                 raise Unreadable(f"{file.name} holds {counts}, and says something else at its end")
         self.keys = counts["keys"]
+
+    def _forget(self) -> Iterator[None]:
+        """Let go of what was read of a snapshot that turned out to be damaged."""
+        engine, secrets = self.engine, self.engine.tx.secrets
+        for session in secrets.values():
+            engine.sessions.pop(session.id, None)
+        secrets.clear()
+        for name in list(engine.store.namespaces):
+            engine.store.drop(name)
+        while engine.store.free_some():
+            yield
 
     def put(self, thing: list[Any], counts: dict[str, int]) -> None:
         """Take in what a snapshot says of some keys, locks or sessions."""
@@ -164,16 +185,14 @@ class Recovery:
                 hold = Hold(*facts)
                 held = space.locks.get(name)
                 if held is None:
-                    held = space.locks[name] = Lock()
-                    space.grow_locks(held.weigh(name))
+                    held = Lock()
+                    space.put_lock(name, held)
                 held.add(hold)
                 space.grow_locks(hold.weight)
                 store.leases.add(hold.until_ms, (space.name, name, hold.token))
             counts["locks"] += len(thing[2])
         elif kind == SCALARS:
-            _, _, shard, keys, values, versions, expiries = thing
-            self._put_scalars(space, shard, keys, values, versions, expiries)
-            counts["keys"] += len(keys)
+            counts["keys"] += self._put_scalars(space, thing[2], thing[3:])
         elif kind == COLLECTIONS:
             for entry_kind, key, dumped, version, expires_ms in thing[3]:
                 value = dumped if entry_kind == SCALAR else CONTAINERS[entry_kind].load(dumped)
@@ -182,26 +201,21 @@ class Recovery:
                 store.schedule(space, table)
             counts["keys"] += len(thing[3])
 
-    def _put_scalars(
-        self,
-        space: Namespace,
-        shard: int,
-        keys: list[bytes],
-        values: list[bytes],
-        versions: list[int],
-        expiries: list[int],
-    ) -> None:
-        """Many at once, where they belong if the store has as many shards as it had."""
+    def _put_scalars(self, space: Namespace, shard: int, columns: list[Any]) -> int:
+        """Many at once, where they belong if the store has as many shards as it had; how many there were."""
         store = self.engine.store
-        if store.shards != self._shards:
-            for key, value, version, expires_ms in zip(keys, values, versions, expiries, strict=True):
-                table = self.engine.tx.table_of(space, key)
-                table.put(key, Loose(SCALAR, value, version, expires_ms))
-                store.schedule(space, table)
-            return
-        table = store.table(space, shard)
-        table.put_all(keys, values, versions, expiries)
-        store.schedule(space, table)
+        if store.shards == self._shards:
+            table = store.table(space, shard)
+            count = put(table, columns, self._expected)
+            store.schedule(space, table)
+            return count
+        parts: dict[Table, list[tuple[bytes, bytes, int, int]]] = {}
+        for row in rows_in(columns):
+            parts.setdefault(self.engine.tx.table_of(space, row[0]), []).append(row)
+        for table, rows in parts.items():
+            put(table, list(map(list, zip(*rows, strict=True))))
+            store.schedule(space, table)
+        return sum(map(len, parts.values()))
 
     def _put_session(self, row: Sequence[Any]) -> None:
         number, secret, client, namespace, seen, answers, *user = row
@@ -310,12 +324,15 @@ def snapshot_frames(disk: Disk, file: File) -> Iterator[Frame]:
     raise Damage(file.name, end, "the end is missing", torn=False)
 
 
-def objects_of(frame: Frame) -> Iterator[list[Any]]:
-    """What a block of a snapshot says, piece by piece."""
-    pieces = Unpacker(max_buffer_size=0, strict_map_key=False, unicode_errors="surrogateescape")
+def octets_of(frame: Frame) -> bytes:
+    """The bytes of a block of a snapshot, as they were before they were compressed."""
     payload = frame.payload
-    pieces.feed(decompress(payload) if payload[:1] == COMPRESSED else payload)
-    yield from pieces
+    return decompress(payload) if payload[:1] == COMPRESSED else payload
+
+
+def objects_of(frame: Frame) -> Iterator[list[Any]]:
+    """What a block of a snapshot says, piece by piece, as Python has it."""
+    return any_things(octets_of(frame))
 
 
 def rows_of(frame: Frame) -> Iterator[Row]:

@@ -16,6 +16,7 @@ from msgpack import Packer, packb
 
 from kv_protocol.limits import KIB, MIB
 from kv_protocol.names import slot
+from kv_server.durability.blocks import SCALARS, Walk
 from kv_server.durability.disk import Disk
 from kv_server.durability.frames import BLOCK, END, HEAD, Stamp, pack
 from kv_server.durability.journal import TEMPORARY, Origin
@@ -26,17 +27,19 @@ from kv_server.model.table import Table
 
 __all__ = ["COLLECTIONS", "COMPRESSED", "LOCKS", "SCALARS", "SESSIONS", "Snapshot", "Writer", "snapshot_name"]
 
-SCALARS: Final = 1  # namespace, shard, then keys, values, versions and expiries in four rows
 COLLECTIONS: Final = 2  # namespace, shard, then for each: kind, key, what it dumped, version, expiry
 LOCKS: Final = 3  # namespace, then for each: name, token, session, owner, granted, until, renewals, most, keys
 SESSIONS: Final = 4  # for each: id, secret, client, namespace, seen, answers (seq, reply, lost at, size), user
 COMPRESSED: Final = b"x"  # begins what zlib made, and nothing that msgpack makes of arrays
 
+_SCALARS: Final = bytes((0x97, SCALARS))  # an array of seven, that of scalars
+
 _SLICE_KEYS: Final = 256
 _SLICE_BYTES: Final = 64 * KIB
 _ENOUGH: Final = 32 * KIB  # of small tables before the others have their turn
 _LEVEL: Final = 1  # of compression: more costs much and gains little
-_SAMPLE: Final = 8 * KIB  # shows whether a block is worth it
+_SAMPLES: Final = 31  # of a block, everywhere in it, show whether it is worth it
+_SAMPLE: Final = 256
 _SYNCED: Final = 1 * MIB  # is written at most before a sync, so that nobody waits long for the disk because of us
 
 
@@ -47,15 +50,14 @@ def snapshot_name(revision: int) -> str:
 
 @define(eq=False)
 class Part:
-    """A table that has yet to be copied: whose it was, which keys have been, and, once it was begun, which it had then,
-    and how far they were gone through.
+    """A table that has yet to be copied: whose it was, which keys were copied before their turn, or came since, and how
+    far it was gone through, once that was begun.
     """
 
     namespace: bytes
     shard: int
     done: set[bytes]
-    keys: list[bytes] | None = None
-    at: int = 0
+    walk: Walk | None = None
 
 
 class Snapshot:
@@ -105,7 +107,7 @@ class Snapshot:
             return
         table = space.tables[slot(key) >> self._store.shift]
         part = self._parts.get(table)
-        if part is None or key in part.done:
+        if part is None or key in part.done or (part.walk is not None and part.walk.passed(key)):
             return
         part.done.add(key)
         entry = table.get(key)
@@ -118,46 +120,36 @@ class Snapshot:
     # ---- copying
     def step(self) -> bytes | None:
         """The next piece, None after the last. Between two pieces the store may change."""
-        objects: list[list[Any]] = []
+        made: list[bytes] = []
         if self._parts:
             size = 0
             while self._parts and size < _ENOUGH:
                 table, part = next(iter(self._parts.items()))
-                size += self._copy(table, part, objects)
+                size += self._copy(table, part, made)
         elif self._rest:
-            objects.append(self._rest.pop())
+            made.append(self._pack(self._rest.pop()))
         elif not self._early:
             return None
         early, self._early = self._early, []
-        objects += ([COLLECTIONS, part.namespace, part.shard, [row]] for part, row in early)
+        made += (self._pack([COLLECTIONS, part.namespace, part.shard, [row]]) for part, row in early)
         self.keys += len(early)
-        return b"".join(map(self._pack, objects))
+        return b"".join(made)
 
-    def _copy(self, table: Table, part: Part, objects: list[list[Any]]) -> int:
+    def _copy(self, table: Table, part: Part, made: list[bytes]) -> int:
         """Copy a slice of *table* that has not changed yet; about how many bytes that was."""
-        if part.keys is None:
-            part.keys = list(table)
+        if part.walk is None:
+            part.walk = Walk(table)
         average = table.bytes // max(1, len(table)) + 1
-        until = part.at + max(1, min(_SLICE_KEYS, _SLICE_BYTES // average))
-        some, part.at, done = part.keys[part.at : until], until, part.done
-        if done:
-            some = [key for key in some if key not in done]
-        if until < len(part.keys):
-            done.update(some)
-        else:
+        scalars, columns, rest = part.walk.slice(max(1, min(_SLICE_KEYS, _SLICE_BYTES // average)), part.done)
+        if part.walk.over:
             del self._parts[table]
-        found = list(map(table.__getitem__, some))
-        scalars = [entry for entry in found if entry.kind == SCALAR]
-        if len(scalars) < len(found):
-            rows = [_row(key, entry) for key, entry in zip(some, found, strict=True) if entry.kind != SCALAR]
-            objects.append([COLLECTIONS, part.namespace, part.shard, rows])
-            some = [key for key, entry in zip(some, found, strict=True) if entry.kind == SCALAR]
+        if rest:
+            rows = [_row(key, entry) for key, entry in rest]
+            made.append(self._pack([COLLECTIONS, part.namespace, part.shard, rows]))
         if scalars:
-            values, versions = [entry.value for entry in scalars], [entry.version for entry in scalars]
-            expiries = [entry.expires_ms for entry in scalars]
-            objects.append([SCALARS, part.namespace, part.shard, some, values, versions, expiries])
-        self.keys += len(found)
-        return average * len(found)
+            made += (_SCALARS, self._pack(part.namespace), self._pack(part.shard), columns)
+        self.keys += scalars + len(rest)
+        return average * (scalars + len(rest))
 
 
 class Writer:
@@ -180,8 +172,7 @@ class Writer:
     def add(self, piece: bytes) -> None:
         """Write one block, compressed if what is written now becomes half as long by that."""
         if self._synced == self.bytes:
-            middle = len(piece) // 2
-            sample = piece[middle : middle + _SAMPLE]
+            sample = b"".join(piece[at : at + _SAMPLE] for at in range(0, len(piece), len(piece) // _SAMPLES + 1))
             self._pays = len(compress(sample, _LEVEL)) < len(sample) // 2
         self._put(BLOCK, compress(piece, _LEVEL) if self._pays else piece)
         if self.bytes - self._synced >= _SYNCED:

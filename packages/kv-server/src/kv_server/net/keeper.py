@@ -27,7 +27,8 @@ __all__ = ["Apart", "Keeper", "SnapshotRules", "Taken"]
 _KEPT = 2  # snapshots; the older one stands in if the newer is damaged
 _RETRY_S = 1.0
 _LOOK_S = 0.01
-_BLOCK = 64 * KIB  # what is collected before it is worth a block
+_BLOCK = 128 * KIB  # what is collected before it is worth a block
+_TURN_S = 0.0001  # of copying, before the others have their turn
 
 log = events_of("kv.snapshot")
 
@@ -190,13 +191,16 @@ class Keeper:
         return snapshot.revision
 
     async def _collect(self, snapshot: Snapshot) -> bytes:
-        """Copy enough for a block, and serve everybody after each step; nothing at the end."""
+        """Copy enough for a block, and serve everybody now and then; nothing at the end."""
         pieces: list[bytes] = []
         size = 0
+        until = trio.current_time() + _TURN_S
         while size < _BLOCK and (piece := self._step(snapshot)) is not None:
             pieces.append(piece)
             size += len(piece)
-            await trio.lowlevel.checkpoint()
+            if trio.current_time() >= until:
+                await trio.lowlevel.checkpoint()
+                until = trio.current_time() + _TURN_S
         return b"".join(pieces)
 
     def _step(self, snapshot: Snapshot) -> bytes | None:

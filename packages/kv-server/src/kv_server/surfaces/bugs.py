@@ -2,9 +2,8 @@
 
 from typing import Final
 
-from structlog.stdlib import BoundLogger
-
 from kv_protocol.errors import InternalError
+from kv_server.surfaces.events import Events
 from kv_server.surfaces.trace import trace_of
 
 __all__ = ["Bugs"]
@@ -15,7 +14,7 @@ _MOST: Final = 1_024
 class Bugs:
     """What went wrong behind one door."""
 
-    def __init__(self, log: BoundLogger) -> None:
+    def __init__(self, log: Events) -> None:
         self.times = 0
         self._log = log
         self._known: dict[str, tuple[int, int]] = {}  # by trace: number, times

@@ -5,30 +5,50 @@ server inside decides what becomes of them; the program writes them to stderr.
 """
 
 import logging
-from typing import Any, cast
+from typing import Any
 
-import structlog
-from structlog.processors import LogfmtRenderer
-from structlog.stdlib import BoundLogger, filter_by_level
-from structlog.typing import EventDict, WrappedLogger
-
-__all__ = ["events_of"]
-
-_fields = LogfmtRenderer(bool_as_flag=False)
+__all__ = ["Events", "events_of"]
 
 
-def events_of(room: str) -> BoundLogger:
+class Events:
+    """What is told of by one *logger*."""
+
+    __slots__ = ("_logger",)
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+
+    def debug(self, words: str, **fields: Any) -> None:
+        self._tell(logging.DEBUG, words, fields)
+
+    def info(self, words: str, **fields: Any) -> None:
+        self._tell(logging.INFO, words, fields)
+
+    def warning(self, words: str, **fields: Any) -> None:
+        self._tell(logging.WARNING, words, fields)
+
+    def error(self, words: str, **fields: Any) -> None:
+        self._tell(logging.ERROR, words, fields)
+
+    def critical(self, words: str, **fields: Any) -> None:
+        self._tell(logging.CRITICAL, words, fields)
+
+    def _tell(self, level: int, words: str, fields: dict[str, Any]) -> None:
+        if self._logger.isEnabledFor(level):
+            text = " ".join((words, *(f"{name}={_shown(value)}" for name, value in fields.items())))
+            self._logger.log(level, text, extra={"words": words, "fields": fields})
+
+
+def events_of(room: str) -> Events:
     """The log of a *room* of the server, such as `kv.net`."""
-    logger = structlog.wrap_logger(
-        logging.getLogger(room),
-        processors=[filter_by_level, _handed_on],
-        wrapper_class=BoundLogger,
-        cache_logger_on_first_use=True,
-    )
-    return cast(BoundLogger, logger)
+    return Events(logging.getLogger(room))
 
 
-def _handed_on(logger: WrappedLogger, method: str, event: EventDict) -> tuple[tuple[str], dict[str, Any]]:
-    words = event.pop("event")
-    text = f"{words} {_fields(logger, method, event)}" if event else words
-    return (text,), {"extra": {"words": words, "fields": event}}
+def _shown(value: Any) -> str:
+    """A field of a line, in quotes if one could not tell where it ends."""
+    if value is None:
+        return ""
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    if not set(text).isdisjoint(' ="'):
+        text = '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return text.replace("\n", "\\n")
