@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from random import Random
+from typing import Any
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kv_server.model.entry import DEADLINE_BYTES, ENTRY_BYTES, SCALAR, Loose
+from kv_server.model.container import CONTAINERS
+from kv_server.model.entry import CACHED_BYTES, DEADLINE_BYTES, ENTRY_BYTES, HASH, LIST, SCALAR, SET, Loose
+from kv_server.model.hash import Hash
+from kv_server.model.list import List
+from kv_server.model.set import Set
 from kv_server.model.store import Store
 from kv_server.model.table import Table
+from kv_server.model.terms import Rules, Terms
 from tests.engine.profile import examples
 
 
@@ -72,3 +81,82 @@ def test_stale_deadlines_are_swept_when_they_outnumber_the_live_ones() -> None:
         longest = max(longest, table.pending)
     assert longest < 100
     assert table.due_key(4_998) is None and table.due_key(4_999) == b"k"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_keys_are_found_while_the_table_grows_and_shrinks(seed: int) -> None:
+    dice, table, known = Random(seed), make_table(), dict[bytes, bytes]()
+    for most in (20, 3_000, 300, 12_000, 5):
+        while len(known) != most:
+            key = b"%d" % dice.randrange(1 << 40)
+            if len(known) < most:
+                known[key] = key[:3]
+                table.put(key, Loose(SCALAR, key[:3], 1, 0))
+            if len(known) > most or dice.random() < 0.2:
+                gone = dice.choice(list(known)) if len(known) < 300 else next(iter(known))
+                del known[gone]
+                table.remove(gone)
+            assert key[1:] not in table or key[1:] in known
+        assert len(table) == len(known)
+        assert {key: entry.value for key, entry in table.items()} == known
+        assert all(table[key].value == value for key, value in known.items())
+
+
+def test_keys_that_share_a_deadline_fall_due_by_name() -> None:
+    table = make_table()
+    keys = [b"%d" % number for number in Random(1).sample(range(1 << 30), 20_000)]
+    for at, key in enumerate(keys):
+        table.put(key, Loose(SCALAR, b"", 1, 5 if at % 4 else 4))
+    assert table.due_key(3) is None
+    found = []
+    while (key := table.due_key(5)) is not None:
+        found.append(key)
+        table.remove(key)
+    assert found == sorted(keys[::4]) + sorted(key for at, key in enumerate(keys) if at % 4)
+    assert len(table) == table.pending == 0
+
+
+def test_a_deadline_at_the_end_of_time_comes_after_all_others() -> None:
+    table = make_table()
+    last = 253_402_300_799_999
+    table.put(b"last", Loose(SCALAR, b"", 1, last))
+    table.put(b"next", Loose(SCALAR, b"", 1, 10**13))
+    assert table.first_due_ms == 10**13 and table.due_key(10**13) == b"next"
+    table.remove(b"next")
+    assert table.due_key(10**13) is None and table[b"last"].expires_ms == last
+
+
+SMALL = [b"%d" % number for number in range(10)]
+MANY = [b"%d" % number for number in range(4_000)]
+
+
+@pytest.mark.parametrize("told", [SMALL, MANY], ids=["small", "large"])
+@pytest.mark.parametrize("kind", [HASH, LIST, SET])
+def test_a_collection_goes_where_its_entry_goes(kind: int, told: list[bytes]) -> None:
+    store = Store(1, b"")
+    store.govern(Rules(((b"cache", Terms("allkeys-lru")),)))
+    homes = [store.namespace(name).table() for name in (b"one", b"two", b"cache", b"three")]
+    entry: Any = Loose(kind, CONTAINERS[kind].load(told), 7, 9)
+    for table in homes:
+        lies = table.put(b"key", entry)
+        assert (lies.kind, lies.version, lies.expires_ms) == (kind, 7, 9)
+        assert lies.value.dump() == told and len(lies.value) > 0
+        cached = CACHED_BYTES if table is homes[2] else 0
+        assert table.bytes == len(b"key") + ENTRY_BYTES + DEADLINE_BYTES + cached + lies.bytes
+        twin = lies.copy()
+        assert (twin.version, twin.expires_ms, twin.value.dump(), twin.bytes) == (7, 9, told, lies.bytes)
+        change(twin.value)
+        assert lies.value.dump() == told != twin.value.dump()
+        entry = table.remove(b"key")
+        assert entry is lies and table.bytes == table.pending * DEADLINE_BYTES
+        assert entry.value.dump() == told
+
+
+def change(value: Any) -> None:
+    match value:
+        case Hash():
+            value.put(b"one", b"more")
+        case List():
+            value.push(True, (b"one more",))
+        case Set():
+            value.add(b"one more")

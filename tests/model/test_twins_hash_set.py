@@ -12,11 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kv_server.model.entry import HASH, SET, Loose
 from kv_server.model.hash import Hash
 from kv_server.model.large_hash import LargeHash
 from kv_server.model.large_set import LargeSet
 from kv_server.model.set import Set
 from kv_server.model.steps import finished
+from kv_server.model.store import Store
 from tests.engine.profile import examples
 
 pytestmark = pytest.mark.skipif(Hash is LargeHash or Set is LargeSet, reason="there is no native build")
@@ -231,13 +233,17 @@ def test_what_is_no_bytes_is_refused() -> None:
                 ask(name)
 
 
-def test_a_small_one_takes_an_object_and_its_block() -> None:
+def test_a_small_one_is_an_entry_with_a_block() -> None:
     fields, members = Hash(), Set()
     for number in range(5):
         fields.put(b"field%d" % number, b"%011d" % number)
         members.add(b"member%d" % number)
-    assert (fields.bytes, members.bytes) == (96, 48)
-    assert (fields.__sizeof__(), members.__sizeof__()) == (32, 32)
+    assert (fields.bytes, members.bytes) == (104, 56)
+    assert (fields.__sizeof__(), members.__sizeof__()) == (48, 48)
+    table = Store(1, b"").namespace(b"n").table()
+    for kind, one in ((HASH, fields), (SET, members)):
+        entry = table.put(b"%d" % kind, Loose(kind, one, 1, 0))
+        assert entry.value is entry and type(entry) is type(one)
 
 
 def test_the_collector_knows_of_none() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import TYPE_CHECKING, Final
 
+from kv_server.model.collector import spare
 from kv_server.model.entry import CACHED_BYTES, SCALAR, STREAM, Cached, Entry, Loose
 from kv_server.model.table import Table
 
@@ -50,6 +51,7 @@ class Cache:
         self.table = {"lru": RecentTable, "lfu": FrequentTable}.get(order, CacheTable)
         self.worth = {"lru": last_used, "lfu": self.count, "ttl": deadline}.get(order)
         self.ring: list[Cached] = []
+        spare(self.ring)
         self._pool: list[tuple[int, int, Cached]] = []
 
     # ---- the ring
@@ -82,6 +84,7 @@ class Cache:
     def clear(self) -> None:
         """Nothing is left."""
         self.ring = []
+        spare(self.ring)
         self._pool = []
 
     # ---- uses

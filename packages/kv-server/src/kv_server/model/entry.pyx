@@ -1,7 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """One key's value with what the store knows of it, in one piece of memory: fields, key, blob.
 
-A collection's entry holds its container before the key, in place of a blob. One that was never in a table is `Loose`.
+A collection's entry holds its container before the key, in place of a blob, or is that itself: then it is `Packed`.
+One that was never in a table is `Loose`.
 The collector knows nothing of entries: they are in no cycles.
 """
 
@@ -9,9 +10,12 @@ from typing import Final
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.object cimport PyObject, PyTypeObject
-from cpython.ref cimport Py_XDECREF, Py_XINCREF
+from cpython.mem cimport PyMem_Free
+from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF, Py_XINCREF
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy
+
+from kv_server.model.packed cimport resized
 
 cdef extern from "Python.h":
     void* PyObject_Malloc(size_t)
@@ -25,9 +29,9 @@ __all__ = [
 ]
 
 ENTRY_BYTES: Final = 64  # measured: what one key costs beyond the bytes of its name and value
-DEADLINE_BYTES: Final = 22  # measured: the same of a deadline
-CACHED_BYTES: Final = 44  # measured: what one key of a cache costs more, with the room that coming and going leaves
-COLLECTION_BYTES: Final = {HASH: 48, LIST: 48, SET: 48, ZSET: 48, STREAM: 500}
+DEADLINE_BYTES: Final = 11  # measured: the same of a deadline
+CACHED_BYTES: Final = 36  # measured: what one key of a cache costs more, with the room that coming and going leaves
+COLLECTION_BYTES: Final = {HASH: 0, LIST: 48, SET: 0, ZSET: 48, STREAM: 500}
 """Measured: what one takes beside its elements."""
 
 
@@ -38,7 +42,7 @@ cdef class Entry:
     """
 
     def __dealloc__(self):
-        if self.marks & 15 > PLAIN and not self.marks & LOOSE:
+        if self.marks & 7 > PLAIN and not self.marks & LOOSE and not form_of(self):
             Py_XDECREF((<PyObject**>rest_of(self))[0])
 
     @property
@@ -47,11 +51,9 @@ cdef class Entry:
 
     @property
     def value(self):
-        if self.marks & LOOSE:
-            return <object>(<Loose>self).held
-        if self.marks & 7 == PLAIN:
+        if self.marks & 15 == PLAIN:
             return PyBytes_FromStringAndSize(blob_of(self), self.size)
-        return <object>(<PyObject**>rest_of(self))[0]
+        return <object>container_of(self)
 
     @property
     def key(self):
@@ -93,11 +95,24 @@ cdef class Cached(Entry):
     """
 
 
+cdef class Packed(Entry):
+    """A collection that is its own entry, and holds what is in it in a block; if it is large, in a container."""
+
+    def __dealloc__(self):
+        if form_of(self) > SMALL:
+            Py_DECREF(<object><PyObject*>self.block)
+        else:
+            PyMem_Free(self.block)
+
+
 cdef Entry laid(PyTypeObject* kind_of_entry, const char* key, size_t length, uint32_t kind, const char* blob,
                 size_t size, PyObject* container, uint64_t version, int64_t expires_ms):
     """A new entry of the class *kind_of_entry*, as it lies in a table."""
     cdef size_t head = kind_of_entry.tp_basicsize
-    cdef PyObject* made = <PyObject*>PyObject_Malloc(head + length + (size if kind == PLAIN else sizeof(void*)))
+    if length > LENGTH:
+        raise ValueError(f"a key of {length} bytes")
+    cdef size_t room = length + (size if kind == PLAIN else sizeof(void*) if container != NULL else 0)
+    cdef PyObject* made = <PyObject*>PyObject_Malloc(head + room)
     if made == NULL:
         raise MemoryError
     PyObject_Init(made, kind_of_entry)
@@ -105,9 +120,11 @@ cdef Entry laid(PyTypeObject* kind_of_entry, const char* key, size_t length, uin
     if kind == PLAIN:
         memcpy(rest, key, length)
         memcpy(rest + length, blob, size)
+    elif container == NULL:
+        memcpy(rest, key, length)
     else:
         (<PyObject**>rest)[0] = container
-        Py_XINCREF(container)
+        Py_INCREF(<object>container)
         memcpy(rest + sizeof(void*), key, length)
     entry = <Entry>made
     entry.size = size
@@ -118,3 +135,25 @@ cdef Entry laid(PyTypeObject* kind_of_entry, const char* key, size_t length, uin
         (<Cached>entry).place = -1
     Py_XDECREF(made)  # `entry` holds it
     return entry
+
+
+cdef Entry laid_packed(Packed held, const char* key, size_t length, uint64_t version, int64_t expires_ms):
+    """The same with what is in *held*."""
+    cdef Packed made
+    cdef unsigned char* block = held.block
+    if form_of(held) == SMALL:
+        block = resized(NULL, 0, held.size)
+        if held.size:
+            memcpy(block, held.block, held.size)
+    try:
+        made = laid(Py_TYPE(held), key, length, held.marks & 7, NULL, held.size, NULL, version, expires_ms)
+    except:
+        if form_of(held) == SMALL:
+            PyMem_Free(block)
+        raise
+    if form_of(held) > SMALL:
+        Py_INCREF(<object><PyObject*>block)
+    made.block = block
+    set_form(made, form_of(held))
+    set_count(made, count_of(held))
+    return made

@@ -8,13 +8,15 @@ that outgrows that holds a `LargeHash` from there on.
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_Contains, PyDict_DelItem, PyDict_GetItemWithError, PyDict_SetItem, PyDict_Size
-from cpython.mem cimport PyMem_Free
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_DECREF, Py_INCREF
-from libc.stdint cimport int64_t, uint16_t, uint32_t
+from libc.stdint cimport int64_t, uint32_t
 from libc.string cimport memcmp, memcpy, memmove
 
-from kv_server.model.packed cimport MOST_BYTES, MOST_ELEMENTS, MOST_LENGTH, resized, room, untrack, untrack_set
+from kv_server.model.collector cimport untrack
+from kv_server.model.entry cimport LARGE, LOOSE, PLACED, SMALL, Packed, count_of, form_of, set_count, set_form
+from kv_server.model.packed cimport (
+    MOST_BYTES, MOST_ELEMENTS, MOST_LENGTH, OWN_BYTES, account, charge, hold, large, resized, room, take, untrack_set
+)
 
 from kv_server.model.container import CONTAINERS
 from kv_server.model.entry import HASH
@@ -24,35 +26,26 @@ from kv_server.model.large_set import sample
 __all__ = ["FIELD_BYTES", "Hash"]
 
 cdef enum:
-    PACKED = 0
-    LARGE = 1
-    PLACED = 2  # large, and with a place for every field
     LARGE_BYTES = 120  # measured: what a `LargeHash` takes beside its fields
 
 cdef int64_t _FIELD_BYTES = FIELD_BYTES
+cdef uint32_t _KIND = HASH
 
 
 @cython.final
 @cython.auto_pickle(False)
-cdef class Hash:
-    """The fields of one hash. A packed one knows how many they are and fill; in both a large one keeps its account."""
+cdef class Hash(Packed):
+    """The fields of one hash. What is packed lies in the block, a large one behind it."""
 
-    cdef unsigned char* block  # of a large one, the `LargeHash`
-    cdef uint16_t form
-    cdef uint16_t count
-    cdef uint32_t size
-
-    def __dealloc__(self):
-        if self.form == PACKED:
-            PyMem_Free(self.block)
-        else:
-            Py_DECREF(large(self))
+    def __cinit__(self):
+        self.marks = LOOSE | _KIND
+        set_form(self, SMALL)
 
     def __len__(self):
-        return self.count if self.form == PACKED else PyDict_Size(large(self))
+        return count_of(self) if form_of(self) == SMALL else PyDict_Size(large(self))
 
     def __contains__(self, bytes field not None):
-        if self.form == PACKED:
+        if form_of(self) == SMALL:
             return find(self, field) is not NULL
         return PyDict_Contains(large(self), field)
 
@@ -71,65 +64,64 @@ cdef class Hash:
 
     def put(self, bytes field not None, bytes blob not None):
         """Set *field* to *blob*, and return by how much the account grows."""
-        return put(self, field, blob) if self.form == PACKED else put_large(self, field, blob)
+        return put(self, field, blob) if form_of(self) == SMALL else put_large(self, field, blob)
 
     def drop(self, bytes field not None):
         """Take out *field*, which must be there, and return by how much the account shrinks."""
-        return drop(self, field) if self.form == PACKED else drop_large(self, field)
+        return drop(self, field) if form_of(self) == SMALL else drop_large(self, field)
 
     def keys(self):
-        return [field for field, _ in pairs(self)] if self.form == PACKED else large(self).keys()
+        return [field for field, _ in pairs(self)] if form_of(self) == SMALL else large(self).keys()
 
     def values(self):
-        return [blob for _, blob in pairs(self)] if self.form == PACKED else large(self).values()
+        return [blob for _, blob in pairs(self)] if form_of(self) == SMALL else large(self).values()
 
     def items(self):
-        return pairs(self) if self.form == PACKED else large(self).items()
+        return pairs(self) if form_of(self) == SMALL else large(self).items()
 
     def mapping(self):
         """All fields with their values, to be changed apart."""
-        return mapping(self) if self.form == PACKED else large(self).mapping()
+        return mapping(self) if form_of(self) == SMALL else large(self).mapping()
 
     def page(self, cursor, count):
         """About *count* fields with their values, and the cursor of the next page; 0 begins, and ends."""
-        if self.form != PACKED:
+        if form_of(self) != SMALL:
             found = large(self).page(cursor, count)
             note_places(self)
             return found
         if not cursor:
             return 0, pairs(self)
-        top = min(cursor, self.count)
+        top = min(cursor, count_of(self))
         end = max(top - count, 0)
         return end, pairs(self)[end:top][::-1]
 
     def pick(self, count, dice, *, repeats):
         """*count* fields by chance with their values; unless there may be *repeats*, at most each of them once."""
-        if self.form != PACKED:
+        if form_of(self) != SMALL:
             found = large(self).pick(count, dice, repeats=repeats)
             note_places(self)
             return found
-        if not repeats and count >= self.count:
+        if not repeats and count >= count_of(self):
             return pairs(self)
         return dice.choices(pairs(self), k=count) if repeats else sample(dice, pairs(self), count)
 
     def copy(self):
         """The same, to be changed apart."""
         cdef Hash made = Hash.__new__(Hash)
-        if self.form != PACKED:
+        if form_of(self) != SMALL:
             adopt(made, large(self).copy())
             charge(made, account(self))
-        elif self.size:
-            made.block = resized(NULL, 0, self.size)
-            memcpy(made.block, self.block, self.size)
-            made.size, made.count = self.size, self.count
+        else:
+            take(made, self)
+        made.version, made.expires_ms = self.version, self.expires_ms
         return made
 
     def pieces(self):
-        return [] if self.form == PACKED else large(self).pieces()
+        return [] if form_of(self) == SMALL else large(self).pieces()
 
     def dump(self):
         """Each field followed by its value."""
-        return flat(self) if self.form == PACKED else large(self).dump()
+        return flat(self) if form_of(self) == SMALL else large(self).dump()
 
     @classmethod
     def load(cls, dumped):
@@ -152,7 +144,7 @@ cdef class Hash:
         cdef Hash made = Hash.__new__(Hash)
         if fit(list(dumped[:2 * MOST_ELEMENTS + 1])) >= 0:
             made = cls.load(dumped)
-            if made.count:
+            if count_of(made):
                 yield
             return made
         found = yield from LargeHash.loading(dumped)
@@ -162,12 +154,12 @@ cdef class Hash:
     @property
     def outgrown(self):
         """Whether it holds a `LargeHash`: that stays, also if what is left could be packed."""
-        return self.form != PACKED
+        return form_of(self) != SMALL
 
     @property
     def bytes(self):
         """What the fields are accounted for. Every change keeps this itself: what is set is what it is already."""
-        return account(self)
+        return OWN_BYTES + account(self)
 
     @bytes.setter
     def bytes(self, counted):
@@ -199,7 +191,7 @@ cdef inline bytes blob_at(unsigned char* at):
 cdef inline get(Hash self, bytes field):
     cdef unsigned char* at
     cdef PyObject* found
-    if self.form == PACKED:
+    if form_of(self) == SMALL:
         at = find(self, field)
         return blob_at(at) if at is not NULL else None
     found = PyDict_GetItemWithError(large(self), field)
@@ -215,7 +207,7 @@ cdef inline void append(Hash self, bytes field, bytes blob) noexcept:
     memcpy(at + 2, PyBytes_AS_STRING(field), length)
     memcpy(at + 2 + length, PyBytes_AS_STRING(blob), at[1])
     self.size += 2 + at[0] + at[1]
-    self.count += 1
+    set_count(self, count_of(self) + 1)
 
 
 cdef int64_t put(Hash self, bytes field, bytes blob) except? -1:
@@ -232,7 +224,7 @@ cdef int64_t put(Hash self, bytes field, bytes blob) except? -1:
             if self.size + filled - at[1] <= MOST_BYTES:
                 replace(self, at, blob)
                 return room(self.size) - before
-        elif self.count < MOST_ELEMENTS and self.size + 2 + length + filled <= MOST_BYTES:
+        elif count_of(self) < MOST_ELEMENTS and self.size + 2 + length + filled <= MOST_BYTES:
             more = <uint32_t>(2 + length + filled)
             self.block = resized(self.block, self.size, self.size + more)
             append(self, field, blob)
@@ -270,7 +262,7 @@ cdef int64_t drop(Hash self, bytes field) except? -1:
     memmove(at, at + gone, before - gone - (at - self.block))
     self.block = resized(self.block, before, before - gone)
     self.size = before - gone
-    self.count -= 1
+    set_count(self, count_of(self) - 1)
     return <int64_t>room(before) - room(self.size)
 
 
@@ -315,35 +307,16 @@ cdef int64_t fit(list parts) noexcept:
 
 
 # ---- large
-cdef inline large(Hash self):
-    return <object><PyObject*>self.block
-
-
-cdef inline int64_t account(Hash self) noexcept:
-    return room(self.size) if self.form == PACKED else <int64_t>self.count << 32 | self.size
-
-
-cdef inline void charge(Hash self, int64_t size) noexcept:
-    self.count = <uint16_t>(size >> 32)
-    self.size = <uint32_t>(size & 0xFFFFFFFF)
-
-
 cdef int adopt(Hash self, found) except -1:
     """Hold the `LargeHash` that was *found* from here on."""
-    cdef int64_t size = LARGE_BYTES + found.bytes
     untrack(found)
-    Py_INCREF(found)
-    PyMem_Free(self.block)
-    self.block = <unsigned char*><PyObject*>found
-    self.form = LARGE
-    charge(self, size)
-    return 0
+    return hold(self, found, LARGE_BYTES + found.bytes)
 
 
 cdef int64_t put_large(Hash self, bytes field, bytes blob) except? -1:
     cdef int64_t grown
     cdef PyObject* old
-    if self.form == PLACED:
+    if form_of(self) == PLACED:
         grown = large(self).put(field, blob)
     else:
         old = PyDict_GetItemWithError(large(self), field)
@@ -357,7 +330,7 @@ cdef int64_t put_large(Hash self, bytes field, bytes blob) except? -1:
 cdef int64_t drop_large(Hash self, bytes field) except? -1:
     cdef int64_t shrunk
     cdef PyObject* old
-    if self.form == PLACED:
+    if form_of(self) == PLACED:
         shrunk = large(self).drop(field)
     else:
         old = PyDict_GetItemWithError(large(self), field)
@@ -371,9 +344,9 @@ cdef int64_t drop_large(Hash self, bytes field) except? -1:
 
 cdef int note_places(Hash self) except -1:
     """See whether the fields have places now."""
-    if self.form == LARGE and large(self).places is not None:
+    if form_of(self) == LARGE and large(self).places is not None:
         untrack_set(large(self).places)
-        self.form = PLACED
+        set_form(self, PLACED)
     return 0
 
 

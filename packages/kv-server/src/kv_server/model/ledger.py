@@ -12,6 +12,7 @@ from itertools import islice
 from operator import gt
 from typing import Final, Generic, Self, TypeVar
 
+from kv_server.model.collector import spare, spare_all
 from kv_server.model.container import Piece
 
 __all__ = ["Ledger"]
@@ -30,15 +31,18 @@ class Ledger(Generic[V]):
         self.found: dict[bytes, V] = {}
         self._order: list[bytes] = []
         self._head = 0
+        spare(self)
+        self._spare(())
 
     @classmethod
-    def of(cls, ids: Sequence[bytes], things: Iterable[V]) -> Self:
+    def of(cls, ids: Sequence[bytes], things: Sequence[V]) -> Self:
         """One that keeps *things* under *ids*, which ascend. Raises `ValueError` where one comes twice."""
         made = cls()
         made.found = dict(zip(ids, things, strict=True))
         made._order = list(ids)
         if len(made.found) != len(made._order):
             raise ValueError("an id twice")
+        made._spare(things)
         return made
 
     def __len__(self) -> int:
@@ -54,7 +58,9 @@ class Ledger(Generic[V]):
                 at = bisect_left(order, id, self._head)
                 if order[at] != id:
                     order.insert(at, id)
+        spare(thing)
         self.found[id] = thing
+        spare(self.found)
 
     def take(self, id: bytes) -> V:
         """Take out what is under *id*, which must be there."""
@@ -71,9 +77,10 @@ class Ledger(Generic[V]):
         if len(order) > 2 * len(found) + _STALE_FLOOR:
             self._order = [id for id in islice(order, self._head, None) if id in found]
             self._head = 0
+            spare(self._order)
         return thing
 
-    def put_all(self, ids: Sequence[bytes], things: Iterable[V]) -> None:
+    def put_all(self, ids: Sequence[bytes], things: Sequence[V]) -> None:
         """Keep *things* under *ids*, each once, none of which is in here."""
         order = self._order
         if (order and ids[0] <= order[-1]) or any(map(gt, ids, islice(ids, 1, None))):
@@ -82,12 +89,20 @@ class Ledger(Generic[V]):
             return
         order += ids
         self.found.update(zip(ids, things, strict=True))
+        self._spare(things)
 
     def copy(self) -> Ledger[V]:
         """The same, to be changed apart; what is in it is in both."""
         made: Ledger[V] = Ledger()
         made.found, made._order, made._head = self.found.copy(), self._order.copy(), self._head
+        made._spare(())
         return made
+
+    def _spare(self, things: Iterable[V]) -> None:
+        """Have the collector look neither at *things*, which came, nor at what they are kept in."""
+        spare_all(things)
+        spare(self.found)
+        spare(self._order)
 
     def pieces(self) -> list[Piece]:
         """All it is made of, to be emptied."""

@@ -14,8 +14,9 @@ from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdint cimport int64_t, uint16_t, uint32_t
 from libc.string cimport memcmp, memcpy, memmove
 
+from kv_server.model.collector cimport untrack
 from kv_server.model.large_list cimport LargeList
-from kv_server.model.packed cimport resized, room, untrack
+from kv_server.model.packed cimport resized, room
 
 from kv_server.model.container import CONTAINERS
 from kv_server.model.entry import LIST

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
+from kv_server.model.collector import spare
+
 __all__ = ["BOUND_BYTES", "HOLD_BYTES", "LOCK_BYTES", "Hold", "Lock"]
 
 LOCK_BYTES: Final = 300  # measured: what one costs beyond the bytes of its name
@@ -39,10 +41,12 @@ class Hold:
         self.renewals = renewals
         self.most = most
         self.keep(keys)
+        spare(self)
 
     def keep(self, keys: Mapping[bytes, int]) -> None:
         """Let these be its keys. When there are twice as many, it is time to see which are still bound."""
         self.keys = dict(keys)
+        spare(self.keys)
         self.sweep_at = 2 * len(self.keys) + _FLOOR
 
     @property
@@ -76,6 +80,7 @@ class Lock(dict[int, Hold]):
 
     def add(self, hold: Hold) -> None:
         self[hold.token] = hold
+        spare(self)
         if hold.most:
             self.least = min(self.least or hold.most, hold.most)
 

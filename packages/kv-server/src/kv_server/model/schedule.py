@@ -33,7 +33,7 @@ class Schedule(Generic[T]):
         heappush(self.heap, (due_ms, next(self._tick), thing))
         if len(self.heap) > self._bound:
             counts = self._counts
-            self.heap = [entry for entry in self.heap if counts(entry[0], entry[2])]
+            self.heap[:] = [entry for entry in self.heap if counts(entry[0], entry[2])]
             heapify(self.heap)
             self._bound = 2 * len(self.heap) + _FLOOR
 

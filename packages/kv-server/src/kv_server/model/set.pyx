@@ -8,13 +8,14 @@ length. One that outgrows that holds a `LargeSet` from there on.
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_Contains, PyDict_DelItem, PyDict_GetItemWithError, PyDict_SetItem
-from cpython.mem cimport PyMem_Free
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_DECREF, Py_INCREF
-from libc.stdint cimport int64_t, uint16_t, uint32_t
+from libc.stdint cimport int64_t, uint32_t
 from libc.string cimport memcmp, memcpy, memmove
 
-from kv_server.model.packed cimport MOST_BYTES, MOST_ELEMENTS, MOST_LENGTH, resized, room, untrack_set
+from kv_server.model.entry cimport LOOSE, SMALL, Packed, count_of, form_of, set_count, set_form
+from kv_server.model.packed cimport (
+    MOST_BYTES, MOST_ELEMENTS, MOST_LENGTH, OWN_BYTES, account, charge, hold, large, resized, room, take, untrack_set
+)
 
 from kv_server.model.container import CONTAINERS
 from kv_server.model.entry import SET
@@ -23,35 +24,25 @@ from kv_server.model.large_set import MEMBER_BYTES, LargeSet, few, sample
 __all__ = ["MEMBER_BYTES", "Set", "few", "sample"]
 
 cdef enum:
-    PACKED = 0
-    LARGE = 1
     LARGE_BYTES = 140  # measured: what a `LargeSet` takes beside its members
 
 cdef int64_t _MEMBER_BYTES = MEMBER_BYTES
+cdef uint32_t _KIND = SET
 
 
 @cython.final
 @cython.auto_pickle(False)
-cdef class Set:
-    """The members of one set. A packed one knows how many they are and fill; in both a large one keeps its account."""
-
-    cdef unsigned char* block  # of a large one, the `LargeSet`
-    cdef uint16_t form
-    cdef uint16_t count
-    cdef uint32_t size
+cdef class Set(Packed):
+    """The members of one set. What is packed lies in the block, a large one behind it."""
 
     def __cinit__(self, members=()):
+        self.marks = LOOSE | _KIND
+        set_form(self, SMALL)
         if members:
             add_all(self, members if type(members) is list else list(members))
 
-    def __dealloc__(self):
-        if self.form == PACKED:
-            PyMem_Free(self.block)
-        else:
-            Py_DECREF(large(self))
-
     def __len__(self):
-        return self.count if self.form == PACKED else len(large(self))
+        return count_of(self) if form_of(self) == SMALL else len(large(self))
 
     def __contains__(self, bytes member not None):
         return has(self, member)
@@ -62,12 +53,12 @@ cdef class Set:
     @property
     def members(self):
         """All of them in the order of their places; those of a packed one are listed now."""
-        return flat(self) if self.form == PACKED else large(self).members
+        return flat(self) if form_of(self) == SMALL else large(self).members
 
     @property
     def places(self):
         """At which place each member stands; those of a packed one are looked up now."""
-        return dict(zip(flat(self), range(self.count))) if self.form == PACKED else large(self).places
+        return dict(zip(flat(self), range(count_of(self)))) if form_of(self) == SMALL else large(self).places
 
     def which(self, names, bint there):
         """Those of *names* that are in it; or, unless they are to be *there*, those that are not."""
@@ -81,7 +72,7 @@ cdef class Set:
 
     def add(self, bytes member not None):
         """Add *member*, which must not be there yet, and return what it is accounted for."""
-        return add(self, member) if self.form == PACKED else add_large(self, member)
+        return add(self, member) if form_of(self) == SMALL else add_large(self, member)
 
     def add_all(self, members):
         """Add *members*, each once, none of which is there yet; what they are accounted for."""
@@ -89,7 +80,7 @@ cdef class Set:
 
     def remove(self, bytes member not None):
         """Take out *member*, which must be there, and return what it was accounted for. The last takes its place."""
-        return remove(self, member) if self.form == PACKED else remove_large(self, member)
+        return remove(self, member) if form_of(self) == SMALL else remove_large(self, member)
 
     def remove_all(self, members):
         """Take out *members*, each once, all of them there, and return what they were accounted for.
@@ -100,30 +91,29 @@ cdef class Set:
 
     def page(self, cursor, count):
         """Up to *count* members, and the cursor of the next page; 0 begins, and ends. The walk goes down the places."""
-        if self.form != PACKED:
+        if form_of(self) != SMALL:
             return large(self).page(cursor, count)
-        top = min(cursor or self.count, self.count)
+        top = min(cursor or count_of(self), count_of(self))
         end = max(top - count, 0)
         return end, flat(self)[end:top][::-1]
 
     def copy(self):
         """The same, to be changed apart."""
         cdef Set made = Set.__new__(Set)
-        if self.form != PACKED:
+        if form_of(self) != SMALL:
             adopt(made, large(self).copy())
             charge(made, account(self))
-        elif self.size:
-            made.block = resized(NULL, 0, self.size)
-            memcpy(made.block, self.block, self.size)
-            made.size, made.count = self.size, self.count
+        else:
+            take(made, self)
+        made.version, made.expires_ms = self.version, self.expires_ms
         return made
 
     def pieces(self):
-        return [] if self.form == PACKED else large(self).pieces()
+        return [] if form_of(self) == SMALL else large(self).pieces()
 
     def dump(self):
         """The members in their order."""
-        return flat(self) if self.form == PACKED else large(self).dump()
+        return flat(self) if form_of(self) == SMALL else large(self).dump()
 
     @classmethod
     def load(cls, dumped):
@@ -146,7 +136,7 @@ cdef class Set:
         cdef Set made = Set.__new__(Set)
         if fit(made, list(dumped[:MOST_ELEMENTS + 1])) >= 0:
             made = cls.load(dumped)
-            if made.count:
+            if count_of(made):
                 yield
             return made
         found = yield from LargeSet.loading(dumped)
@@ -156,12 +146,12 @@ cdef class Set:
     @property
     def outgrown(self):
         """Whether it holds a `LargeSet`: that stays, also if what is left could be packed."""
-        return self.form != PACKED
+        return form_of(self) != SMALL
 
     @property
     def bytes(self):
         """What the members are accounted for. Every change keeps this itself: what is set is what it is already."""
-        return account(self)
+        return OWN_BYTES + account(self)
 
     @bytes.setter
     def bytes(self, counted):
@@ -183,7 +173,7 @@ cdef inline unsigned char* find(Set self, bytes member) noexcept:
 
 
 cdef inline bint has(Set self, bytes member) except -1:
-    return find(self, member) is not NULL if self.form == PACKED else PyDict_Contains(large(self).places, member)
+    return find(self, member) is not NULL if form_of(self) == SMALL else PyDict_Contains(large(self).places, member)
 
 
 cdef list flat(Set self):
@@ -198,7 +188,7 @@ cdef list flat(Set self):
 cdef int64_t fit(Set self, list more) noexcept:
     """How many bytes are filled with *more* members; -1 if it cannot be packed then."""
     cdef int64_t size = self.size
-    if self.form != PACKED or self.count + len(more) > MOST_ELEMENTS:
+    if form_of(self) != SMALL or count_of(self) + len(more) > MOST_ELEMENTS:
         return -1
     for member in more:
         if not PyBytes_CheckExact(member) or PyBytes_GET_SIZE(member) > MOST_LENGTH:
@@ -213,13 +203,13 @@ cdef inline void append(Set self, bytes member) noexcept:
     at[0] = <unsigned char>PyBytes_GET_SIZE(member)
     memcpy(at + 1, PyBytes_AS_STRING(member), at[0])
     self.size += 1 + at[0]
-    self.count += 1
+    set_count(self, count_of(self) + 1)
 
 
 cdef int64_t add(Set self, bytes member) except? -1:
     cdef Py_ssize_t length = PyBytes_GET_SIZE(member)
     cdef int64_t before = room(self.size)
-    if self.count < MOST_ELEMENTS and length <= MOST_LENGTH and self.size + 1 + length <= MOST_BYTES:
+    if count_of(self) < MOST_ELEMENTS and length <= MOST_LENGTH and self.size + 1 + length <= MOST_BYTES:
         self.block = resized(self.block, self.size, <uint32_t>(self.size + 1 + length))
         append(self, member)
         return room(self.size) - before
@@ -236,7 +226,7 @@ cdef int64_t add_all(Set self, list members) except? -1:
         for member in members:
             append(self, member)
     else:
-        if self.form == PACKED:
+        if form_of(self) == SMALL:
             adopt(self, LargeSet(flat(self)))
         charge(self, account(self) + large(self).add_all(members))
     return account(self) - before
@@ -260,7 +250,7 @@ cdef int64_t remove(Set self, bytes member) except? -1:
         memcpy(at, moved, come)
     self.block = resized(self.block, before, before - gone)
     self.size = before - gone
-    self.count -= 1
+    set_count(self, count_of(self) - 1)
     return <int64_t>room(before) - room(self.size)
 
 
@@ -268,15 +258,16 @@ cdef int64_t remove_all(Set self, members) except? -1:
     cdef int64_t before = account(self)
     cdef uint32_t size = self.size
     cdef list kept
-    if self.form != PACKED:
+    if form_of(self) != SMALL:
         charge(self, before - <int64_t>large(self).remove_all(members))
         untrack_set(large(self))
         return before - account(self)
     gone = frozenset(members)
     kept = [member for member in flat(self) if member not in gone]
-    if len(kept) + len(gone) != self.count:
+    if len(kept) + len(gone) != count_of(self):
         raise KeyError("members that are not there")
-    self.size = self.count = 0
+    self.size = 0
+    set_count(self, 0)
     for member in kept:
         append(self, member)
     self.block = resized(self.block, size, self.size)
@@ -284,29 +275,10 @@ cdef int64_t remove_all(Set self, members) except? -1:
 
 
 # ---- large
-cdef inline large(Set self):
-    return <object><PyObject*>self.block
-
-
-cdef inline int64_t account(Set self) noexcept:
-    return room(self.size) if self.form == PACKED else <int64_t>self.count << 32 | self.size
-
-
-cdef inline void charge(Set self, int64_t size) noexcept:
-    self.count = <uint16_t>(size >> 32)
-    self.size = <uint32_t>(size & 0xFFFFFFFF)
-
-
 cdef int adopt(Set self, found) except -1:
     """Hold the `LargeSet` that was *found* from here on."""
-    cdef int64_t size = LARGE_BYTES + found.bytes
     untrack_set(found)
-    Py_INCREF(found)
-    PyMem_Free(self.block)
-    self.block = <unsigned char*><PyObject*>found
-    self.form = LARGE
-    charge(self, size)
-    return 0
+    return hold(self, found, LARGE_BYTES + found.bytes)
 
 
 cdef int64_t add_large(Set self, bytes member) except? -1:

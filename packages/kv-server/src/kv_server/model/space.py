@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from kv_server.model.account import NEVER, Account
 from kv_server.model.cache import Cache
+from kv_server.model.collector import spare
 from kv_server.model.lock import Lock
 from kv_server.model.table import Table
 from kv_server.model.terms import NO_TERMS, Terms
@@ -46,6 +47,12 @@ class Namespace(Account):
     def grow_locks(self, delta: int) -> None:
         self.lock_bytes += delta
         self.grow(delta)
+
+    def put_lock(self, name: bytes, held: Lock) -> None:
+        """Keep *held* under *name*, which is free."""
+        self.locks[name] = held
+        spare(self.locks)
+        self.grow_locks(held.weigh(name))
 
     # ---- what it may take
     def arm(self) -> None:

@@ -1,3 +1,5 @@
+cimport cython
+
 from kv_server.model.account cimport Account
 from kv_server.model.space cimport Namespace
 from kv_server.model.table cimport Table
@@ -12,6 +14,8 @@ cdef class Store(Account):
     cdef public list turning, garbage
     cdef public Table empty
     cdef public bint frozen
+    @cython.locals(table=Table)
     cpdef Table table(self, Namespace namespace, int shard)
+    @cython.locals(first=object)
     cpdef object schedule(self, Namespace namespace, Table table)
     cpdef object discard(self, entry)

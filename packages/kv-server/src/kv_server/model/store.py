@@ -13,6 +13,7 @@ from typing import Final
 from kv_protocol.limits import SLOTS
 from kv_server.model.account import Account
 from kv_server.model.cache import Habits
+from kv_server.model.collector import spare, spare_all
 from kv_server.model.container import Piece
 from kv_server.model.entry import SCALAR, Entry
 from kv_server.model.schedule import Schedule
@@ -48,6 +49,7 @@ class Store(Account):
         self.empty = Table(self)
         self.due: Schedule[tuple[Table, Namespace]] = Schedule(lambda due_ms, place: place[0].due_ms == due_ms)
         self.leases: Schedule[tuple[bytes, bytes, int]] = Schedule(self.lease_ends)
+        spare(self.leases.heap)  # names and numbers
         self.garbage: list[Piece] = []
         self.frozen = False
         """What was dropped is not freed: somebody copies it."""
@@ -211,7 +213,10 @@ class Store(Account):
         if not table:
             return []
         if table.order is None or table.order[0] != table.arrivals:
-            table.order = table.arrivals, sorted((self.point(key), key) for key in table)
+            points = sorted((self.point(key), key) for key in table)
+            spare_all(points)
+            spare(points)
+            table.order = table.arrivals, points
         return table.order[1]
 
     def point(self, key: bytes) -> int:

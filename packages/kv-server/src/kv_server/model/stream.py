@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, islice, repeat
 from typing import Any, Final, Self, cast
 
+from kv_server.model.collector import spare
 from kv_server.model.container import CONTAINERS, Piece
 from kv_server.model.entry import STREAM
 from kv_server.model.ledger import Ledger
@@ -63,6 +64,8 @@ class Stream:
         """How many entries were ever added."""
         self.max_deleted = FIRST
         """The highest id of an entry that was deleted by its id."""
+        spare(self)
+        spare(self.groups)
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -117,6 +120,12 @@ class Stream:
         groups = sum(len(name) + group.size for name, group in self.groups.items())
         return groups + weight_of_all([fields for _, fields in newest]) - self.bytes
 
+    def put_group(self, name: bytes, group: Group) -> int:
+        """Add *group* under *name*, which is new."""
+        self.groups[name] = group
+        spare(self.groups)
+        return len(name) + group.size
+
     # ---- how far a group is
     def holed_from(self, id: bytes) -> bool:
         """Whether entries from *id* on may have been deleted by their ids."""
@@ -162,7 +171,8 @@ class Stream:
     def copy(self) -> Self:
         made = type(self)()
         made.bytes, made.entries = self.bytes, self.entries.copy()
-        made.groups = {name: group.copy() for name, group in self.groups.items()}
+        for name, group in self.groups.items():
+            made.put_group(name, group.copy())
         made.last_id, made.added, made.max_deleted = self.last_id, self.added, self.max_deleted
         return made
 
@@ -211,8 +221,7 @@ class Stream:
         """The same with what was dumped beside the entries."""
         self.last_id, self.added, self.max_deleted, *_, groups = dumped
         for name, group in groups:
-            self.groups[name] = loaded = Group.load(group)
-            self.bytes += len(name) + loaded.size
+            self.bytes += self.put_group(name, Group.load(group))
         return self
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from kv_server.model.collector import spare
 from kv_server.model.container import Piece
 from kv_server.model.ledger import Ledger
 from kv_server.model.stream_id import LAST, next_id
@@ -28,6 +29,7 @@ class Pending:
         self.consumer = consumer
         self.delivered_ms = delivered_ms
         self.count = count
+        spare(self)
 
 
 class Consumer:
@@ -39,6 +41,7 @@ class Consumer:
         self.seen_ms = seen_ms
         self.active_ms = active_ms
         self.pending: Ledger[Pending] = Ledger()
+        spare(self)
 
 
 class Group:
@@ -51,6 +54,8 @@ class Group:
         self.read = read
         self.consumers: dict[bytes, Consumer] = {}
         self.pending: Ledger[Pending] = Ledger()
+        spare(self)
+        spare(self.consumers)
 
     @property
     def size(self) -> int:
@@ -70,6 +75,7 @@ class Group:
         consumer = self.consumers.get(name)
         if consumer is None:
             self.consumers[name] = Consumer(seen_ms, active_ms)
+            spare(self.consumers)
             return len(name) + CONSUMER_BYTES
         consumer.seen_ms = seen_ms
         consumer.active_ms = active_ms

@@ -1,18 +1,9 @@
 from libc.stdint cimport int64_t, uint64_t
+
 from kv_server.model.account cimport Account
+from kv_server.model.cells cimport Cells
 from kv_server.model.entry cimport Entry
 
-cdef extern from "hashing.h" nogil:
-    int seed_hashing() except -1
-    uint64_t hashed(const char* octets, size_t length) noexcept
-
-cdef struct Deadline:
-    int64_t at_ms
-    uint64_t code
-
-cdef struct Cells:
-    uint64_t* at
-    size_t mask, filled
 
 cdef class Table:
     cdef public Account home
@@ -20,9 +11,9 @@ cdef class Table:
     cdef public int64_t due_ms, bytes, arrivals, expiring
     cdef Cells now, old
     cdef size_t moved, count, rest
-    cdef Deadline* heap
+    cdef uint64_t* heap
     cdef size_t deadlines, room
-    cdef list ready  # keys with the deadline *ready_ms*, which has passed, the first by name at the end
+    cdef list ready  # a heap of keys with the deadline *ready_ms*, which has passed
     cdef int64_t ready_ms
     cdef Entry seek(self, const char* key, size_t length, uint64_t code)
     cdef Entry lay(self, const char* key, size_t length, uint64_t code, Entry entry)
@@ -38,8 +29,8 @@ cdef class Table:
     cdef list all(self)
     cdef int account(self, int64_t grown, int64_t expires_ms, uint64_t code) except -1
     cdef void sink(self, size_t at) noexcept
-    cdef Entry due(self, Deadline* deadline)
-    cdef int gather(self, size_t at, list found) except -1
+    cdef Entry due(self, uint64_t deadline, list found)
+    cdef int gather(self, size_t at, unsigned char* seen, list found) except -1
     cdef bint shared(self) noexcept
     cdef int drop_deadline(self) except -1
     cdef int sweep(self) except -1
@@ -50,3 +41,4 @@ cdef class Table:
     cpdef Entry remove(self, bytes key)
     cpdef object set_expiry(self, bytes key, Entry entry, int64_t expires_ms)
     cpdef object grow(self, int64_t delta)
+    cdef int reserve(self, size_t more, size_t count) except -1

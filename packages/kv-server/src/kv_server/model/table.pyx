@@ -1,23 +1,26 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """The keys of one shard of one namespace in C memory, with the heap of their deadlines.
 
-Cells hold an entry's address under sixteen bits of its key's seeded hash; whoever collides goes to the next free one.
-When they are full, larger ones are made and filled step by step: meanwhile an entry is in one of the two. The heap knows
-deadlines by the hash of their key; those that a later change made stale match no key, and are swept out once they are a
-third of it.
+When the cells are full, others, a third more, are made and filled step by step: meanwhile an entry is in one of both.
+The heap knows deadlines by bits of the hash that are in the cells; those that a later change made stale match no key,
+and are swept out once they are a third of it.
 """
 
-from typing import Final
+from heapq import heapify, heappop
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Realloc
 from cpython.object cimport PyObject, PyTypeObject
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_TYPE
 from libc.stdint cimport int64_t, uint64_t
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memcpy, memset
 
 from kv_server.model.account cimport Account
-from kv_server.model.entry cimport PLAIN, LOOSE, Cached, Entry, Loose, blob_of, key_of, key_size, laid, rest_of
+from kv_server.model.cells cimport (
+    GONE, MOMENT, Cells, cell_of, deadline_of, empty, entry_in, fill, find, hashed, home, seed_hashing
+)
+from kv_server.model.entry cimport (
+    LOOSE, PLAIN, Cached, Entry, Loose, Packed, blob_of, container_of, key_of, key_size, laid, laid_packed
+)
 
 from kv_server.model.entry import DEADLINE_BYTES, ENTRY_BYTES
 
@@ -26,56 +29,18 @@ __all__ = ["Table"]
 cdef enum:
     LEAST = 16  # cells of a table
     STEP = 32  # cells that are moved with each key that comes
-    GONE = 1  # a cell whose entry went, while others may lie behind it
     STALE_FLOOR = 64  # a heap this small is not worth a sweep
 
-cdef uint64_t ADDRESS = (<uint64_t>1 << 48) - 1
+cdef extern from "pages.h" nogil:
+    size_t array_room(size_t size) noexcept
+    void* array_new(size_t size) noexcept
+    void* array_grown(void* array, size_t before, size_t size) noexcept
+    void array_free(void* array, size_t size) noexcept
+
 cdef int64_t _ENTRY = ENTRY_BYTES
 cdef int64_t _DEADLINE = DEADLINE_BYTES
 
 seed_hashing()
-
-
-cdef inline Entry entry_in(uint64_t cell):
-    return <Entry><PyObject*>(cell & ADDRESS)
-
-
-cdef inline bint same(Entry entry, const char* key, size_t length) noexcept:
-    return key_size(entry) == length and memcmp(key_of(entry), key, length) == 0
-
-
-cdef uint64_t* find(Cells* cells, const char* key, size_t length, uint64_t code) noexcept:
-    """The cell with the entry at *key*, or NULL."""
-    cdef size_t mask = cells.mask, at = code & mask
-    cdef uint64_t tag = code >> 48, cell
-    while True:
-        cell = cells.at[at]
-        if cell == 0:
-            return NULL
-        if cell >> 48 == tag and cell != GONE and same(<Entry><PyObject*>(cell & ADDRESS), key, length):
-            return cells.at + at
-        at = (at + 1) & mask
-
-
-cdef void fill(Cells* cells, uint64_t address, uint64_t code) noexcept:
-    """Put the entry at *address* into the first free cell of its way."""
-    cdef size_t mask = cells.mask, at = code & mask
-    while cells.at[at] > GONE:
-        at = (at + 1) & mask
-    cells.filled += cells.at[at] == 0
-    cells.at[at] = address | code >> 48 << 48
-
-
-cdef void empty(Cells* cells, uint64_t* cell) noexcept:
-    """Free *cell*: for good, with those before it that wait for that, if nothing can lie behind it."""
-    cdef size_t mask = cells.mask, at = cell - cells.at
-    cell[0] = GONE
-    if cells.at[(at + 1) & mask] != 0:
-        return
-    while cells.at[at] == GONE:
-        cells.at[at] = 0
-        cells.filled -= 1
-        at = (at - 1) & mask
 
 
 cdef class Table:
@@ -87,8 +52,8 @@ cdef class Table:
     def __cinit__(self, Account home, cache=None):
         self.home = home
         self.cache = cache
-        self.now.mask = LEAST - 1
-        self.now.at = <uint64_t*>PyMem_Calloc(LEAST, sizeof(uint64_t))
+        self.now.size = LEAST
+        self.now.at = <uint64_t*>array_new(LEAST * sizeof(uint64_t))
         if self.now.at == NULL:
             raise MemoryError
 
@@ -97,14 +62,14 @@ cdef class Table:
             self.wipe(&self.now)
         if self.old.at != NULL:
             self.wipe(&self.old)
-        PyMem_Free(self.heap)
+        array_free(self.heap, self.room * sizeof(uint64_t))
 
     cdef void wipe(self, Cells* cells) noexcept:
         cdef size_t at
-        for at in range(cells.mask + 1):
+        for at in range(cells.size):
             if cells.at[at] > GONE:
                 Py_DECREF(entry_in(cells.at[at]))
-        PyMem_Free(cells.at)
+        array_free(cells.at, cells.size * sizeof(uint64_t))
         cells.at = NULL
 
     # ---- cells
@@ -121,41 +86,47 @@ cdef class Table:
 
     cdef int enter(self, Entry entry, uint64_t code) except -1:
         """Add *entry*, whose key is absent."""
-        cdef size_t size = self.now.mask + 1
+        cdef size_t size = self.now.size
         if self.old.at != NULL:
             self.move(STEP)
-        if (self.now.filled + 1) * 4 > size * 3:
-            self.remake(size * 2 if self.count * 2 > size else size)
+        if (self.now.filled + 1) * 6 > size * 5:
+            self.remake(size + size // 3 if self.count * 3 > size * 2 else size)
         Py_INCREF(entry)
-        fill(&self.now, <uint64_t><PyObject*>entry, code)
+        fill(&self.now, cell_of(entry, code))
         self.count += 1
         return 0
 
     cdef int remake(self, size_t size) except -1:
         """Begin to move to *size* cells."""
         if self.old.at != NULL:
-            self.move(self.old.mask + 1)
-        cdef uint64_t* cells = <uint64_t*>PyMem_Calloc(size, sizeof(uint64_t))
+            self.move(self.old.size)
+        size = array_room(size * sizeof(uint64_t)) // sizeof(uint64_t)
+        cdef uint64_t* cells = <uint64_t*>array_new(size * sizeof(uint64_t))
         if cells == NULL:
             raise MemoryError
         self.old, self.moved = self.now, 0
-        self.now.at, self.now.mask, self.now.filled = cells, size - 1, 0
+        self.now.at, self.now.size, self.now.filled = cells, size, 0
         self.move(STEP)
+        return 0
+
+    cdef int reserve(self, size_t more, size_t count) except -1:
+        """Have cells for *more* keys at once; if there are none, for *count* keys in all."""
+        if (self.now.filled + more) * 6 > self.now.size * 5:
+            self.remake(count * 6 // 5 + LEAST)
+            if self.old.at != NULL:
+                self.move(self.old.size)
         return 0
 
     cdef void move(self, size_t most) noexcept:
         """Move what lies in the next *most* of the old cells."""
-        cdef size_t until = min(self.moved + most, self.old.mask + 1)
-        cdef uint64_t cell
+        cdef size_t until = min(self.moved + most, self.old.size)
         while self.moved < until:
-            cell = self.old.at[self.moved]
-            if cell > GONE:
-                entry = <PyObject*>(cell & ADDRESS)
-                fill(&self.now, <uint64_t>entry, hashed(key_of(<Entry>entry), key_size(<Entry>entry)))
+            if self.old.at[self.moved] > GONE:
+                fill(&self.now, self.old.at[self.moved])
                 self.old.at[self.moved] = GONE
             self.moved += 1
-        if self.moved > self.old.mask:
-            PyMem_Free(self.old.at)
+        if self.moved == self.old.size:
+            array_free(self.old.at, self.old.size * sizeof(uint64_t))
             self.old.at = NULL
 
     cdef Entry take(self, const char* key, size_t length, uint64_t code):
@@ -176,8 +147,8 @@ cdef class Table:
         self.count -= 1
         if self.old.at != NULL:
             self.move(STEP)
-        elif self.now.mask >= 4 * LEAST and self.count * 8 < self.now.mask:
-            self.remake((self.now.mask + 1) // 4)
+        elif self.now.size > 4 * LEAST and self.count * 8 < self.now.size:
+            self.remake(self.now.size // 4)
         return entry
 
     cdef int swap(self, Entry entry, Entry made, uint64_t code) except -1:
@@ -185,7 +156,7 @@ cdef class Table:
         cdef uint64_t* cell = find(&self.now, key_of(entry), key_size(entry), code)
         if cell == NULL:
             cell = find(&self.old, key_of(entry), key_size(entry), code)
-        cell[0] = <uint64_t><PyObject*>made | code >> 48 << 48
+        cell[0] = cell_of(made, code)
         Py_INCREF(made)
         Py_DECREF(entry)
         return 0
@@ -193,11 +164,11 @@ cdef class Table:
     cdef list all(self):
         cdef list found = []
         cdef size_t at
-        for at in range(self.now.mask + 1):
+        for at in range(self.now.size):
             if self.now.at[at] > GONE:
                 found.append(entry_in(self.now.at[at]))
         if self.old.at != NULL:
-            for at in range(self.moved, self.old.mask + 1):
+            for at in range(self.moved, self.old.size):
                 if self.old.at[at] > GONE:
                     found.append(entry_in(self.old.at[at]))
         return found
@@ -237,15 +208,15 @@ cdef class Table:
     def popitem(self):
         """Any key with its entry, taken out of a table that is used no more; accounts for nothing."""
         if self.old.at != NULL:
-            self.move(self.old.mask + 1)
+            self.move(self.old.size)
         if not self.count:
             raise KeyError("the table is empty")
-        if self.rest == 0 or self.rest > self.now.mask + 1:
-            self.rest = self.now.mask + 1
+        if self.rest == 0 or self.rest > self.now.size:
+            self.rest = self.now.size
         while self.now.at[self.rest - 1] <= GONE:
             self.rest -= 1
             if self.rest == 0:
-                self.rest = self.now.mask + 1
+                self.rest = self.now.size
         entry = entry_in(self.now.at[self.rest - 1])
         Py_DECREF(entry)
         self.now.at[self.rest - 1] = GONE
@@ -271,16 +242,23 @@ cdef class Table:
 
     cdef Entry lay(self, const char* key, size_t length, uint64_t code, Entry entry):
         cdef const char* blob = NULL
-        cdef PyObject* held = NULL
+        cdef PyTypeObject* made_of
         cdef bint loose = entry.marks & LOOSE
         if entry.marks & 7 == PLAIN:
             if not loose:
                 return self.lay_blob(key, length, code, blob_of(entry), entry.size, entry.version, entry.expires_ms)
             blob = PyBytes_AS_STRING(<bytes>(<Loose>entry).held)
             return self.lay_blob(key, length, code, blob, entry.size, entry.version, entry.expires_ms)
-        held = (<Loose>entry).held if loose else (<PyObject**>rest_of(entry))[0]
-        cdef PyTypeObject* made_of = <PyTypeObject*>Entry if self.cache is None else <PyTypeObject*>Cached
-        made = laid(made_of, key, length, entry.marks & 7, NULL, 0, held, entry.version, entry.expires_ms)
+        container = <object>container_of(entry)
+        cdef bint packed = isinstance(container, Packed)
+        if packed and self.cache is None:
+            made = laid_packed(container, key, length, entry.version, entry.expires_ms)
+        else:
+            if packed and not (<Packed>container).marks & LOOSE:
+                container = container.copy()
+            made_of = <PyTypeObject*>Entry if self.cache is None else <PyTypeObject*>Cached
+            made = laid(made_of, key, length, entry.marks & 7, NULL, 0, <PyObject*>container, entry.version,
+                        entry.expires_ms)
         self.enter(made, code)
         self.account(length + _ENTRY + made.bytes, made.expires_ms, code)
         return made
@@ -316,7 +294,8 @@ cdef class Table:
         for key, blob, version, expires_ms in zip(keys, blobs, versions, expiries, strict=True):
             octets, length = PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key)
             self.lay_blob(
-                octets, length, hashed(octets, length), PyBytes_AS_STRING(blob), PyBytes_GET_SIZE(blob), version, expires_ms
+                octets, length, hashed(octets, length), PyBytes_AS_STRING(blob), PyBytes_GET_SIZE(blob), version,
+                expires_ms,
             )
 
     cpdef Entry replace(self, bytes key, Entry entry, bytes value, uint64_t version):
@@ -341,11 +320,13 @@ cdef class Table:
         """Take *key*, which must be present, out."""
         cdef const char* octets = PyBytes_AS_STRING(key)
         cdef size_t length = PyBytes_GET_SIZE(key)
+        cdef int64_t taken
         entry = self.take(octets, length, hashed(octets, length))
         if entry is None:
             raise KeyError(key)
         self.home.keys -= 1
-        self.grow(-<int64_t>length - _ENTRY - (<int64_t>entry.size if entry.marks & 7 == PLAIN else <int64_t>entry.bytes))
+        taken = <int64_t>entry.size if entry.marks & 7 == PLAIN else <int64_t>entry.bytes
+        self.grow(-taken - <int64_t>length - _ENTRY)
         if entry.expires_ms:
             self.expiring -= 1
             self.sweep()
@@ -365,10 +346,11 @@ cdef class Table:
 
     cdef int add_deadline(self, int64_t at_ms, uint64_t code) except -1:
         cdef size_t room, at, above
-        cdef Deadline* heap
+        cdef uint64_t deadline = deadline_of(at_ms, code)
+        cdef uint64_t* heap
         if self.deadlines == self.room:
-            room = self.room + self.room // 4 + 8
-            heap = <Deadline*>PyMem_Realloc(self.heap, room * sizeof(Deadline))
+            room = array_room((self.room + self.room // 8 + 8) * sizeof(uint64_t)) // sizeof(uint64_t)
+            heap = <uint64_t*>array_grown(self.heap, self.room * sizeof(uint64_t), room * sizeof(uint64_t))
             if heap == NULL:
                 raise MemoryError
             self.heap, self.room = heap, room
@@ -376,41 +358,47 @@ cdef class Table:
         self.deadlines += 1
         while at:
             above = (at - 1) // 2
-            if self.heap[above].at_ms <= at_ms:
+            if self.heap[above] <= deadline:
                 break
             self.heap[at] = self.heap[above]
             at = above
-        self.heap[at].at_ms, self.heap[at].code = at_ms, code
+        self.heap[at] = deadline
         return 0
 
     cdef void sink(self, size_t at) noexcept:
         """Let the deadline at *at* go down to its place."""
-        cdef Deadline moved = self.heap[at]
+        cdef uint64_t moved = self.heap[at]
         cdef size_t below = 2 * at + 1
         while below < self.deadlines:
-            if below + 1 < self.deadlines and self.heap[below + 1].at_ms < self.heap[below].at_ms:
+            if below + 1 < self.deadlines and self.heap[below + 1] < self.heap[below]:
                 below += 1
-            if moved.at_ms <= self.heap[below].at_ms:
+            if moved <= self.heap[below]:
                 break
             self.heap[at] = self.heap[below]
             at, below = below, 2 * below + 1
         self.heap[at] = moved
 
-    cdef Entry due(self, Deadline* deadline):
-        """The entry that *deadline* is of, or None if it is stale."""
+    cdef Entry due(self, uint64_t deadline, list found):
+        """An entry that *deadline* may be of, or None if it is stale; all of them are *found*, if somebody asks."""
         cdef Cells* cells = &self.now
+        cdef uint64_t code = deadline << 48, cell
         cdef size_t at
-        cdef uint64_t cell
+        cdef int64_t homes  # where its way may begin
         while cells.at != NULL:
-            at = deadline.code & cells.mask
-            while cells.at[at]:
+            at = home(cells, code)
+            homes = home(cells, code | 15) - at
+            while cells.at[at] or homes > 0:
                 cell = cells.at[at]
-                if cell >> 48 == deadline.code >> 48 and cell != GONE:
+                homes -= 1
+                if cell > GONE and cell >> 48 == code >> 48:
                     entry = entry_in(cell)
-                    if (entry.expires_ms == deadline.at_ms
-                            and hashed(key_of(entry), key_size(entry)) == deadline.code):
-                        return entry
-                at = (at + 1) & cells.mask
+                    if entry.expires_ms and deadline_of(entry.expires_ms, code) == deadline:
+                        if found is None:
+                            return entry
+                        found.append(entry.key)
+                at += 1
+                if at == cells.size:
+                    at = 0
             if cells == &self.old:
                 break
             cells = &self.old
@@ -419,29 +407,31 @@ cdef class Table:
     @property
     def first_due_ms(self):
         """The first deadline, be it stale or not; 0 if there is none."""
-        return self.heap[0].at_ms if self.deadlines else 0
+        return self.heap[0] >> MOMENT if self.deadlines else 0
 
     @property
     def pending(self):
         """How many deadlines there are, stale ones among them."""
         return self.deadlines
 
-    cdef int gather(self, size_t at, list found) except -1:
+    cdef int gather(self, size_t at, unsigned char* seen, list found) except -1:
         """Add the keys whose deadline is the first one, from *at* on downwards: it is in the top of the heap."""
-        if at < self.deadlines and self.heap[at].at_ms == self.heap[0].at_ms:
-            entry = self.due(self.heap + at)
-            if entry is not None:
-                found.append(entry.key)
-            self.gather(2 * at + 1, found)
-            self.gather(2 * at + 2, found)
+        cdef uint64_t tag
+        if at < self.deadlines and self.heap[at] >> MOMENT == self.heap[0] >> MOMENT:
+            tag = self.heap[at] & 0xFFFF
+            if not seen[tag >> 3] >> (tag & 7) & 1:
+                seen[tag >> 3] |= 1 << (tag & 7)
+                self.due(self.heap[at], found)
+            self.gather(2 * at + 1, seen, found)
+            self.gather(2 * at + 2, seen, found)
         return 0
 
     cdef bint shared(self) noexcept:
         """Whether the first deadline is there more than once."""
-        cdef Deadline* heap = self.heap
+        cdef uint64_t* heap = self.heap
         return (
-            (self.deadlines > 1 and heap[1].at_ms == heap[0].at_ms)
-            or (self.deadlines > 2 and heap[2].at_ms == heap[0].at_ms)
+            (self.deadlines > 1 and heap[1] >> MOMENT == heap[0] >> MOMENT)
+            or (self.deadlines > 2 and heap[2] >> MOMENT == heap[0] >> MOMENT)
         )
 
     cdef int drop_deadline(self) except -1:
@@ -457,28 +447,30 @@ cdef class Table:
         """A key whose deadline has passed, the first by name of those that share it; it stays due until it is taken
         out. None when there is none.
         """
+        cdef unsigned char[8192] seen
         cdef int64_t at_ms
-        while self.deadlines and self.heap[0].at_ms <= now_ms:
-            at_ms = self.heap[0].at_ms
+        while self.deadlines and <int64_t>(self.heap[0] >> MOMENT) <= now_ms:
+            at_ms = self.heap[0] >> MOMENT
             if not self.ready or self.ready_ms != at_ms:
                 if not self.shared():
-                    entry = self.due(self.heap)
+                    entry = self.due(self.heap[0], None)
                     if entry is not None:
                         return entry.key
                     self.drop_deadline()
                     continue
                 self.ready, self.ready_ms = [], at_ms
-                self.gather(0, self.ready)
-                self.ready.sort(reverse=True)
+                memset(seen, 0, sizeof(seen))
+                self.gather(0, seen, self.ready)
+                heapify(self.ready)
             if self.ready:
-                key = self.ready[len(self.ready) - 1]
+                key = self.ready[0]
                 entry = <Entry>self.peek(key)
                 if entry is not None and entry.expires_ms == at_ms:
                     return key
-                self.ready.pop()
+                heappop(self.ready)
                 self.drop_deadline()
             else:
-                while self.deadlines and self.heap[0].at_ms == at_ms:
+                while self.deadlines and <int64_t>(self.heap[0] >> MOMENT) == at_ms:
                     self.drop_deadline()
         return None
 
@@ -501,5 +493,5 @@ cdef class Table:
 
     def clear_deadlines(self):
         """Forget all deadlines, without a word to the account."""
-        PyMem_Free(self.heap)
+        array_free(self.heap, self.room * sizeof(uint64_t))
         self.heap, self.deadlines, self.room, self.ready = NULL, 0, 0, None
