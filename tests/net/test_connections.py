@@ -15,7 +15,8 @@ from kv_protocol.types import Change
 from kv_server.net.connections import Connections, NetLimits
 from kv_server.net.peer import Peer
 from kv_server.net.readiness import READ, TROUBLE, WRITE
-from kv_server.surfaces.native import HIGH_WATER, NativeConnection, NativeDoor
+from kv_server.surfaces.native import NativeConnection, NativeDoor
+from kv_server.surfaces.surface import HIGH_WATER, Surface
 from tests.surfaces.line import LIMITS, PretendEngine
 
 HELLO = pack([1, "HELLO", [1]])
@@ -340,12 +341,14 @@ def test_a_connection_that_fails_us_ends_alone(caplog: pytest.LogCaptureFixture)
         other, _ = held.connect(HELLO)
         assert peer.surface is not None
 
-        def fail(data: bytes) -> None:
-            raise ValueError("a secret")
+        class Broken(Surface):
+            def receive_data(self, data: bytes) -> None:
+                raise ValueError("a secret")
 
-        broken = type("Broken", (), {"receive_data": staticmethod(fail), "stalled": False, "held": 0})()
-        broken.leave = lambda: None
-        peer.surface = broken
+            def leave(self) -> None:
+                pass
+
+        peer.surface = Broken()
         end.send(b"x")
         held.round(peer)
         assert list(held.connections.peers.values()) == [other]

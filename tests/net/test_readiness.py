@@ -128,3 +128,15 @@ async def test_many_are_told_together(nested: bool, autojump_clock: MockClock) -
             readiness.forget(ours.fileno())
             ours.close()
             theirs.close()
+
+
+@forms
+async def test_a_look_waits_a_little(nested: bool) -> None:
+    async with watching(nested) as (readiness, ours, theirs):
+        readiness.watch(ours.fileno(), READ)
+        assert readiness.look(0.001) == []
+        theirs.send(b"x")
+        if nested:  # elsewhere another task has to see it first
+            assert readiness.look(10.0) == [(ours.fileno(), READ)]
+        assert await told(readiness) == {ours.fileno(): READ}
+        readiness.forget(ours.fileno())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import select
 import socket
 from collections.abc import Iterator
 
 import pytest
 
-from kv_server.net.wire import receive, send
+from kv_server.net.readiness import READ, TROUBLE, WRITE
+from kv_server.net.wire import ready, receive, send
 
 
 @pytest.fixture
@@ -78,6 +80,43 @@ def test_a_descriptor_that_is_closed_is_an_error(ends: Ends) -> None:
         receive(ours, fd)
     with pytest.raises(OSError, match="Bad file descriptor"):
         send(ours, fd, b"x")
+
+
+@pytest.mark.skipif(not hasattr(select, "epoll"), reason="no epoll")
+def test_what_is_ready_is_what_an_epoll_says(ends: Ends) -> None:
+    ours, theirs = ends
+    with select.epoll() as epoll:
+        assert ready(epoll, epoll.fileno()) == []
+        epoll.register(ours, READ)
+        epoll.register(theirs, READ | WRITE)
+        assert ready(epoll, epoll.fileno()) == epoll.poll(0) == [(theirs.fileno(), WRITE)]
+        theirs.send(b"x")
+        assert sorted(ready(epoll, epoll.fileno())) == sorted([(ours.fileno(), READ), (theirs.fileno(), WRITE)])
+        ours.close()
+        [(fd, bits)] = ready(epoll, epoll.fileno())
+        assert fd == theirs.fileno() and bits & TROUBLE
+
+
+@pytest.mark.skipif(not hasattr(select, "epoll"), reason="no epoll")
+def test_an_epoll_that_is_closed_is_an_error() -> None:
+    epoll = select.epoll()
+    fd = epoll.fileno()
+    epoll.close()
+    with pytest.raises((OSError, ValueError)):
+        ready(epoll, fd)
+
+
+@pytest.mark.skipif(not hasattr(select, "epoll"), reason="no epoll")
+def test_so_many_are_told_at_once(ends: Ends) -> None:
+    ours, theirs = ends
+    theirs.send(b"x")
+    copies = [ours.dup() for _ in range(100)]
+    with select.epoll() as epoll:
+        for copy in copies:
+            epoll.register(copy, READ)
+        assert sorted(ready(epoll, epoll.fileno())) == sorted((copy.fileno(), READ) for copy in copies)
+    for copy in copies:
+        copy.close()
 
 
 def test_what_stands_where_a_socket_would_is_asked_itself() -> None:

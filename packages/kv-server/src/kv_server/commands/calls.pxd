@@ -1,9 +1,8 @@
 """Calls as they are written on both doors in their commonest form: from octets to what is asked."""
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t
-from libc.string cimport memcpy
 
-from kv_server.commands.octets cimport big16, big32, head_size, is_ascii, octets_of, str_head
+from kv_server.model.octets cimport big16, big32, head_size, is_ascii, octets_of
 
 cdef enum:
     NONE = -1  # no call of these
@@ -16,8 +15,9 @@ cdef struct Call:
     int what
     const char* key
     size_t key_size
-    const char* value  # of SET, as a blob
+    const char* value  # of SET: a blob, or a bare text
     size_t value_size
+    bint bare
     uint32_t id  # of a frame
     int64_t deadline, seq, seen  # what its meta says, or -1
 
@@ -43,7 +43,7 @@ cdef inline bint ended(const char* at, size_t size, const char* end) noexcept:
     return size + 2 <= <size_t>(end - at) and at[size] == 13 and at[size + 1] == 10
 
 
-cdef inline const char* read_line(const char* at, const char* end, Call* call, char* scratch) noexcept:
+cdef inline const char* read_line(const char* at, const char* end, Call* call) noexcept:
     """Read one command line of the plainest form; where it ends, or NULL."""
     cdef size_t words, size
     call.deadline = call.seq = call.seen = -1
@@ -66,10 +66,7 @@ cdef inline const char* read_line(const char* at, const char* end, Call* call, c
     at = read_number(at, end, c"$", &size)
     if at == NULL or size > MOST_VALUE or not ended(at, size, end) or not is_ascii(at, size):
         return NULL
-    call.value_size = str_head(scratch, size)
-    memcpy(scratch + call.value_size, at, size)
-    call.value_size += size
-    call.value = scratch
+    call.value, call.value_size, call.bare = at, size, True
     return at + size + 2
 
 
@@ -170,6 +167,7 @@ cdef inline const char* read_frame(const char* at, const char* end, Call* call) 
     cdef int64_t number
     cdef uint8_t parts
     call.deadline = call.seq = call.seen = -1
+    call.bare = False
     if end - at < 8:
         return NULL
     size = big32(<const uint8_t*>at)

@@ -6,66 +6,56 @@ a call, its key or who listens is left to the command itself: then a run ends be
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.dict cimport PyDict_Next
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memchr, memcpy
+from cpython.object cimport PyObject
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy
+from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
+from kv_server.commands.answers cimport BLOB, COUNT, DONE, NIL, NUMBER, ROOM, UNUSUAL, Answer, put_frame, put_line
 from kv_server.commands.calls cimport DEL, GET, INCR, MOST_VALUE, NONE, SET, Call, read_frame, read_line
-from kv_server.commands.octets cimport digits, int_blob, int_in, octets_of, put_big, spelled
+from kv_server.model.octets cimport digits, int_blob, int_in, octets_of, spelled, str_head
 from kv_server.engine.executor cimport Executor
 from kv_server.engine.session cimport Session
 from kv_server.engine.tx cimport Tx
+from kv_server.model.cells cimport Cells, hashed, home, likely, seed_hashing
 from kv_server.model.entry cimport PLAIN, Entry, blob_of, kind_of
+from kv_server.model.sharding cimport slot_of
 from kv_server.model.space cimport Namespace
-from kv_server.model.table cimport Table, hashed, seed_hashing
+from kv_server.model.table cimport Table
 
-from kv_protocol.errors import KvError
-from kv_server.engine.gates import FRESH, repeated
-from kv_server.engine.rows import DELETED, KEY_DROP, KEY_PUT
+from time import perf_counter
+
+from kv_protocol import limits
+from kv_server.engine.observation import MOST_NOTED as OBSERVED
+from kv_server.engine.rows import ANSWERED, DELETED, KEY_DROP, KEY_PUT
 
 __all__ = ["Swift", "swift_of"]
 
-cdef enum:
-    MOST_OUTPUT = 1 << 20
-    UNUSUAL = 0  # what became of a call: it was not run
-    NIL = 1
-    BLOB = 2
-    NUMBER = 3
-    DONE = 4
+cdef extern from *:
+    """
+    #ifdef __GNUC__
+    #define prefetch __builtin_prefetch
+    #else
+    #define prefetch(at) ((void)(at))
+    #endif
+    """
+    void prefetch(const void* at) noexcept
 
+cdef enum:
+    LINE = 64  # octets that come from memory together
+    SMALL = 9  # what an answer counts that is a number, and its head if it is bytes
+    BYTES = 5
+    MOST_OUTPUT = 1 << 20
+
+cdef object TIMER = perf_counter
+cdef long long MOST_NOTED = OBSERVED
+cdef Py_ssize_t MAX_ANSWERS = limits.MAX_ANSWERS
+cdef long long MAX_ANSWER_BYTES = limits.MAX_ANSWER_BYTES
 cdef double LEAST_S = 1e-3  # calls of which shorter ones are to be seen are run one by one
 
-cdef uint16_t[256] crc_table
-
-
-cdef void make_crc_table() noexcept:
-    cdef uint32_t octet, code, bit
-    for octet in range(256):
-        code = octet << 8
-        for bit in range(8):
-            code = (code << 1) ^ 0x1021 if code & 0x8000 else code << 1
-        crc_table[octet] = <uint16_t>code
-
-
-make_crc_table()
 seed_hashing()
-
-
-cdef uint32_t slot_of(const char* key, size_t size) noexcept:
-    """The slot of *key*, as Redis Cluster counts."""
-    cdef uint16_t code = 0
-    cdef const char* opened = <const char*>memchr(key, c"{", size)
-    cdef const char* closed
-    if opened != NULL:
-        closed = <const char*>memchr(opened + 1, c"}", size - (opened + 1 - key))
-        if closed != NULL and closed > opened + 1:
-            size = closed - opened - 1
-            key = opened + 1
-    while size:
-        code = (code << 8) ^ crc_table[(code >> 8) ^ <uint8_t>key[0]]
-        key += 1
-        size -= 1
-    return code & 16383
 
 
 cdef class Swift:
@@ -75,7 +65,9 @@ cdef class Swift:
         self.engine = engine
         self.tx = engine.tx
         self.observation = engine.observation
+        self.watchers = engine.watchers
         self.commands = [engine.catalog.spoken[word] for word in (b"GET", b"SET", b"INCR", b"DEL")]
+        self.figures = [engine.observation.counted.figures[command.bit] for command in self.commands]
 
     def __dealloc__(self):
         PyMem_Free(self.out)
@@ -84,28 +76,49 @@ cdef class Swift:
     cdef bint ready(self, Session session) except -1:
         """Whether calls of *session* can run here at all; sees to which of them may."""
         cdef Tx tx = self.tx
-        cdef Executor engine = self.engine
+        cdef bint writes
         self.calls = self.taken = self.size = 0
+        self.writer = NONE
         if self.observation.least_s < LEAST_S or session.detour is not None:
             return False
         tx.start(session.namespace, session)
         if tx.space is None or tx.effects:
             return False
-        self.writes = tx.before is None and not engine.sinks and not engine.watchers.live and not tx.notices
-        self.see_gates(session)
+        writes = tx.before is None and not self.engine.sinks and not self.watchers.live and not tx.notices
+        if self.opened is not session.open or self.served is not self.engine.open or writes != self.writes:
+            self.writes = writes
+            self.see_gates(session)
         return True
 
     cdef bint fresh(self, Session session, Call* call) except -1:
-        """Whether what the meta of *call* says lets it run."""
+        """Whether what the meta of *call* says lets it run; if not, the call itself says why."""
         if call.deadline >= 0 and self.engine.elapsed_ms > call.deadline:
             return False
-        seq = call.seq if call.seq >= 0 else None
-        if seq is None and call.seen <= session.seen:
-            return True
-        try:
-            return repeated(session, seq, call.seen if call.seen >= 0 else None) is FRESH
-        except KvError:  # said by the call itself
-            return False
+        if call.seen > session.seen:
+            self.forget(session, call.seen)
+        return call.seq < 0 or (
+            call.seq > 0
+            and call.seq >= session.seen
+            and call.seq not in session.answers
+            and len(session.answers) < MAX_ANSWERS
+            and session.answer_bytes < MAX_ANSWER_BYTES
+        )
+
+    cdef int forget(self, Session session, int64_t seen) except -1:
+        """What `Session.forget` does."""
+        cdef dict answers = session.answers
+        cdef list gone = []
+        cdef PyObject* seq
+        cdef PyObject* kept
+        cdef Py_ssize_t place = 0
+        limit = seen
+        while PyDict_Next(answers, &place, &seq, &kept) and <object>seq < limit:
+            gone.append(<object>seq)
+            session.answer_bytes -= (<tuple><object>kept)[1]
+        for number in gone:
+            del answers[number]
+        session.seen = seen
+        return 0
 
     cdef int see_gates(self, Session session) except -1:
         cdef int what
@@ -117,14 +130,71 @@ cdef class Swift:
                 self.may |= 1 << what
         return 0
 
+    # ---- what is seen of calls
+    cdef double now(self) except? -1:
+        """What the timer says, which most often is the one that needs no Python."""
+        cdef timespec time
+        if self.observation.timer is TIMER and clock_gettime(CLOCK_MONOTONIC, &time) == 0:
+            return <double>time.tv_sec + 1e-9 * <double>time.tv_nsec
+        return self.observation.timer()
+
+    cdef int ran(self, int what, size_t calls, double spent_s) except -1:
+        """Count and time calls, as `Observation.ran` does, without objects."""
+        cdef Figures figures = <Figures>self.figures[what]
+        figures.spent_s += spent_s
+        spent_s /= calls
+        if figures.low <= spent_s < figures.high:
+            figures.near += calls
+        else:
+            figures.add(calls, spent_s)
+        self.observation.runs += 1
+        return 0
+
+    cdef int wrote(self, Session session, int what, long long revision) except -1:
+        """From *revision* on, *what* makes the revisions; tell of those before. Reads in between are no matter."""
+        if self.writer != what:
+            if self.writer != NONE and self.written != revision:
+                name = self.commands[self.writer].name
+                self.engine.history.runs.append((self.written, revision, self.tx.now_ms, session.id, name))
+            self.writer, self.written = what, revision
+        return 0
+
     # ---- calls
-    cdef int run(self, Session session, Call* call, Answer* answer) except -1:
-        """Run *call*, unless it is unusual; of which kind its answer is."""
+    cdef size_t read(self, const char* at, const char* end, int protocol) except? 0:
+        """Read the next calls, and have what they will look at on its way from memory; how many there are."""
+        cdef int shift = self.tx.store.shift
+        cdef list tables = self.tx.space.tables
+        cdef size_t count = 0, place
+        cdef Read* read
+        cdef Cells* cells
+        cdef const char* entry
+        while count < WINDOW and at < end:
+            read = &self.ahead[count]
+            at = read_line(at, end, &read.call) if protocol else read_frame(at, end, &read.call)
+            if at == NULL:
+                break
+            read.following = at
+            read.shard = slot_of(read.call.key, read.call.key_size) >> shift
+            read.code = hashed(read.call.key, read.call.key_size)
+            count += 1
+        if count > 1:
+            for place in range(count):
+                cells = &(<Table>tables[self.ahead[place].shard]).now
+                prefetch(cells.at + home(cells, self.ahead[place].code))
+            for place in range(count):
+                cells = &(<Table>tables[self.ahead[place].shard]).now
+                entry = <const char*>likely(cells, self.ahead[place].code)
+                prefetch(entry)
+                prefetch(entry + LINE)
+        return count
+
+    cdef int run(self, Session session, Read* read, Answer* answer) except -1:
+        """Run the call of *read*, unless it is unusual; of which kind its answer is."""
+        cdef Call* call = &read.call
+        cdef uint64_t code = read.code
         cdef Tx tx = self.tx
         cdef Namespace space = tx.space
-        cdef uint32_t shard = slot_of(call.key, call.key_size) >> tx.store.shift
-        cdef Table table = <Table>space.tables[shard]
-        cdef uint64_t code = hashed(call.key, call.key_size)
+        cdef Table table = <Table>space.tables[read.shard]
         if table.cache is not None or space.cache is not None:
             return UNUSUAL
         cdef Entry entry = table.seek(call.key, call.key_size, code)
@@ -133,11 +203,11 @@ cdef class Swift:
         if call.what == GET:
             return self.get(entry, answer)
         if table is tx.store.empty and call.what != DEL:
-            table = tx.store.table(space, shard)
+            table = tx.store.table(space, read.shard)
         if call.what == SET:
-            return self.set(session, table, entry, code, call, answer)
+            return self.set(table, entry, code, call, answer)
         if call.what == INCR:
-            return self.incr(session, table, entry, code, call, answer)
+            return self.incr(table, entry, code, call, answer)
         return self.drop(session, table, entry, call, answer)
 
     cdef int get(self, Entry entry, Answer* answer) except -1:
@@ -148,16 +218,22 @@ cdef class Swift:
         self.engine.hits += 1
         return BLOB
 
-    cdef int set(self, Session session, Table table, Entry entry, uint64_t code, Call* call, Answer* answer) except -1:
-        self.put(table, entry, code, call, call.value, call.value_size)
+    cdef int set(self, Table table, Entry entry, uint64_t code, Call* call, Answer* answer) except -1:
+        cdef const char* blob = call.value
+        cdef size_t size = call.value_size
+        if call.bare:
+            size = str_head(self.scratch, call.value_size)
+            memcpy(self.scratch + size, call.value, call.value_size)
+            blob, size = self.scratch, size + call.value_size
+        self.put(table, entry, code, call, blob, size)
         if entry is not None and entry.expires_ms:
             key = PyBytes_FromStringAndSize(call.key, call.key_size)
             table.set_expiry(key, table.seek(call.key, call.key_size, code), 0)
         answer.number = self.tx.revision
-        self.commit(session, KEY_PUT, call, call.value, call.value_size, 0, answer.number)
+        self.commit(call, blob, size, 0, answer)
         return DONE
 
-    cdef int incr(self, Session session, Table table, Entry entry, uint64_t code, Call* call, Answer* answer) except -1:
+    cdef int incr(self, Table table, Entry entry, uint64_t code, Call* call, Answer* answer) except -1:
         cdef int64_t number = 0, expires_ms = 0
         cdef const char* text
         cdef size_t length, size
@@ -181,8 +257,7 @@ cdef class Swift:
         self.put(table, entry, code, call, blob, size)
         answer.number = number
         answer.octets, answer.size = blob + 32, int_blob(blob + 32, number)
-        reply = PyBytes_FromStringAndSize(answer.octets, answer.size) if call.seq > 0 else None
-        self.commit(session, KEY_PUT, call, blob, size, expires_ms, reply)
+        self.commit(call, blob, size, expires_ms, answer)
         return NUMBER
 
     cdef int put(self, Table table, Entry entry, uint64_t code, Call* call, const char* blob, size_t size) except -1:
@@ -197,33 +272,47 @@ cdef class Swift:
         answer.number = entry is not None
         if entry is None:
             self.engine.misses += 1
-            return NUMBER
+            return COUNT
         key = PyBytes_FromStringAndSize(call.key, call.key_size)
         table.remove(key)
         if tx.gone is not None:
             self.engine.history.kept.append(
                 (tx.revision, tx.now_ms, tx.name, key, "deleted", "DEL", session.id, None, entry.version)
             )
-        self.commit(session, KEY_DROP, call, NULL, 0, 0, answer.number)
-        return NUMBER
+        self.commit(call, NULL, 0, 0, answer)
+        return COUNT
 
-    cdef int commit(self, Session session, opcode, Call* call, const char* blob, size_t size, int64_t expires_ms,
-                    reply) except -1:
+    cdef int commit(self, Call* call, const char* blob, size_t size, int64_t expires_ms, Answer* answer) except -1:
         """Make one commit of the one row that there is, and of the answer, if it is to be kept."""
         cdef Tx tx = self.tx
-        if call.seq > 0:
-            tx.answered(session.id, call.seq, reply)
+        cdef list rows
+        kept = self.keep(call, answer) if call.seq > 0 else None
         if self.engine.journal is not None:
             key = PyBytes_FromStringAndSize(call.key, call.key_size)
-            row = (
+            rows = [
                 (KEY_DROP, key, DELETED) if blob == NULL
                 else (KEY_PUT, key, PyBytes_FromStringAndSize(blob, size), expires_ms)
-            )
-            self.engine.journal.append((tx.revision, tx.now_ms, tx.elapsed_ms, tx.name, [row, *tx.effects]))
-        if call.seq > 0:
-            tx.effects.clear()
+            ]
+            if kept is not None:
+                rows.append(kept)
+            self.engine.journal.append((tx.revision, tx.now_ms, tx.elapsed_ms, tx.name, rows))
         tx.revision += 1
         return 0
+
+    cdef object keep(self, Call* call, Answer* answer):
+        """What the effect `answered` does, for an answer that is small; its row, if there is a journal for it."""
+        cdef Session keeper = self.keeper
+        cdef Py_ssize_t size = SMALL
+        seq, reply = call.seq, answer.number
+        if call.what == INCR:
+            reply = PyBytes_FromStringAndSize(answer.octets, answer.size)
+            size = BYTES + answer.size
+        if keeper is not None:
+            keeper.answers[seq] = reply, size
+            keeper.answer_bytes += size
+        if self.engine.journal is None:
+            return None
+        return (ANSWERED, self.caller, seq, reply, False, None if keeper is None else keeper.seen)
 
     # ---- both doors
     cdef char* need(self, size_t more) except NULL:
@@ -244,128 +333,76 @@ cdef class Swift:
 
     cpdef bytes native(self, Session session, bytes data):
         """The same for frames of kv's own protocol."""
-        return self.go(session, data, 0) if self.ready(session) else b""
+        if not self.ready(session):
+            return b""
+        self.caller, self.keeper = session.id, self.tx.sessions.get(session.id)
+        try:
+            return self.go(session, data, 0)
+        finally:
+            self.keeper = None
 
     cdef bytes go(self, Session session, bytes data, int protocol):
         cdef const char* at = PyBytes_AS_STRING(data)
         cdef const char* end = at + PyBytes_GET_SIZE(data)
-        cdef const char* following
-        cdef Call call
         cdef Answer answer
+        cdef Call* call = NULL
         cdef int what = NONE, kind
-        cdef size_t since = 0
-        cdef uint64_t revision = self.tx.revision
-        timer = self.observation.timer
-        cdef double began = timer(), now
+        cdef size_t since = 0, place = 0, count = 0
+        cdef double began = self.now(), now
         cdef const char* last = NULL
         cdef size_t last_size = 0
-        while at < end and self.size < MOST_OUTPUT:
-            following = read_line(at, end, &call, self.scratch) if protocol else read_frame(at, end, &call)
-            if following == NULL:
-                break
+        while self.size < MOST_OUTPUT:
+            if place == count:
+                place, count = 0, self.read(at, end, protocol)
+                if count == 0:
+                    break
+            call = &self.ahead[place].call
             if self.opened is not session.open or self.served is not self.engine.open:
                 self.see_gates(session)
             if not self.may >> call.what & 1:
                 break
             if call.what != what:
                 if what != NONE and self.calls > since:
-                    now = timer()
-                    self.observation.ran(session, self.commands[what], self.calls - since, now - began, revision)
+                    now = self.now()
+                    self.ran(what, self.calls - since, now - began)
                     began = now
-                what, since, revision = call.what, self.calls, self.tx.revision
-            if not protocol and call.deadline + call.seq + call.seen != -3 and not self.fresh(session, &call):
+                what, since = call.what, self.calls
+                if what != GET and self.tx.gone is not None:
+                    self.wrote(session, what, self.tx.revision)
+            if not protocol and call.deadline + call.seq + call.seen != -3 and not self.fresh(session, call):
                 break
-            kind = self.run(session, &call, &answer)
-            if kind == UNUSUAL or not (self.say(kind, &answer, protocol) if protocol else self.tell(kind, &call, &answer)):
+            answer.size = 0
+            kind = self.run(session, &self.ahead[place], &answer)
+            if kind == UNUSUAL or not self.say(kind, call, &answer, protocol):
                 break
             last, last_size = call.key, call.key_size
             self.calls += 1
-            at = following
+            at = self.ahead[place].following
+            place += 1
         self.taken = at - PyBytes_AS_STRING(data)
         if self.calls:
             self.engine.calls += self.calls
-            self.tx.last_key = PyBytes_FromStringAndSize(last, last_size)
-            self.tx.last_entry = None
+            now = self.now() - began
             if self.calls > since:
-                now = timer() - began
-                self.observation.ran(session, self.commands[what], self.calls - since, now, revision)
-                if now > self.observation.least_s:
-                    self.observation.see(session, self.commands[what], [self.commands[what].name.encode(), self.tx.last_key], None, now)
+                self.ran(what, self.calls - since, now)
+            if self.writer != NONE:
+                self.wrote(session, NONE, self.tx.revision)
+            if self.observation.runs + len(self.observation.noted) >= MOST_NOTED or now > self.observation.least_s:
+                self.tx.last_key = PyBytes_FromStringAndSize(last, last_size)
+                self.tx.last_entry = None
+                if self.calls > since and now > self.observation.least_s:
+                    command = self.commands[what]
+                    self.observation.see(session, command, [command.name.encode(), self.tx.last_key], None, now)
         return PyBytes_FromStringAndSize(self.out, self.size)
 
-    # ---- command lines
-    cdef bint say(self, int kind, Answer* answer, int protocol) except -1:
-        """Write a reply of RESP; False if the value has no octets."""
-        cdef const char* octets
-        cdef size_t size
-        cdef int64_t number
-        cdef char* out
-        cdef char* began
-        if kind == BLOB:
-            if int_in(<uint8_t*>answer.octets, answer.size, &number):
-                size = digits(self.scratch, number)
-                octets = self.scratch
-            elif not octets_of(<uint8_t*>answer.octets, answer.size, &octets, &size):
-                self.engine.hits -= 1
-                return False
-            out = began = self.need(size + 32)
-            out[0] = c"$"
-            out += 1 + digits(out + 1, size)
-            memcpy(out, b"\r\n", 2)
-            memcpy(out + 2, octets, size)
-            memcpy(out + 2 + size, b"\r\n", 2)
-            self.size += out + 4 + size - began
-            return True
-        out = began = self.need(32)
-        if kind == NUMBER:
-            out[0] = c":"
-            out += 1 + digits(out + 1, answer.number)
-            memcpy(out, b"\r\n", 2)
-            out += 2
-        elif kind == DONE:
-            memcpy(out, b"+OK\r\n", 5)
-            out += 5
-        elif protocol == 2:
-            memcpy(out, b"$-1\r\n", 5)
-            out += 5
-        else:
-            memcpy(out, b"_\r\n", 3)
-            out += 3
-        self.size += out - began
-        return True
-
-    # ---- frames
-    cdef bint tell(self, int kind, Call* call, Answer* answer) except -1:
-        """Write the frame of a reply."""
-        cdef size_t body, size = answer.size
-        cdef char* out
-        if kind == BLOB or (kind == NUMBER and call.what == INCR):
-            out = self.need(size + 32)
-            body = 7 + (2 if size < 256 else 5) + size
-            if size < 256:
-                out[11] = <char>0xC4
-                out[12] = <char>size
-                memcpy(out + 13, answer.octets, size)
-            else:
-                out[11] = <char>0xC6
-                put_big(out + 12, size, 4)
-                memcpy(out + 16, answer.octets, size)
-        else:
-            out = self.need(32)
-            body = 8
-            if kind == NIL:
-                out[11] = <char>0xC0
-            elif answer.number < 128:
-                out[11] = <char>answer.number
-            else:
-                out[11] = <char>0xCF
-                body = 7 + 1 + put_big(out + 12, answer.number, 8)
-        put_big(out, body, 4)
-        out[4] = <char>0x93
-        out[5] = <char>0xCE
-        put_big(out + 6, call.id, 4)
-        out[10] = 0
-        self.size += 4 + body
+    cdef bint say(self, int kind, Call* call, Answer* answer, int protocol) except -1:
+        """Write the answer; False if this door has no form for the value."""
+        cdef char* out = self.need(answer.size + ROOM)
+        out = put_line(out, kind, answer, protocol) if protocol else put_frame(out, kind, answer, call.id)
+        if out == NULL:
+            self.engine.hits -= 1
+            return False
+        self.size = out - self.out
         return True
 
 

@@ -1,11 +1,19 @@
 """How what was seen of calls is laid out."""
 
+cimport cython
+
+from kv_server.engine.tallies cimport Figures
+
 
 cdef class Observation:
     cdef public object engine, timer, slow, warn, samples, longest, counted, note, errors, codes
     cdef public dict monitors
     cdef public list noted
+    cdef public long long runs
     cdef public object monitor_bytes, slower_than_us, threshold_ms, stuck_ms, tracking
     cdef public double least_s
     cdef object _hot, _numbers, _unshown
-    cpdef ran(self, session, command, calls, double spent_s, revision)
+    @cython.locals(figures=Figures)
+    cpdef ran(self, session, command, long long calls, double spent_s, long long revision)
+    @cython.locals(row=Figures, calls=cython.longlong, spent_s=double, mean_s=double)
+    cpdef settle(self)

@@ -82,7 +82,9 @@ class Observation:
         self._hot = HotKeys(engine.now_ms)
         self.noted: list[tuple[Command, int, float]] = []
         self.note = self.noted.append
-        """Takes what `ran` tells, to be counted when there is more of it."""
+        """Takes a run of which `wrote` is told apart, to be counted when there are more."""
+        self.runs = 0
+        """How many were told since a key was sampled, but not noted."""
         self.errors: Counter[str] = Counter()
         """Calls that failed, by the word that their error begins with on the text door."""
         self.codes: Counter[str] = Counter()
@@ -101,10 +103,11 @@ class Observation:
 
     # ---- what the doors tell
     def ran(self, session: Session, command: Command, calls: int, spent_s: float, revision: int) -> None:
-        """So many *calls* of *command* ran, one after the other, from that *revision* on. Hot paths have these lines
-        themselves.
-        """
-        self.note((command, calls, spent_s))
+        """So many *calls* of *command* ran, one after the other, from that *revision* on. Hot paths use `note`."""
+        figures = self.counted.figures[command.bit]
+        figures.spent_s += spent_s
+        figures.add(calls, spent_s / calls)
+        self.runs += 1
         if self.engine.tx.revision != revision:
             self.wrote(session, command, revision)
 
@@ -126,9 +129,10 @@ class Observation:
                 row.near += calls
             else:
                 row.add(calls, mean_s)
-        if len(noted) >= MOST_NOTED and (key := self.engine.tx.last_key) is not None:
+        if len(noted) + self.runs >= MOST_NOTED and (key := self.engine.tx.last_key) is not None:
             self._hot.add(self.engine.tx.name, key, self.engine.now_ms)
         noted.clear()
+        self.runs = 0
 
     def fail(self, error: KvError, command: Command | None = None) -> None:
         """Count a call that failed."""

@@ -18,6 +18,7 @@ __all__ = ["Figures", "Tallies", "Tally"]
 
 _SCALES: Final = 32  # powers of two of microseconds: up to more than half an hour
 _MICROSECOND: Final = -20  # the exponent of two of the seconds that it has, or hardly less
+_LEAST_S: Final = 5e-324
 
 
 @define
@@ -63,6 +64,8 @@ class Figures:
             exponent = frexp(mean_s)[1]
             self._scale = min(max(exponent - _MICROSECOND, 0), _SCALES - 1)
             self.low, self.high = ldexp(0.5, exponent), ldexp(1.0, exponent)
+            if self._scale == 0:  # whatever is shorter is no other scale
+                self.low, self.high = _LEAST_S, ldexp(1.0, _MICROSECOND)
         self.near += calls
 
     def settle(self) -> None:

@@ -2,21 +2,36 @@
 
 cimport cython
 
+from kv_server.net cimport wire
 from kv_server.net.peer cimport Peer
+from kv_server.surfaces.surface cimport Surface
+
+cdef int READ, TROUBLE, WRITE
+cdef Py_ssize_t HIGH_WATER
+
+
+cdef class Counters:
+    cdef public long long accepted, refused, overflowed, timed_out, not_secured, accept_pauses
+    cdef public long long bytes_received, bytes_sent
 
 
 cdef class Connections:
-    cdef public object limits, counters, on_drop
+    cdef public object limits, on_drop
+    cdef public Counters counters
     cdef public dict peers, dirty, stalled
     cdef public Py_ssize_t admitted
     cdef public long long elapsed_ms
     cdef object _readiness, _doors, _change
     cdef list _sealed
 
-    @cython.locals(peer=Peer)
+    @cython.locals(peer=Peer, surface=Surface, data=bytes)
     cpdef receive(self, int fd, int bits)
-    @cython.locals(peer=Peer)
+    @cython.locals(peer=Peer, dirty=dict)
     cpdef flush(self)
     cpdef wake(self, Peer peer)
+    @cython.locals(peer=Peer)
+    cpdef resume_one(self)
+    @cython.locals(surface=Surface, sent=Py_ssize_t)
     cpdef _send(self, Peer peer)
+    @cython.locals(surface=Surface, unsent=Py_ssize_t, wants=int)
     cpdef _settle(self, Peer peer)

@@ -13,17 +13,17 @@ from functools import partial
 from typing import Final
 
 import trio
-from attrs import define, frozen
+from attrs import frozen
 
 from kv_protocol.errors import KvError, ProtocolError, ShuttingDown, TooManyConnections
 from kv_protocol.limits import MAX_CONNECTIONS
-from kv_server.net.doors import Doors, Surface, open_door
+from kv_server.net import wire
+from kv_server.net.doors import Doors, open_door
 from kv_server.net.peer import Peer, prepare_socket
 from kv_server.net.readiness import READ, TROUBLE, WRITE, Readiness
 from kv_server.net.tls import NotSecured, SecuredSocket, Tls
-from kv_server.net.wire import receive, send
 from kv_server.surfaces.events import events_of
-from kv_server.surfaces.native import HIGH_WATER
+from kv_server.surfaces.surface import HIGH_WATER, Surface
 from kv_server.surfaces.trace import trace_of
 
 __all__ = ["Connections", "Counters", "NetLimits"]
@@ -45,18 +45,17 @@ class NetLimits:
     idle_ms: int = 0
 
 
-@define
 class Counters:
     """What happened since the start."""
 
-    accepted: int = 0
-    refused: int = 0
-    overflowed: int = 0
-    timed_out: int = 0
-    not_secured: int = 0
-    accept_pauses: int = 0
-    bytes_received: int = 0
-    bytes_sent: int = 0
+    __slots__ = (
+        "accept_pauses", "accepted", "bytes_received", "bytes_sent", "not_secured", "overflowed", "refused",
+        "timed_out",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.accepted = self.refused = self.overflowed = self.timed_out = self.not_secured = self.accept_pauses = 0
+        self.bytes_received = self.bytes_sent = 0
 
 
 class Connections:
@@ -87,8 +86,8 @@ class Connections:
             if len(self.peers) - self.admitted >= _MOST_REFUSED:
                 sock.close()
                 return
-        wire = sock if tls is None else tls.secure(sock)
-        peer = Peer(wire, sock.fileno(), address, self.elapsed_ms)
+        end = sock if tls is None else tls.secure(sock)
+        peer = Peer(end, sock.fileno(), address, self.elapsed_ms)
         try:
             prepare_socket(sock)
             self._readiness.watch(peer.fd, READ)
@@ -117,7 +116,7 @@ class Connections:
         if not (bits & (READ | TROUBLE) and peer.wants & READ) or (surface is not None and surface.stalled):
             return
         try:
-            data = receive(peer.socket, peer.fd)
+            data = wire.receive(peer.socket, peer.fd)
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
@@ -224,7 +223,7 @@ class Connections:
         data = surface.data_to_send() if peer.rest is None else peer.rest
         if data:
             try:
-                sent = send(peer.socket, peer.fd, data)
+                sent = wire.send(peer.socket, peer.fd, data)
             except (BlockingIOError, InterruptedError):
                 sent = 0
             except OSError:

@@ -1,59 +1,12 @@
-"""What the loop expects of a surface, and which one a connection's first byte is for."""
+"""Which surface a connection's first byte is for."""
 
 from collections.abc import Callable, Mapping
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
-from kv_protocol.errors import KvError
-from kv_server.engine.session import Session
 from kv_server.surfaces.stranger import Stranger
+from kv_server.surfaces.surface import Surface
 
-__all__ = ["Door", "Doors", "Surface"]
-
-
-class Surface(Protocol):
-    """One connection's protocol, sans-IO."""
-
-    session: Session | None
-    """Who it is; None before it has said."""
-    address: str
-    """Where its peer is."""
-    certified: str | None
-    """Whom the certificate of its peer names."""
-    calls: int
-    held: int
-    """Bytes of output that were not taken yet."""
-    stalled: bool
-    """Input waits inside for `resume`."""
-    closing: bool
-    """It will take no more input; it is to be closed when its output has left."""
-    overflowed: bool
-    """Its reader was owed too much."""
-
-    @property
-    def halfway(self) -> bool:
-        """Something has begun to arrive and its rest has not come."""
-
-    def receive_data(self, data: bytes) -> None:
-        """Take *data*, which is never empty."""
-
-    def resume(self) -> None:
-        """Go on with what waits inside."""
-
-    def data_to_send(self) -> bytes:
-        """Take output: some of it, or none."""
-
-    def retract(self, taken: bytes, refusal: Callable[[], KvError]) -> bool:
-        """Answers that were *taken*, or could be, must not be given: put errors in their place. False if it cannot."""
-
-    def go_away(self, error: KvError) -> None:
-        """Say that the server will end the connection soon."""
-
-    def refuse(self, error: KvError) -> None:
-        """Say why the connection ends, and end it."""
-
-    def leave(self) -> None:
-        """The connection is over as far as the engine is concerned."""
-
+__all__ = ["Door", "Doors", "open_door"]
 
 Door: TypeAlias = Callable[[Callable[[], None], Callable[[], bool]], Surface]
 """Makes the surface of a connection, given what it is to call when it has output of its own accord, and what says

@@ -11,7 +11,6 @@ from time import perf_counter
 from typing import Final
 
 import trio
-from attrs import define, field
 
 from kv_protocol.patience import LOOK_S, Patience
 from kv_server.engine.engine import Engine
@@ -33,23 +32,22 @@ _RETRY_MS: Final = 1_000  # after a failure of ours, when what is due is tried a
 log = events_of("kv.net")
 
 
-@define
 class Pulse:
     """How late the alarm rang, in milliseconds, how many rounds there were, and how often what was due failed."""
 
-    rounds: int = 0
-    failures: int = 0
-    lag_ms: float = 0.0
-    """A moving average."""
-    last_lag_ms: float = 0.0
-    longest_lag_ms: float = 0.0
-    lags: list[int] = field(factory=lambda: [0] * _LAGS)
-    """How often it was late, by powers of two of milliseconds: so many rang no later."""
+    __slots__ = ("failures", "lag_ms", "lags", "last_lag_ms", "longest_lag_ms", "per_s", "rounds", "sampled")
 
-    sampled: tuple[int, int, int, int] = (0, 0, 0, 0)
-    """When calls and bytes in and out were last counted, and how many there were until then."""
-    per_s: tuple[int, int, int] = (0, 0, 0)
-    """How many of these came in a second before that."""
+    def __init__(self) -> None:
+        self.rounds = self.failures = 0
+        self.lag_ms = 0.0
+        """A moving average."""
+        self.last_lag_ms = self.longest_lag_ms = 0.0
+        self.lags = [0] * _LAGS
+        """How often it was late, by powers of two of milliseconds: so many rang no later."""
+        self.sampled = (0, 0, 0, 0)
+        """When calls and bytes in and out were last counted, and how many there were until then."""
+        self.per_s = (0, 0, 0)
+        """How many of these came in a second before that."""
 
     def note(self, late_ms: float) -> None:
         self.last_lag_ms = late_ms
@@ -97,12 +95,14 @@ class Loop:
         """Run rounds for ever."""
         readiness, connections = self._readiness, self._connections
         while True:
+            self._set_alarm()
             await readiness.wait()
             until = perf_counter() + _BUDGET_S
             events = readiness.poll()
             while events or connections.stalled:
                 events = self.round(events, until)
                 if perf_counter() >= until:
+                    self._set_alarm()
                     await trio.lowlevel.checkpoint()
                     until = perf_counter() + _BUDGET_S
                 events = events or readiness.poll()
@@ -110,19 +110,18 @@ class Loop:
                     events = self._look()
 
     def _look(self) -> list[tuple[int, int]]:
-        """Look for some microseconds whether who was served has more to say: it saves both sides a sleep."""
-        until = perf_counter() + LOOK_S
-        while not (events := self._readiness.poll()):
-            if perf_counter() >= until:
-                self._patience.miss()
-                return events
-        self._patience.hit()
+        """Wait some microseconds for whom was served: they may have more to say, and a sleep of trio costs more."""
+        events = self._readiness.look(LOOK_S)
+        if events:
+            self._patience.hit()
+        else:
+            self._patience.miss()
         return events
 
     def round(self, events: list[tuple[int, int]], until: float) -> list[tuple[int, int]]:
         """Serve *events* while there is time; return those that are left."""
         self.pulse.rounds += 1
-        self.set_clocks()
+        self._read_clocks()
         connections, listeners = self._connections, self._acceptor.listeners
         if connections.stalled:
             connections.resume_one()
@@ -146,7 +145,6 @@ class Loop:
         else:
             rest = rest or self._readiness.poll()
             self._gate.let_out(more=bool(rest or connections.stalled))
-        self._set_alarm()
         return rest
 
     def guard(self, gate: Gate) -> None:
@@ -162,7 +160,20 @@ class Loop:
 
     def set_clocks(self) -> None:
         """Tell the engine what time it is, and let it do a slice of what is due."""
+        self._advance(*self._clock.read())
+
+    def _read_clocks(self) -> None:
+        """The same, unless no time has passed and nothing fell due meanwhile."""
         now_ms, elapsed_ms = self._clock.read()
+        first_ms = self._engine.due.first_ms
+        if (
+            elapsed_ms != self._connections.elapsed_ms
+            or self._more
+            or (first_ms is not None and first_ms <= elapsed_ms)
+        ):
+            self._advance(now_ms, elapsed_ms)
+
+    def _advance(self, now_ms: int, elapsed_ms: int) -> None:
         self._connections.elapsed_ms = elapsed_ms
         try:
             self._more = self._engine.advance(now_ms, elapsed_ms)
@@ -222,7 +233,7 @@ class Loop:
         return next_ms if sync_ms is None else min(next_ms, sync_ms)
 
     def _set_alarm(self) -> None:
-        """Ring earlier if a call of this round made something due earlier."""
+        """Ring earlier if a call has made something due earlier. To be called before anything is waited for."""
         due_ms = self._next_due_ms()
         if due_ms < self._alarm_ms:
             self._alarm_ms = due_ms

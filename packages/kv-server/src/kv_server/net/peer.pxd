@@ -1,8 +1,11 @@
 """How a peer is laid out where it is compiled."""
 
+from kv_server.surfaces.surface cimport Surface
+
 
 cdef class Peer:
-    cdef public object socket, address, refusal, certified, surface, rest, ends_ms
+    cdef public object socket, address, refusal, certified, rest, ends_ms
+    cdef public Surface surface
     cdef public int fd, wants
     cdef public bint sealed, left, half_closed
     cdef public long long opened_ms, active_ms, begun_ms, begun_calls

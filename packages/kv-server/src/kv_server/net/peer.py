@@ -9,8 +9,8 @@ from typing import Final
 from kv_protocol.errors import KvError
 from kv_protocol.tls import Wire
 from kv_server.net.address import Address
-from kv_server.net.doors import Surface
 from kv_server.net.readiness import READ
+from kv_server.surfaces.surface import Surface
 
 __all__ = ["Peer", "local_address", "prepare_socket"]
 

@@ -10,13 +10,13 @@ from typing import Final, Protocol
 
 import trio
 
+from kv_server.net.wire import ready
+
 __all__ = ["READ", "TROUBLE", "WRITE", "NestedEpoll", "Readiness", "TaskEach", "open_readiness"]
 
 READ: Final = 1  # the bits of epoll
 WRITE: Final = 4
 TROUBLE: Final = 8 | 16  # an error or a hang-up: told whether one asks or not
-
-_MOST_EVENTS: Final = 1024
 
 
 class Readiness(Protocol):
@@ -34,12 +34,16 @@ class Readiness(Protocol):
     def poll(self) -> list[tuple[int, int]]:
         """Descriptors and bits that are ready now."""
 
+    def look(self, wait_s: float) -> list[tuple[int, int]]:
+        """The same, for which everybody may be kept waiting so long."""
+
 
 class NestedEpoll:
     """An epoll of our own, which trio sees as one descriptor: a wake-up costs the same for one connection or many."""
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
+        self._fd = self._epoll.fileno()
         self._watched: set[int] = set()
 
     def watch(self, fd: int, wants: int) -> None:
@@ -55,10 +59,13 @@ class NestedEpoll:
             self._epoll.unregister(fd)
 
     async def wait(self) -> None:
-        await trio.lowlevel.wait_readable(self._epoll.fileno())
+        await trio.lowlevel.wait_readable(self._fd)
 
     def poll(self) -> list[tuple[int, int]]:
-        return self._epoll.poll(0, _MOST_EVENTS)
+        return ready(self._epoll, self._fd)
+
+    def look(self, wait_s: float) -> list[tuple[int, int]]:
+        return ready(self._epoll, self._fd, wait_s)
 
     def close(self) -> None:
         self._epoll.close()
@@ -101,6 +108,9 @@ class TaskEach:
             self._collected = trio.Event()
             self._arrived = trio.Event()
         return ready
+
+    def look(self, wait_s: float) -> list[tuple[int, int]]:
+        return self.poll()  # what is ready comes with other tasks
 
     def _drop(self, fd: int, bit: int) -> None:
         self._scopes.pop((fd, bit)).cancel()

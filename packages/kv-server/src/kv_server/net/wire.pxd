@@ -1,5 +1,6 @@
 """What other modules may call of the native wire."""
 
 
+cpdef list ready(epoll, int fd, double wait_s=*)
 cpdef bytes receive(sock, int fd)
 cpdef Py_ssize_t send(sock, int fd, data) except -1

@@ -1,12 +1,24 @@
-"""What is asked of the system for a connection that is ready: to take what came, and what is to leave."""
+"""What is asked of the system round by round: which connections are ready, what came, and to take what is to leave."""
 
+from __future__ import annotations
+
+import select
 from typing import Final
 
 from kv_protocol.tls import Wire
 
-__all__ = ["receive", "send"]
+__all__ = ["ready", "receive", "send"]
 
 _CHUNK: Final = 64 * 1024
+_MOST_EVENTS: Final = 1024
+_SELECTED: Final = 1024  # descriptors of which `select` can tell, which waits for microseconds
+
+
+def ready(epoll: select.epoll, fd: int, wait_s: float = 0.0) -> list[tuple[int, int]]:
+    """Descriptors and bits that *epoll*, whose own descriptor is *fd*, has ready, now or soon: some of them."""
+    if wait_s and fd < _SELECTED:
+        select.select((fd,), (), (), wait_s)
+    return epoll.poll(0, _MOST_EVENTS)
 
 
 def receive(sock: Wire, fd: int) -> bytes:

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""What is asked of the system for a connection that is ready: the native twin of the plain module.
+"""What is asked of the system round by round: the native twin of the plain module.
 
 A socket of the system's own is asked by its descriptor, which must not block: so the lock of the interpreter is kept.
 What stands where a socket would is asked as ever. Errors are those that sockets raise.
@@ -10,18 +10,70 @@ import socket
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_SetFromErrno
 
-__all__ = ["receive", "send"]
+__all__ = ["ready", "receive", "send"]
 
 cdef extern from "<sys/socket.h>":
     int MSG_DONTWAIT
     ssize_t system_recv "recv"(int fd, void* buffer, size_t size, int flags)
     ssize_t system_send "send"(int fd, const void* buffer, size_t size, int flags)
 
+cdef extern from *:
+    """
+    #ifdef __linux__
+    #include <errno.h>
+    #include <sys/epoll.h>
+    #include <sys/syscall.h>
+    #include <time.h>
+    #include <unistd.h>
+    /* Where the system cannot wait for less than a millisecond, it does not wait at all. */
+    static int epoll_soon(int epoll, struct epoll_event *events, int most, long wait_ns) {
+    #if defined(SYS_epoll_pwait2) && defined(__LP64__)
+        struct timespec wait = {wait_ns / 1000000000, wait_ns % 1000000000};
+        int count = (int)syscall(SYS_epoll_pwait2, epoll, events, most, &wait, NULL, 0);
+        if (count >= 0) return count;
+        if (errno == EINTR) return 0;
+        if (errno != ENOSYS && errno != EPERM) return count;
+    #endif
+        return epoll_wait(epoll, events, most, 0);
+    }
+    #else  /* never called: nothing there is an epoll */
+    struct epoll_event { unsigned int events; union { int fd; } data; };
+    static int epoll_wait(int epoll, struct epoll_event *events, int most, int wait_ms) { return 0; }
+    static int epoll_soon(int epoll, struct epoll_event *events, int most, long wait_ns) { return 0; }
+    #endif
+    """
+    ctypedef union epoll_data:
+        int fd
+    struct epoll_event:
+        unsigned int events
+        epoll_data data
+    int epoll_wait(int epoll, epoll_event* events, int most, int wait_ms) noexcept nogil
+    int epoll_soon(int epoll, epoll_event* events, int most, long wait_ns) noexcept nogil
+
 cdef enum:
     CHUNK = 64 * 1024
+    MOST_EVENTS = 1024
+    FEW_EVENTS = 128
 
 cdef char buffer[CHUNK]
+cdef epoll_event happened[MOST_EVENTS]
 cdef object OWN = socket.socket
+
+
+cpdef list ready(epoll, int fd, double wait_s=0.0):
+    """Descriptors and bits that *epoll*, whose own descriptor is *fd*, has ready, now or soon: some of them."""
+    cdef epoll_event[FEW_EVENTS] few  # of its own: other threads go on meanwhile
+    cdef epoll_event* found = happened
+    cdef int place, count
+    if wait_s > 0.0:
+        found = few
+        with nogil:
+            count = epoll_soon(fd, few, FEW_EVENTS, <long>(wait_s * 1e9))
+    else:
+        count = epoll_wait(fd, happened, MOST_EVENTS, 0)
+    if count < 0:
+        PyErr_SetFromErrno(OSError)
+    return [(found[place].data.fd, found[place].events) for place in range(count)]
 
 
 cpdef bytes receive(sock, int fd):

@@ -2,17 +2,24 @@
 
 cimport cython
 
+from kv_server.commands.swift cimport Swift
+from kv_server.surfaces.surface cimport Surface
 
-cdef class NativeConnection:
+cdef Py_ssize_t HIGH_WATER
+cdef double SLICE_S
+
+
+cdef class NativeConnection(Surface):
     cdef object _door, _encoder, _wake, _lost, _reader, _greeting
     cdef readonly object _owed
+    cdef Swift _swift
     cdef set _open
     cdef list _waiting, _out
     cdef Py_ssize_t _told
-    cdef public Py_ssize_t calls, held
-    cdef public bint stalled, closing, overflowed
-    cdef public object address, certified, session
 
+    cpdef receive_data(self, bytes data)
+    cpdef bytes data_to_send(self)
+    cpdef bytes _hurry(self, bytes data)
     @cython.locals(held=Py_ssize_t, done=Py_ssize_t, since=Py_ssize_t, now=double, before=double, began=double,
                    until=double, least_s=double)
     cpdef _run(self, list bodies)

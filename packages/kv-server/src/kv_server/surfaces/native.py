@@ -12,12 +12,11 @@ from typing import Any, Final
 
 from kv_protocol.errors import KvError, ProtocolError
 from kv_protocol.frames import FrameReader
-from kv_protocol.limits import MAX_HELLO_FRAME, MIB
+from kv_protocol.limits import MAX_HELLO_FRAME
 from kv_protocol.messages import GOAWAY, MORE, OK
 from kv_protocol.types import Change, Message, Seen
 from kv_server.commands.swift import swift_of
 from kv_server.engine.engine import PARKED, Engine
-from kv_server.engine.session import Session
 from kv_server.engine.waiting import Unfinished
 from kv_server.spec.command import Command
 from kv_server.surfaces.bugs import Bugs
@@ -28,12 +27,11 @@ from kv_server.surfaces.native_frames import read
 from kv_server.surfaces.replies import Encoder, LongCall, LongReply, framed
 from kv_server.surfaces.requests import Overfull
 from kv_server.surfaces.steering import steer
+from kv_server.surfaces.surface import HIGH_WATER, SLICE_S, Surface
 from kv_server.surfaces.tracing import traced
 
-__all__ = ["HIGH_WATER", "NativeConnection", "NativeDoor"]
+__all__ = ["NativeConnection", "NativeDoor"]
 
-HIGH_WATER: Final = 1 * MIB  # unsent bytes beyond which the calls of a connection wait for its reader
-SLICE_S: Final = 0.002  # how long the calls of one connection run before others have their turn
 
 NOTHING: Final[tuple[Any, Any, Any, Any]] = (0, None, None, None)  # of a request, before it is read
 
@@ -52,7 +50,7 @@ class NativeDoor:
         self.server = server
         self.timer = timer
         self.encoder = Encoder(engine, limits.frame)
-        self.swift = swift_of(engine)
+        self.swift = swift_of(engine) if self.traced is None else None
         self.protocol_errors = 0
         self.bugs = Bugs(log)
 
@@ -66,18 +64,20 @@ class NativeDoor:
         return self.protocol_errors, self.bugs.times
 
 
-class NativeConnection:
+class NativeConnection(Surface):
     """One client. The engine talks back to it through the methods of `Outbox`."""
 
     __slots__ = (
-        "_door", "_encoder", "_greeting", "_lost", "_open", "_out", "_owed", "_reader", "_told", "_waiting", "_wake",
-        "address", "calls", "certified", "closing", "held", "overflowed", "session", "stalled",
+        "_door", "_encoder", "_greeting", "_lost", "_open", "_out", "_owed", "_reader", "_swift", "_told",
+        "_waiting", "_wake",
     )  # fmt: skip
     protocol = 0
 
     def __init__(self, door: NativeDoor, wake: Callable[[], None], lost: Callable[[], bool]) -> None:
+        super().__init__()
         self._door = door
         self._encoder = door.encoder
+        self._swift = door.swift
         self._wake = wake
         self._lost = lost
         self._reader = FrameReader(MAX_HELLO_FRAME)
@@ -86,15 +86,7 @@ class NativeConnection:
         self._out: list[bytes] = []
         self._owed: LongCall | LongReply | None = None
         self._told = 0
-        self.session: Session | None = None
-        self.certified: str | None = None
-        self.address = ""
         self._greeting: Greeting | None = None
-        self.calls = 0
-        self.held = 0
-        self.stalled = False
-        self.closing = False
-        self.overflowed = False
 
     # ---- bytes
     @property
@@ -119,8 +111,11 @@ class NativeConnection:
                 return
             data = b""
         elif not self.stalled:
-            data = self._hurry(data)
-            self.stalled = bool(data) and self.held > HIGH_WATER
+            if self._swift is not None:
+                data = self._hurry(data)
+                if not data:
+                    return
+            self.stalled = self.held > HIGH_WATER
         bodies = reader.feed(data)
         if self.stalled:
             self._waiting += bodies
@@ -129,9 +124,10 @@ class NativeConnection:
 
     def _hurry(self, data: bytes) -> bytes:
         """Run the calls at the beginning of *data* that can be run swiftly; what is left of it."""
-        door, swift = self._door, self._door.swift
-        if swift is None or self._open or self._reader.held or door.traced is not None:
+        swift = self._swift
+        if self._open or self._reader.held:
             return data
+        assert swift is not None
         assert self.session is not None
         frames = swift.native(self.session, data)
         if not swift.calls:
@@ -139,7 +135,7 @@ class NativeConnection:
         self.calls += swift.calls
         self._out.append(frames)
         self.held += len(frames)
-        return data[swift.taken :]
+        return data[swift.taken :] if swift.taken < len(data) else b""
 
     def resume(self) -> None:
         """Go on with the calls that were stalled."""

@@ -32,10 +32,14 @@ class Pause:
 class Pausing:
     """A door whose connections can be made to wait. While there is a pause, *commands* has none."""
 
-    engine: Engine
-    commands: Mapping[bytes, Command]
-    whole: Mapping[bytes, Command]
-    _pause: Pause | None = None
+    __slots__ = ("_pause", "commands", "engine", "whole")
+
+    def __init__(self, engine: Engine, whole: Mapping[bytes, Command]) -> None:
+        self.engine = engine
+        self.commands: Mapping[bytes, Command] = whole
+        """By a first word that says all. The others come from `find`, and while there is a pause all of them do."""
+        self.whole = whole
+        self._pause: Pause | None = None
 
     def pause(self, wait_ms: int, everything: bool) -> None:
         """Let commands wait for *wait_ms*; a pause that lasts longer already goes on."""

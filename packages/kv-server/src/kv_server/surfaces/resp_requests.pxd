@@ -9,6 +9,7 @@ cdef class RequestReader:
     cdef list _chunks, _words
     cdef Py_ssize_t _size, _need, _left, _total
 
+    cpdef bint halfway(self)
     cpdef list feed(self, bytes data)
     cdef Py_ssize_t _most(self) noexcept
     cdef int _read(self, bytes data, list found) except -1

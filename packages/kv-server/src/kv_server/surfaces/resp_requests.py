@@ -47,7 +47,6 @@ class RequestReader:
     _left: int = 0
     _total: int = 0
 
-    @property
     def halfway(self) -> bool:
         """A command has begun and its rest has not come."""
         return bool(self._left or self._buffer or self._need)

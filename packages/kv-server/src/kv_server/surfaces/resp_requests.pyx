@@ -46,8 +46,7 @@ cdef class RequestReader:
         self._chunks = []
         self._words = []
 
-    @property
-    def halfway(self):
+    cpdef bint halfway(self):
         """A command has begun and its rest has not come."""
         return self._left > 0 or self._need > 0 or self._buffer is not None
 

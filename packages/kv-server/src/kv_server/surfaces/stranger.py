@@ -4,26 +4,20 @@ from collections.abc import Callable
 from typing import Final
 
 from kv_protocol.errors import KvError
-from kv_server.engine.session import Session
+from kv_server.surfaces.surface import Surface
 
 __all__ = ["Stranger"]
 
 _TLS_HANDSHAKE: Final = 0x16
 
 
-class Stranger:
+class Stranger(Surface):
     """A connection that no door of this server is for: it is told so and ended."""
 
+    __slots__ = ("_out",)
+
     def __init__(self) -> None:
-        self.session: Session | None = None
-        self.certified: str | None = None
-        self.address = ""
-        self.calls = 0
-        self.held = 0
-        self.stalled = False
-        self.halfway = False
-        self.closing = False
-        self.overflowed = False
+        super().__init__()
         self._out = b""
 
     def receive_data(self, data: bytes) -> None:

@@ -1,0 +1,6 @@
+"""How a door that can pause is laid out where it is compiled."""
+
+
+cdef class Pausing:
+    cdef public object engine, commands, whole
+    cdef object _pause
