@@ -6,6 +6,7 @@ is compiled. Modules named after the folder are compiled alone, to try one.
 
 from __future__ import annotations
 
+import compileall
 import filecmp
 import importlib.util
 import shutil
@@ -39,6 +40,8 @@ def main() -> int:
     except recipe.Unbuildable as reason:
         print(f"tools/native.py: {reason}", file=sys.stderr)
         return 1
+    for package in PACKAGES:  # a start is to take as long as that of what is installed
+        compileall.compile_dir(target / package.replace("-", "_"), quiet=1)
     print(f"{len(made)} extensions in {target} after {time.monotonic() - began:.0f} s")
     return 0
 
@@ -52,8 +55,9 @@ def copy(source: Path, target: Path) -> None:
                 twin.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, twin)
     for twin in target.glob(f"{next(source.iterdir()).name}/**/*.*"):
+        kept = twin.is_dir() or not {"bound", "__pycache__"}.isdisjoint(twin.parts)
         stem = source / twin.relative_to(target).with_name(twin.name.partition(".")[0])
-        if twin.is_file() and "bound" not in twin.parts and not any(stem.parent.glob(f"{stem.name}.*")):
+        if not kept and not any(stem.parent.glob(f"{stem.name}.*")):
             twin.unlink()
 
 

@@ -6,6 +6,7 @@ serves as well, only slower. An editable installation is always plain.
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import subprocess
@@ -18,8 +19,17 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-DIRECTIVES = {"language_level": 3, "binding": True, "annotation_typing": False}
+COMMON = {"language_level": 3, "binding": True}
+DIRECTIVES = {  # a leaf minds its own; what is one source is to fail as Python does
+    "leaf": {},
+    "bound": {"infer_types": True},
+    "source": {"nonecheck": True, "annotation_typing": False},
+}
 FLAGS = ["-O2", "-g0", "-fwrapv", "-fno-semantic-interposition", "-Wno-unused-function", "-Wno-unreachable-code"]
+
+CLOSURES = (ast.Lambda, ast.GeneratorExp, ast.FunctionDef)
+FUTURE = "from __future__ import annotations"
+TX = "from kv_server.engine.tx import Tx"
 
 # Reads the table of commands from the sources, also where older extensions lie beside them.
 AHEAD = """
@@ -32,6 +42,7 @@ def plain(path):
     return FileFinder(path, (SourceFileLoader, SOURCE_SUFFIXES))
 sys.path_hooks.insert(0, plain)
 sys.path.insert(0, root)
+sys.modules["kv_server.bound"] = None
 del sys.argv[1]
 runpy.run_module("kv_server.app.ahead", run_name="__main__")
 """
@@ -84,6 +95,7 @@ def build(root: Path, patterns: Iterable[str], only: Iterable[str] = ()) -> list
     except ImportError as missing:
         raise Unbuildable(f"{missing.name} is not installed") from None
     write_binders(root, only)
+    write_typed(root)
     Options.error_on_unknown_names = False  # what binders name is given to them at run time
     names = set(only)
     modules = {dotted(root, path): path for path in sources(root, patterns)}
@@ -93,12 +105,14 @@ def build(root: Path, patterns: Iterable[str], only: Iterable[str] = ()) -> list
         for name, path in sorted(modules.items())
         if not names or name in names
     ]
-    for extension in extensions:  # a leaf minds its own; what is one source is to fail as Python does
-        extension.cython_directives = {"nonecheck": extension.sources[0].endswith(".py")}
     before = os.getcwd()
     os.chdir(root)
     try:
-        made = cythonize(extensions, nthreads=jobs, quiet=True, compiler_directives=DIRECTIVES)
+        made = []
+        for kind, directives in DIRECTIVES.items():
+            alike = [extension for extension in extensions if kind_of(Path(extension.sources[0])) == kind]
+            if alike:
+                made += cythonize(alike, nthreads=jobs, quiet=True, compiler_directives={**COMMON, **directives})
         command = build_ext(Distribution({"ext_modules": made}))
         command.inplace, command.parallel, command.build_temp = True, jobs, str(root / ".objects")
         command.ensure_finalized()
@@ -129,6 +143,50 @@ def sources(root: Path, patterns: Iterable[str]) -> Iterator[Path]:
         for path in root.glob(pattern):
             if path.name not in ("__init__.py", "__main__.py") and not path.with_suffix(".pyx").exists():
                 yield path
+
+
+def kind_of(path: Path) -> str:
+    """Of which of the kinds of modules this one is."""
+    if path.parent.name == "bound":
+        return "bound"
+    return "leaf" if path.read_text("utf-8").startswith("# cython:") else "source"
+
+
+def write_typed(root: Path) -> None:
+    """Write beside each module of commands the same, line by line, with functions that know the class of `tx`."""
+    for path in root.glob("kv_server/commands/*.py"):
+        leaf = path.with_suffix(".pyx")
+        if leaf.exists() and kind_of(leaf) == "leaf":
+            continue
+        text = typed(path.read_text("utf-8"))
+        if text is None:
+            leaf.unlink(missing_ok=True)
+        elif not leaf.exists() or leaf.read_text("utf-8") != text:
+            leaf.write_text(text, "utf-8")
+
+
+def typed(text: str) -> str | None:
+    """The source *text* with a line that tells the class of `tx` in place of the empty one before each function."""
+    lines = text.split("\n")
+    functions = [
+        node for node in ast.parse(text).body
+        if isinstance(node, ast.FunctionDef) and getattr(first_annotation(node), "id", None) == "Tx"
+        and not any(isinstance(part, CLOSURES) for each in node.body for part in ast.walk(each))
+    ]  # fmt: skip
+    places = [min([node.lineno, *(each.lineno for each in node.decorator_list)]) - 2 for node in functions]
+    future = lines.index(FUTURE) if FUTURE in lines else -1
+    if not places or future < 0 or any(lines[place] for place in (*places, future + 1)):
+        return None
+    lines[lines.index(TX)] += "; cimport cython"
+    for place in places:
+        lines[place] = "@cython.locals(tx=Tx)"
+    lines[future + 1] = TX.replace(" import ", " cimport ")
+    return "\n".join(lines)
+
+
+def first_annotation(function: ast.FunctionDef) -> ast.expr | None:
+    given = function.args.posonlyargs + function.args.args
+    return given[0].annotation if given else None
 
 
 def dotted(root: Path, path: Path) -> str:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from msgpack import Unpacker, unpackb
 
@@ -64,6 +64,9 @@ class Build:
         self._process.stdin.close()
         self._process.wait(30)
         self._process.stdout.close()
+
+
+FAR_MS: Final = 15 * 10**12
 
 
 class Difference(NamedTuple):
@@ -136,12 +139,17 @@ def differences(script: Script, plain: dict[str, Any], native: dict[str, Any]) -
         if raised[0] or raised[1]:
             yield Difference(script, at, "what was raised", *raised)
         for name, pair in (("rows of the log", log), ("revisions", revision), ("times", due)):
-            if pair[0] != pair[1] and -1 not in pair:
+            if pair[0] != pair[1] and -1 not in pair and not (name == "times" and far(*pair)):
                 yield Difference(script, at, name, *pair)
     for name in plain["whole"] | native["whole"]:
         pair = plain["whole"].get(name), native["whole"].get(name)
         if pair[0] != pair[1] or name == "failed":
             yield Difference(script, None, name, *pair)
+
+
+def far(*due: int | None) -> bool:
+    """Whether both have nothing to do for some centuries: compiled tables know deadlines up to the year 2527."""
+    return all(each is not None and each > FAR_MS for each in due)
 
 
 def said(sent: dict[int, bytes], way: str) -> dict[int, Any]:

@@ -70,7 +70,8 @@ class World:
         connection = self.connections.get(number)
         if connection is None:
             return
-        swift = self.doors["native" if type(connection).__name__ == "NativeConnection" else "resp"].swift
+        native = type(connection).__name__ == "NativeConnection"
+        swift = self.doors["native"].swift if native else self.doors["resp"].lanes
         before = (swift.calls, swift.taken) if swift is not None else None
         connection.receive_data(SECRET.sub(self._secret, data))
         if swift is not None and (swift.calls, swift.taken) != before:

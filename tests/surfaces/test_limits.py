@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from kv_protocol.frames import pack
 from kv_protocol.types import Change
-from kv_server.surfaces.native import HIGH_WATER
 from kv_server.surfaces.requests import SHORT
+from kv_server.surfaces.surface import HIGH_WATER
 from tests.surfaces.line import LIMITS, Line, framed
 
 

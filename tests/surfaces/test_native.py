@@ -16,7 +16,7 @@ from kv_protocol.frames import pack
 from kv_protocol.limits import MAX_HELLO_FRAME
 from kv_protocol.types import Change
 from kv_server.engine.engine import PARKED
-from kv_server.surfaces.native import SLICE_S
+from kv_server.surfaces.surface import SLICE_S
 from tests.surfaces.line import LIMITS, Line, framed
 
 

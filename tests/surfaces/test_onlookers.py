@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kv_server.engine.ticks import Ticks
 from tests.surfaces.talk import Talk
 
 
@@ -47,7 +48,7 @@ def test_a_call_that_keeps_others_waiting_is_warned_of_by_its_name() -> None:
     observation.stuck_ms = 100
     observation.choose()
     times = [0.0, 0.099, 1.0, 1.25]
-    talk.door.timer = lambda: times.pop(0) if times else 2.0
+    talk.door.ticks = Ticks(lambda: times.pop(0) if times else 2.0)
     talk.line("KEYS *")
     talk.line("KEYS secret-key")
     assert warned == [("KEYS", 250)]

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kv_protocol.errors import InternalError, ProtocolError, TooManyConnections
+from kv_server.engine.ticks import Ticks
 from kv_server.surfaces.hello import Limits
 from kv_server.surfaces.pieces import SLICE_S
 from tests.surfaces.talk import Talk, packed
@@ -236,7 +237,7 @@ def test_a_long_answer_is_made_while_it_is_sent_and_what_comes_behind_waits_for_
     talk.call("RPUSH", "l", *words)
     talk.connection.receive_data(packed("LRANGE", "l", "0", "-1") + packed("DEL", "l"))
     talk.connection.push("message", b"c", b"m")
-    talk.door.timer = count(step=SLICE_S / 2).__next__  # a slice of time is two looks at the clock
+    talk.door.ticks = Ticks(count(step=SLICE_S / 2).__next__)  # a slice of time is two looks at the clock
     parts = []
     while talk.connection.held:
         parts.append(talk.connection.data_to_send())
@@ -248,7 +249,7 @@ def test_a_long_answer_is_made_while_it_is_sent_and_what_comes_behind_waits_for_
 def test_a_slice_of_time_is_all_a_connection_gets_at_once() -> None:
     talk = Talk()
     ticks = iter(range(1000))
-    talk.door.timer = lambda: next(ticks) / 1000
+    talk.door.ticks = Ticks(lambda: next(ticks) / 1000)
     talk.connection.receive_data(packed("INCR", "k") * 50)
     assert talk.connection.stalled
     assert talk.take().count(b"\r\n") == 50

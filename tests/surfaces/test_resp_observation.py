@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from kv_server.engine.ticks import Ticks
 from tests.surfaces.talk import Talk, packed
 
 SHOWN = b"+1800000000.000000 [%b ?:0] %b\r\n"
@@ -103,7 +104,7 @@ def test_monitor_cannot_be_queued(talk: Talk) -> None:
 def ticking(talk: Talk, *spent_s: float) -> None:
     """Let the calls that are looked on take so long, one after the other."""
     times = [time for spent in spent_s for time in (0.0, spent)]
-    talk.door.timer = lambda: times.pop(0) if times else 0.0
+    talk.door.ticks = Ticks(lambda: times.pop(0) if times else 0.0)
 
 
 def test_slow_calls_are_kept_with_their_words_shortened(talk: Talk) -> None:

@@ -64,14 +64,14 @@ def test_a_long_word_is_taken_up_in_one_stroke() -> None:
         assert found == []
         found += reader.feed(data[start : start + 65_536])
     assert found == [[b"SET", b"k", word]]
-    assert not reader.halfway
+    assert not reader.halfway()
 
 
 def test_a_pipeline_cut_in_the_middle_goes_on_in_one_stroke() -> None:
     reader = RequestReader(MAX_BULK)
     data = packed(b"SET", b"key", b"value") * 1000
     assert len(reader.feed(data[:10_011])) + len(reader.feed(data[10_011:])) == 1000
-    assert not reader.halfway
+    assert not reader.halfway()
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_pipeline_cut_in_the_middle_goes_on_in_one_stroke() -> None:
 def test_it_knows_that_a_command_has_begun(begun: bytes) -> None:
     reader = RequestReader(MAX_BULK)
     assert reader.feed(begun) == []
-    assert reader.halfway
+    assert reader.halfway()
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_what_is_announced_takes_no_memory() -> None:
     reader = RequestReader(1 << 30)
     assert reader.feed(b"*%d\r\n$1073741824\r\nabc" % MAX_WORDS) == []
     assert reader.failure is None
-    assert reader.halfway
+    assert reader.halfway()
 
 
 @pytest.mark.parametrize(

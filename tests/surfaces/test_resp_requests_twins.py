@@ -38,7 +38,7 @@ conversations = st.lists(words.map(lambda each: packed(*each)) | noise, max_size
 
 
 def shown(reader: Any, found: list[list[bytes]]) -> tuple[Any, ...]:
-    return found, reader.failure, reader.http, reader.halfway
+    return found, reader.failure, reader.http, reader.halfway()
 
 
 @settings(max_examples=500)
@@ -52,7 +52,7 @@ def test_they_read_alike(conversation: bytes, data: st.DataObject) -> None:
         for reader in readers:
             reader.wary = wary
             found = reader.feed(conversation[start:stop])
-            while wary and found and reader.halfway and reader.failure is None:  # as a connection asks for the next
+            while wary and found and reader.halfway() and reader.failure is None:  # as a connection asks for the next
                 more = reader.feed(b"")
                 if not more:
                     break

@@ -13,8 +13,10 @@ from kv_protocol.errors import NotFound
 from kv_protocol.frames import FrameReader, pack
 from kv_protocol.messages import DEADLINE, SEEN, SEQ
 from kv_server.engine.rows import KEY_LOAD
+from kv_server.engine.ticks import Ticks
 from kv_server.surfaces.hello import Limits
-from kv_server.surfaces.native import SLICE_S, NativeConnection, NativeDoor
+from kv_server.surfaces.native import NativeConnection, NativeDoor
+from kv_server.surfaces.surface import SLICE_S
 from tests.engine.rig import Rig, picture, recount, replayed
 from tests.engine.text_line import read
 from tests.surfaces.talk import Talk, packed
@@ -42,7 +44,7 @@ TICKS = count(step=SLICE_S / 4)
 def filled(kind: str = "list") -> Talk:
     talk = Talk(limits=LIMITS)
     talk.send(FILLED[kind])
-    talk.door.timer = busy
+    talk.door.ticks = Ticks(busy)
     return talk
 
 
@@ -178,7 +180,7 @@ def test_what_is_stored_is_sorted_at_once() -> None:
 def test_keys_are_sought_in_slices_among_those_that_there_were() -> None:
     talk = Talk(limits=LIMITS)
     talk.send(packed("MSET", *(word for name in NAMES for word in (b"key:" + name, b""))))
-    talk.door.timer = busy
+    talk.door.ticks = Ticks(busy)
     talk.connection.receive_data(b"KEYS key:*99*\r\nPING\r\n")
     assert talk.another().line("FLUSHALL") == b"+OK\r\n"
     assert slices(talk) > 5

@@ -97,11 +97,11 @@ def bitfield(tx: Tx, key: TakenKey, /, *operations: Annotated[BitOperation, OPTI
     text = octets(old or EMPTY)
     whole = bytearray(text)
     reach = 0
-    for operation in operations:
-        _, width = measured(operation.encoding)
-        check_place(operation.offset)
-        if operation.operation != "GET":
-            reach = max(reach, operation.offset + width + 7 >> 3)
+    for operation, encoding, offset, *_ in operations:
+        _, width = measured(encoding)
+        check_place(offset)
+        if operation != "GET":
+            reach = max(reach, offset + width + 7 >> 3)
     check_length(tx, reach)
     if len(whole) < reach:
         whole.extend(bytes(reach - len(whole)))
@@ -130,38 +130,38 @@ def bitfield_ro(tx: Tx, key: SourceKey, /, *reads: Annotated[BitRead, OPTIONAL])
     whole = octets(tx.value(key) or EMPTY)
     found = []
     for encoding, offset in reads:
-        signed, width = measured(encoding)
+        has_sign, width = measured(encoding)
         check_place(offset)
-        found.append(field_of(whole, offset, width, signed))
+        found.append(field_of(whole, offset, width, has_sign))
     return found
 
 
 def step(whole: bytearray, operation: BitOperation) -> int | None:
     """Do one *operation*; its reply."""
     kind, encoding, place, value, overflow = operation
-    signed, width = measured(encoding)
-    old = field_of(whole, place, width, signed)
+    has_sign, width = measured(encoding)
+    old = field_of(whole, place, width, has_sign)
     if kind == "GET":
         return old
-    new = fitted(old + value if kind == "INCRBY" else as_set(value, signed), width, signed, overflow)
+    new = fitted(old + value if kind == "INCRBY" else as_set(value, has_sign), width, has_sign, overflow)
     if new is None:
         return None
     put_field(whole, place, width, new)
     return new if kind == "INCRBY" else old
 
 
-def as_set(value: int, signed: bool) -> int:
+def as_set(value: int, has_sign: bool) -> int:
     """A value to be set: for an unsigned field a negative one stands for its 64 bits."""
-    return value if signed or value >= 0 else value + (1 << 64)
+    return value if has_sign or value >= 0 else value + (1 << 64)
 
 
 def measured(encoding: str) -> tuple[bool, int]:
     """Whether an *encoding* has a sign, and its width."""
     found = _TYPE.fullmatch(encoding)
     if found is not None:
-        signed, width = found[1] == "i", int(found[2])
-        if width <= (64 if signed else 63):
-            return signed, width
+        has_sign, width = found[1] == "i", int(found[2])
+        if width <= (64 if has_sign else 63):
+            return has_sign, width
     raise InvalidArgument(
         "Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is."
     )

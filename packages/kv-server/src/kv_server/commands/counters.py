@@ -21,6 +21,7 @@ from kv_server.spec.types import NATIVE, Duration, Number, TakenKey
 INT64_MIN: Final = -(2**63)
 INT64_MAX: Final = 2**63 - 1
 ONE: Final = int_blob(1)
+_PLAIN_NUMBERS: Final = frozenset((*range(0x80), *range(0xCA, 0xD4), *range(0xE0, 0x100)))  # heads of int and float
 EXACT: Final = Context(prec=1_000, traps=[Inexact, InvalidOperation, Overflow])
 
 
@@ -135,7 +136,7 @@ def in_class_of(blob: bytes, total: bytes) -> bytes:
     """The number *total* in the class of *blob*, in whose place it comes."""
     if HEADS[blob[0]]:
         return like(blob, octets(total))
-    if class_of(blob) == "decimal" != class_of(total):
+    if blob[0] not in _PLAIN_NUMBERS and class_of(blob) == "decimal" != class_of(total):
         return encode(Decimal(octets(total).decode()))
     return total
 

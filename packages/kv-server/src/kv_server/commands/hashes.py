@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Annotated, Final, NamedTuple, cast
 
 from kv_protocol.errors import InvalidArgument, NotANumber, OutOfRange
-from kv_protocol.values import encode, from_octets, number, octets
+from kv_protocol.values import encode, from_octets, int_blob, number, octets
 from kv_server.commands.counters import ONE, add, as_int, in_class_of, operand
 from kv_server.commands.redis_strings import as_before, decimal_sum, number_of, plain_decimal
 from kv_server.commands.resp_views import AS_OK
@@ -15,7 +15,7 @@ from kv_server.model.glob import matches
 from kv_server.spec.catalog import command
 from kv_server.spec.command import FAST, GROWS, NATIVE_DOOR, READ, RESP_DOOR, SLOW, WRITE, View
 from kv_server.spec.resp_kinds import in_parts
-from kv_server.spec.resp_reply import resp_value
+from kv_server.spec.spelled import resp_value
 from kv_server.spec.types import (
     PAIRS,
     Count,
@@ -79,8 +79,8 @@ def hset(tx: Tx, key: Key, /, *items: FieldValue) -> int:
     1
     """
     before = tx.hash_len(key)
-    for field, value in items:
-        tx.hash_put(key, field, value)
+    for item in items:
+        tx.hash_put(key, item[0], item[1])
     return tx.hash_len(key) - before
 
 
@@ -331,6 +331,7 @@ def named(items: list[tuple[bytes, bytes]]) -> list[FieldValue]:
 def count_in_field(tx: Tx, key: bytes, field: bytes, step: int | float | Decimal) -> bytes:
     """Add *step* to what is in *field*; store the sum in the class that was found."""
     blob = tx.hash_get(key, field)
-    result = encode(add(type(step)(0) if blob is None else operand(blob, step), step))
+    total = add(type(step)(0) if blob is None else operand(blob, step), step)
+    result = int_blob(total) if type(total) is int else encode(total)
     tx.hash_put(key, field, result if blob is None else in_class_of(blob, result))
     return result

@@ -74,7 +74,7 @@ def put(tx: Tx, key: bytes, sketch: bytes) -> None:
 
 def sketches(tx: Tx, keys: tuple[bytes, ...]) -> list[bytes]:
     """The registers of the sketches at those of *keys* that are there."""
-    return [registers(blob) for blob in map(tx.value, keys) if blob is not None]
+    return [registers(blob) for key in keys if (blob := tx.value(key)) is not None]
 
 
 def registers(blob: bytes) -> bytes:

@@ -55,6 +55,9 @@ class Where(NamedTuple):
         return not (self.if_longer and (not old or new <= old)) and not (self.if_shorter and old and new >= old)
 
 
+ALWAYS: Final = Where(False, False, False, False)
+
+
 @command(WRITE | FAST, group="keys", since="0.1", cost="O(keys)", name="DEL", aliases=("UNLINK",))
 def delete(
     tx: Tx,
@@ -91,7 +94,7 @@ def exists(tx: Tx, /, *keys: SourceKey) -> int:
     >>> await client.exists("a", "absent")
     1
     """
-    return sum(map(tx.exists, keys))
+    return sum([tx.exists(key) for key in keys])
 
 
 def redis_type(kind: str | None) -> Simple:

@@ -139,7 +139,8 @@ def lrange(tx: Tx, key: SourceKey, start: Int, stop: Int, /) -> list[Value]:
     >>> await client.lrange("jobs", 0, 1), await client.lrange("jobs", -1, -1)
     (['a', 'b'], ['c'])
     """
-    return tx.list_part(key, *span(tx.list_len(key), start, stop))
+    begin, end = span(tx.list_len(key), start, stop)
+    return tx.list_part(key, begin, end)
 
 
 @command(READ | FAST, group="list", since="0.1", cost="O(1)", handle="get")
@@ -295,9 +296,7 @@ def lmpop(
 
 
 def push(tx: Tx, key: bytes, end: str, values: tuple[bytes, ...]) -> int:
-    length = tx.list_len(key)
-    tx.list_push(key, end == LEFT, *values)
-    return length + len(values)
+    return tx.list_add(key, end == LEFT, values)
 
 
 def pop(tx: Tx, key: bytes, end: str, count: int | None) -> list[bytes]:

@@ -11,9 +11,9 @@ from kv_server.model.glob import matches
 from kv_server.spec.catalog import Catalog, command
 from kv_server.spec.categories import told_flags
 from kv_server.spec.command import READ, RESP_DOOR, SLOW, Command, Flag
+from kv_server.spec.lengths import width
 from kv_server.spec.resp_kinds import Members, Simple
 from kv_server.spec.signature import Block, Choice, Param, Shape
-from kv_server.spec.text import width
 from kv_server.spec.types import OPTIONAL, Octets, Row
 
 _GROUPS: Final = {

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Final
 
 from kv_protocol.errors import InvalidArgument
-from kv_server.commands.keys import Where, set_expiry
+from kv_server.commands.counters import INT64_MAX, INT64_MIN
+from kv_server.commands.keys import ALWAYS, Where, set_expiry
 from kv_server.commands.resp_views import AS_OK, ASYNC_OR_SYNC
 from kv_server.engine.rows import DELETED
 from kv_server.engine.tx import Tx
@@ -16,7 +17,6 @@ from kv_server.spec.types import MAX_TIME_MS, OPTIONAL, Int, Key, Namespace, Sou
 
 ABSENT: Final = -2
 ENDLESS: Final = -1
-INT64: Final = range(-(2**63), 2**63)
 
 
 @command(WRITE | FAST, group="keys", since="0.1", cost="O(1)", name="EXPIRE", doors=RESP_DOOR, method=None)
@@ -99,7 +99,7 @@ def let_expire(
     where = conditions_of(conditions)
     scaled = number * scale
     expires_ms = scaled + base_ms
-    if scaled not in INT64 or expires_ms not in INT64:
+    if not (INT64_MIN <= scaled <= INT64_MAX and INT64_MIN <= expires_ms <= INT64_MAX):
         raise InvalidArgument(f"invalid expire time in '{word}' command")
     if expires_ms > tx.now_ms:
         return int(set_expiry(tx, key, min(expires_ms, MAX_TIME_MS), where))
@@ -112,6 +112,8 @@ def let_expire(
 
 def conditions_of(words: tuple[str, ...]) -> Where:
     """What the words after the number ask for."""
+    if not words:
+        return ALWAYS
     given = {word.upper() for word in words}
     for word in words:
         if word.upper() not in ("NX", "XX", "GT", "LT"):

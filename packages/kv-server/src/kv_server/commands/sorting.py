@@ -18,7 +18,7 @@ from kv_server.spec.catalog import command
 from kv_server.spec.command import GROWS, NATIVE_DOOR, READ, RESP_DOOR, SLOW, WRITE
 from kv_server.spec.reply import Stretch
 from kv_server.spec.resp_kinds import LONG, in_parts
-from kv_server.spec.resp_reply import resp_value
+from kv_server.spec.spelled import resp_value
 from kv_server.spec.types import Int, Key, KeyPattern, SourceKey, Token, Value
 
 _NUMBER: Final = re.compile(

@@ -12,7 +12,7 @@ from kv_server.model.stream import Stored
 from kv_server.model.stream_id import FIRST, LAST, id_text, make_id, next_id, parts, previous_id
 from kv_server.spec.reply import Stretch
 from kv_server.spec.resp_kinds import LONG, NIL_ARRAY, PairTable, in_parts
-from kv_server.spec.resp_reply import resp_value
+from kv_server.spec.spelled import resp_value
 from kv_server.spec.types import NAME_TEXT, Name, Text, Value
 
 V = TypeVar("V")

@@ -60,7 +60,7 @@ def parse_xreadgroup(words: Words) -> tuple[tuple[Any, ...], dict[str, Any]]:
             streams = parse_streams(words, ">")
             if who is None:
                 raise InvalidArgument("Missing GROUP option for XREADGROUP")
-            return (*who, *(GroupReading(*each) for each in streams)), options
+            return (*who, *streams), options
         if token == "GROUP" and words.left >= 2:
             who = words.take(), words.take()
         elif token == "BLOCK" and words.left:

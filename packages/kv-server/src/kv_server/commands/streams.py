@@ -117,7 +117,7 @@ def parse_xread(words: Words) -> tuple[tuple[Any, ...], dict[str, Any]]:
     while words.left:
         token = words.token("BLOCK", "COUNT", "STREAMS", "GROUP", "NOACK")
         if token == "STREAMS" and words.left:
-            return tuple(Reading(*each) for each in parse_streams(words, "$")), options
+            return tuple(parse_streams(words, "$")), options
         if token == "BLOCK" and words.left:
             options["block"] = parse_block(words.take())
         elif token == "COUNT" and words.left:
@@ -333,7 +333,7 @@ def xread(
     >>> await client.stream("log").read("1-0", block=5)
     [StreamEntry(id='2-0', fields={'n': 2})]
     """
-    after: list[bytes] = tx.kept or [start_of(tx, each) for each in streams]
+    after: list[bytes] = tx.kept or [start_of(tx, stream, after) for stream, after in streams]
     each = [(key, entries_after(tx, key, id, count)) for (key, _), id in zip(streams, after, strict=True)]
     found = by_stream([(key, entries_of(stored)) for key, stored in each if stored])
     if found is None and block is not None:
@@ -347,16 +347,16 @@ def in_range(tx: Tx, key: bytes, low: bytes, high: bytes, count: int | None, *, 
     return entries_of(tx.stream_range(key, low, high, count, backwards=backwards))
 
 
-def start_of(tx: Tx, reading: Reading) -> bytes:
-    """The id after which a stream is read."""
-    last = tx.stream_last_id(reading.stream)
-    if reading.after == "$":
+def start_of(tx: Tx, stream: bytes, after: str) -> bytes:
+    """The id after which *stream* is read."""
+    last = tx.stream_last_id(stream)
+    if after == "$":
         return last or FIRST
-    if reading.after == ">":
+    if after == ">":
         raise InvalidArgument(
             "The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option."
         )
-    return id_of(reading.after)
+    return id_of(after)
 
 
 def entries_after(tx: Tx, key: bytes, id: bytes, count: int | None) -> list[Stored]:

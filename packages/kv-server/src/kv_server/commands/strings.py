@@ -275,7 +275,7 @@ def mget(tx: Tx, /, *keys: SourceKey) -> list[Value | None]:
     >>> await client.mget("a", "b", "absent")
     [1, [2, 3], None]
     """
-    found = map(tx.find, keys)
+    found = [tx.find(key) for key in keys]
     return [entry.value if entry is not None and entry.kind == SCALAR else None for entry in found]
 
 

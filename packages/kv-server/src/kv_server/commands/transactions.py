@@ -38,8 +38,8 @@ def atomic(
     under its token. A call that would wait fails at once.
     """
     engine, tx = session.engine, session.engine.tx
-    for lease in locks:
-        check_fence(engine.store, engine.elapsed_ms, tx.name, [lease.lock, lease.token])
+    for lock, token in locks:
+        check_fence(engine.store, engine.elapsed_ms, tx.name, [lock, token])
     found = [(key, version, tx.find(key)) for key, version in require]
     others = [
         (wire(text(key)), 0 if entry is None else entry.version)

@@ -15,7 +15,7 @@ from kv_server.model.entry import LIST
 from kv_server.spec.catalog import command
 from kv_server.spec.command import BLOCKS, GROWS, NATIVE_DOOR, RESP_DOOR, TAKES, WRITE, View
 from kv_server.spec.resp_kinds import NIL_ARRAY
-from kv_server.spec.resp_reply import resp_value
+from kv_server.spec.spelled import resp_value
 from kv_server.spec.types import NATIVE, Count, Counted, Key, TakenKey, Timeout, Token, Unit, Value
 
 SECONDS: Final = Unit(1000)

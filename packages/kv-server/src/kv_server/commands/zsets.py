@@ -54,6 +54,9 @@ class Where(NamedTuple):
     if_less: bool
 
 
+ALWAYS: Final = Where(False, False, False, False)
+
+
 def rank_alone(ranked: Ranked | None) -> int | None:
     return None if ranked is None else ranked.rank
 
@@ -136,12 +139,13 @@ def zadd_on_resp(
         raise InvalidArgument("XX and NX options at the same time are not compatible")
     if (gt and lt) or (nx and (gt or lt)):
         raise InvalidArgument("GT, LT, and/or NX options at the same time are not compatible")
-    where = Where(nx, xx, gt, lt)
+    where = Where(nx, xx, gt, lt) if nx or xx or gt or lt else ALWAYS
     if not incr:
         return put_scores(tx, key, items, where, ch)
     if len(items) != 1:
         raise InvalidArgument("INCR option supports a single increment-element pair")
-    return add_to_score(tx, key, items[0].score, items[0].member, where)
+    score, member = items[0]
+    return add_to_score(tx, key, score, member, where)
 
 
 @command(
@@ -311,6 +315,13 @@ def zscan(
 
 def put_scores(tx: Tx, key: bytes, items: list[Pair] | tuple[Scored, ...], where: Where, changed: bool) -> int:
     """Give each member its score where that is allowed, and return how many were added, or added or changed."""
+    if len(items) == 1:
+        score, member = items[0]
+        old = tx.zset_score(key, member)
+        if old == score or not admits(where, old, score):
+            return 0
+        tx.zset_put(key, [(score, member)])
+        return 1 if changed or old is None else 0
     scores: dict[bytes, float] = {}
     added = altered = 0
     for score, member in items:

@@ -49,7 +49,7 @@ class Before:
                 raise TooLarge(
                     f"a block changes no collection of more than {MAX_UNDONE:,} elements", {"limit": MAX_UNDONE}
                 )
-            self.keys[place] = entry and entry.copy()
+            self.keys[place] = None if entry is None else entry.copy()
 
     def keep_lock(self, namespace: bytes, name: bytes) -> None:
         """Keep who holds the lock *name*, once."""
@@ -74,8 +74,7 @@ class Before:
             if gone is not None:
                 space.grow_locks(-gone.weigh(name))
             if held is not None:
-                space.locks[name] = held
-                space.grow_locks(held.weigh(name))
+                space.put_lock(name, held)
                 for hold in held.values():
                     self.store.leases.add(hold.until_ms, (namespace, name, hold.token))
         for namespace in self.made:

@@ -243,7 +243,7 @@ class Engine(Several):
     def advance(self, now_ms: int, elapsed_ms: int) -> bool:
         """Set the clocks and do one slice of what is due by then; True if more is due already."""
         self.set_clocks(now_ms, elapsed_ms)
-        if len(self.observation.noted) >= MOST_NOTED:
+        if len(self.observation.noted) + self.observation.runs >= MOST_NOTED:
             self.observation.settle()
         store = self.store
         if self.writable:

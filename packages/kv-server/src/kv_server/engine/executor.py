@@ -32,10 +32,10 @@ from kv_server.engine.transactions import WatchedKeys
 from kv_server.engine.tx import Tx
 from kv_server.engine.waiting import Alarm, Listener, Owed, Parked, Subscription, Unfinished, WouldBlock, check_weight
 from kv_server.engine.watchers import Watchers
-from kv_server.model.entry import SCALAR
 from kv_server.model.schedule import Schedule
 from kv_server.model.store import Store
 from kv_server.spec.command import Command, Flag
+from kv_server.spec.gate import Hot, Openings
 
 __all__ = ["LET_IN", "PARKED", "Executor"]
 
@@ -64,7 +64,7 @@ class Executor:
         """What a call is told that is not served."""
         self.careful = CLOSED
         """What must ask `admit` before it runs."""
-        self.watchers = Watchers(self.peek)
+        self.watchers = Watchers(tx.value_in)
         self.sinks: list[Sink] = []
         self.journal: list[tuple[int, int, int, bytes, list[Effect]]] | None = None
         """Where commits are left for the log, if there is one."""
@@ -76,10 +76,10 @@ class Executor:
         self.due: Schedule[Parked | Session | Alarm] = Schedule(self.pends)
         self.writable = True
         """What falls due may change the store."""
-        self.calls = 0
-        self.hits = self.misses = 0
-        """Calls that only read, by whether the last key they looked at was there."""
+        self.calls = self.hits = self.misses = 0
+        """All calls; and those that only read, by whether the last key they looked at was there."""
         self._serving = False
+        self._let = Openings()
 
     @property
     def revision(self) -> int:
@@ -110,22 +110,33 @@ class Executor:
                 if session.guard is not None:
                     session.guard.fence(namespace, fence)
                 check_fence(self.store, self.elapsed_ms, namespace, fence)
-        shut = not (session.open & self.open) >> command.bit & 1
-        if shut and (answer := self.turn_away(session, command, args, options, namespace)) is not LET_IN:
+        hot: Hot = command.hot
+        if (
+            not self._let.let(session.open, self.open, hot.bit)
+            and (answer := self.turn_away(session, command, args, options, namespace)) is not LET_IN
+        ):
             return answer
         self.calls += 1
         tx = self.tx
-        place: object = tx if command.common else self.prepare(session, command, request_id)
+        place: object = tx if hot.common else self.prepare(session, command, request_id)
         tx.start(namespace, session)
         try:
-            reply = command.call(place, args, options)
+            reply = hot.call(place, args, options)
         except (WouldBlock, CommandError, Unfinished) as refusal:
             return self.put_off(refusal, session, request_id, command, args, options, namespace, seq, fence)
         except Exception:
             self.seal()
             raise
+        self.settle(session, command, hot.common, seq, reply, meta)
+        return reply
+
+    def settle(
+        self, session: Session, command: Command, common: bool, seq: int | None, reply: object, meta: Meta
+    ) -> None:
+        """Make one commit of what *command* changed and let everybody concerned hear of it; or count what it read."""
+        tx = self.tx
         if tx.effects:
-            if tx.gone or not command.common:
+            if tx.gone or not common:
                 self.remember(command)
             if meta and TRACE in meta:
                 self.history.trace(tx.revision, meta[TRACE])
@@ -136,19 +147,16 @@ class Executor:
                 self.pass_on()
                 if self.watchers.woken:
                     self.serve()
-            elif self.journal is None:  # nobody listens
-                tx.effects.clear()
-                tx.revision += 1
-            else:
+                return
+            if self.journal is not None:
                 self.journal.append((tx.revision, tx.now_ms, tx.elapsed_ms, tx.name, tx.effects))
-                tx.effects = []
-                tx.revision += 1
+            tx.effects = []
+            tx.revision += 1
         elif tx.last_key is not None:
             if tx.last_entry is None:
                 self.misses += 1
             else:
                 self.hits += 1
-        return reply
 
     def put_off(
         self, refusal: Exception, session: Session, request_id: int, command: Command, args: Any, *rest: Any
@@ -286,14 +294,6 @@ class Executor:
                     session.outbox.push(LOCK_LOST, text(namespace), text(lock), token, why)
 
     # ---- calls that wait
-    def peek(self, namespace: bytes, key: bytes) -> bytes | None:
-        """The value blob at *key*, for an event about it."""
-        space = self.store.namespaces.get(namespace)
-        if space is None:
-            return None
-        entry = self.tx.table_of(space, key).get(key)
-        return entry.value if entry is not None and entry.kind == SCALAR else None
-
     def park(self, call: Parked, blocked: WouldBlock) -> None:
         """Let *call* wait for its names, at most as long as it said."""
         check_weight(call)

@@ -1,4 +1,7 @@
+cimport cython
+
 from kv_server.engine.session cimport Session
+from kv_server.model cimport sharding
 from kv_server.model.entry cimport Entry
 from kv_server.model.space cimport Namespace
 from kv_server.model.store cimport Store
@@ -19,11 +22,18 @@ cdef class Ground:
     cdef public Entry last_entry
     cdef public Table last_table
     cpdef object start(self, bytes namespace, Session session)
+    @cython.locals(table=Table, entry=Entry, space=Namespace)
     cpdef Entry find(self, bytes key)
+    @cython.locals(stale=Entry, entry=Entry)
     cpdef Entry touch(self, bytes key)
+    @cython.locals(entry=Entry)
     cpdef object read(self, bytes key, int kind)
+    @cython.locals(table=Table, entry=Entry, space=Namespace)
     cpdef object open_collection(self, bytes key, int kind)
     cpdef object close_collection(self, bytes key, container, long long grown)
     cpdef object note_gone(self, bytes name, long long version=*)
     cpdef Namespace open_namespace(self)
     cpdef Table table_of(self, Namespace space, bytes key)
+    cpdef bint exists(self, bytes key) except -1
+    @cython.locals(entry=Entry)
+    cpdef key_drop(self, bytes key, int cause)

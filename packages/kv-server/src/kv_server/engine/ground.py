@@ -2,44 +2,29 @@
 
 from __future__ import annotations
 
-from binascii import crc_hqx
 from collections.abc import Callable
 from random import Random
 from typing import Any, Final, TypeVar
 
 from kv_protocol.errors import TooManyNamespaces, WrongType
-from kv_protocol.names import slot
 from kv_server.engine.before import Keeper
 from kv_server.engine.commit import Effect
 from kv_server.engine.rows import EXPIRED, KEY_DROP
 from kv_server.engine.session import Session
 from kv_server.engine.waiting import Unfinished
+from kv_server.model import sharding
 from kv_server.model.container import CONTAINERS, Container
-from kv_server.model.entry import KINDS, Entry, Loose
+from kv_server.model.entry import KINDS, SCALAR, Entry, Loose
 from kv_server.model.space import Namespace
 from kv_server.model.steps import Steps, finished
 from kv_server.model.store import Store
 from kv_server.model.table import Table
 
-__all__ = ["EFFECTS", "Ground", "effect", "wrong_type"]
-
-EFFECTS: dict[int, Callable[..., Any]] = {}
+__all__ = ["Ground", "wrong_type"]
 
 _STEPS_AT_ONCE: Final = 16
 
-F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
-
-
-def effect(opcode: int) -> Callable[[F], F]:
-    """Enter a method into the table of effects."""
-
-    def enter(method: F) -> F:
-        assert opcode not in EFFECTS, f"two effects with opcode {opcode:#x}"
-        EFFECTS[opcode] = method
-        return method
-
-    return enter
 
 
 def wrong_type(expected: int, found: int) -> WrongType:
@@ -132,8 +117,7 @@ class Ground:
         space = self.space
         if space is None:
             return None
-        number = slot(key) if b"{" in key else crc_hqx(key, 0) & 16383
-        table = space.tables[number >> self.store.shift]
+        table = space.tables[sharding.shard_of(key, self.store.shift)]
         entry = table.get(key)
         if entry is not None and entry.expires_ms and entry.expires_ms <= self.now_ms:
             entry = None
@@ -148,8 +132,14 @@ class Ground:
     def exists_in(self, namespace: bytes, key: bytes) -> bool:
         """Whether *key* lives in another *namespace*."""
         space = self.store.namespaces.get(namespace)
-        entry = space.tables[slot(key) >> self.store.shift].get(key) if space is not None else None
+        entry = space.tables[sharding.shard_of(key, self.store.shift)].get(key) if space is not None else None
         return entry is not None and not 0 < entry.expires_ms <= self.now_ms
+
+    def value_in(self, namespace: bytes, key: bytes) -> bytes | None:
+        """The value blob at *key* in another *namespace*, for an event about it."""
+        space = self.store.namespaces.get(namespace)
+        entry = self.table_of(space, key).get(key) if space is not None else None
+        return entry.value if entry is not None and entry.kind == SCALAR else None
 
     def touch(self, key: bytes) -> Entry | None:
         """Make ready to change *key*: keep what a block must be able to put back, drop what is past its deadline."""
@@ -219,9 +209,8 @@ class Ground:
         return self.store.namespace(name)
 
     def table_of(self, space: Namespace, key: bytes) -> Table:
-        return self.store.table(space, slot(key) >> self.store.shift)
+        return self.store.table(space, sharding.shard_of(key, self.store.shift))
 
-    @effect(KEY_DROP)
     def key_drop(self, key: bytes, cause: int) -> None:
         """Take *key* away: deleted, expired, evicted."""
         if self.before is not None:

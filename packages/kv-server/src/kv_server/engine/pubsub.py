@@ -20,7 +20,7 @@ from kv_server.engine.session import Session
 from kv_server.engine.waiting import Listener
 from kv_server.model.glob import matches
 from kv_server.spec.checks import NUMBERED
-from kv_server.spec.resp_reply import resp_value
+from kv_server.spec.spelled import resp_value
 
 __all__ = ["Channels", "Index", "shared"]
 

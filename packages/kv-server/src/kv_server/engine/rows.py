@@ -59,3 +59,8 @@ EVICTED: Final = 2
 RELEASED: Final = 0  # causes of LOCK_DROP
 LAPSED: Final = 1
 BROKEN: Final = 2
+
+WORDS: Final = {
+    number: word for word, number in list(globals().items()) if type(number) is int and number > KEYS and number & 15
+}
+"""The effects by their numbers. Each is the method of that name."""

@@ -7,10 +7,13 @@ of a commit and so produces the same rows again.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, Final
+
 from kv_server.engine.before import Before
 from kv_server.engine.commit import Commit
 from kv_server.engine.effects.streams import StreamEffects
-from kv_server.engine.ground import EFFECTS
+from kv_server.engine.rows import WORDS
 
 __all__ = ["EFFECTS", "Tx"]
 
@@ -41,3 +44,7 @@ class Tx(StreamEffects):
         self.start(commit.namespace, None)
         for opcode, *arguments in commit.effects:
             EFFECTS[opcode](self, *arguments)
+
+
+EFFECTS: Final[dict[int, Callable[..., Any]]] = {opcode: getattr(Tx, word.lower()) for opcode, word in WORDS.items()}
+"""The methods above, by the opcode of the rows that they write."""

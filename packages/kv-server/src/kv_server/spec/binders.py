@@ -18,7 +18,7 @@ from kv_server.spec import checks
 from kv_server.spec.command import Flag, Invocation, Named
 from kv_server.spec.reply import Form, FormKind, present_expression
 from kv_server.spec.resp_kinds import LONG, NIL_ARRAY, Members, Pairs, PairTable, longer
-from kv_server.spec.resp_reply import resp_expression, resp_value
+from kv_server.spec.resp_reply import resp_expression
 from kv_server.spec.signature import Block, Choice, Param
 from kv_server.spec.source import Plan, Source
 from kv_server.spec.text import text_source
@@ -35,14 +35,10 @@ except ModuleNotFoundError:
 
 
 def new_namespace(commands: dict[str, Any]) -> dict[str, Any]:
-    """What generated code may name; *commands* are the targets of selecting tokens, by word.
-
-    `new` makes an `Invocation` without the argument handling of its constructor, which would take most of the time.
-    """
+    """What generated code may name; *commands* are the targets of selecting tokens, by word."""
     space: dict[str, Any] = {name: getattr(checks, name) for name in checks.__all__}
     return space | {
         "Invocation": Invocation,
-        "new": tuple.__new__,
         "Words": Words,
         "commands": commands,
         "READ": int(Flag.READ),
@@ -50,7 +46,6 @@ def new_namespace(commands: dict[str, Any]) -> dict[str, Any]:
         "BOTH": int(Flag.READ | Flag.WRITE),
         "Named": Named,
         "CommandError": CommandError,
-        "resp_value": resp_value,
         "LONG": LONG,
         "NIL_ARRAY": NIL_ARRAY,
         "longer": longer,
@@ -83,7 +78,7 @@ def bind(plan: Plan, function: Callable[..., Any], form: Form, space: dict[str, 
     text = "\n\n".join(
         [
             typed_source(plan),
-            text_source(plan, shapes[plan.plain_view][1]),
+            text_source(plan, {view: made for view, (_, made, _) in shapes.items()}),
             _names_source(plan),
             _conversion(f"{plan.ident}_present", present_expression(form)),
             *(_conversion(name, expression) for name, expression, _ in shapes.values()),

@@ -10,10 +10,10 @@ from kv_protocol.errors import UnknownCommand
 from kv_server.spec.binders import bind, ident_of, new_namespace
 from kv_server.spec.checks import words_missing
 from kv_server.spec.command import Command, Declaration, Door, Flag, Grammar, View, declaration_of, declare, word_of
+from kv_server.spec.lengths import arity_of
 from kv_server.spec.reply import RESP_ONLY, Form, form_of, present_expression
 from kv_server.spec.signature import Signature, signature_of
 from kv_server.spec.source import Plan
-from kv_server.spec.text import arity_of
 from kv_server.spec.usage import native_usage, text_usage
 
 __all__ = ["Catalog", "command"]

@@ -1,37 +1,39 @@
 """What the generated binders call: conversions that are more than a condition, and every error a binder may raise."""
 
-import re
 from collections.abc import Iterable
-from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
-from math import isinf
 from typing import Any, Final
 
 from kv_protocol import limits
 from kv_protocol.errors import InvalidArgument, TooLarge
 from kv_protocol.names import text, wire
-from kv_protocol.values import check, class_of, encode, from_octets, int_blob
+from kv_protocol.values import check, class_of
+from kv_server.spec.spelled import (
+    from_octets,
+    new,
+    resp_value,
+    spread,
+    text_float,
+    text_int,
+    text_name,
+    text_number,
+    values_in,
+)
 from kv_server.spec.types import MAX_TIME_MS
 
 __all__ = [
     "InvalidArgument", "WrongArity", "about", "arity", "called", "check", "exclude", "from_octets", "missing",
-    "no_such_line", "numkeys_beyond", "one_missing", "shown", "syntax_error", "text", "text_bool", "text_choice",
-    "text_count", "text_cursor", "text_duration", "text_float", "text_int", "text_name", "text_namespace",
-    "text_number", "text_numkeys", "text_size", "text_text", "text_time", "text_timeout", "text_token",
-    "token_missing", "too_many", "unequal", "unknown_option", "wire", "wire_call", "wire_float", "wire_number",
-    "wire_text", "words_missing", "wrong",
+    "new", "no_such_line", "numkeys_beyond", "one_missing", "resp_value", "shown", "spread", "syntax_error", "text",
+    "text_bool", "text_choice", "text_count", "text_cursor", "text_duration", "text_float", "text_int", "text_name",
+    "text_namespace", "text_number", "text_numkeys", "text_size", "text_text", "text_time", "text_timeout",
+    "text_token", "token_missing", "too_many", "unequal", "unknown_option", "values_in", "wire", "wire_call",
+    "wire_float", "wire_number", "wire_text", "words_missing", "wrong",
 ]  # fmt: skip
 
-_INT: Final = re.compile(rb"0|-?[1-9][0-9]{0,19}")
-_FLOAT: Final = re.compile(
-    rb"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?|inf(?:inity)?)", re.IGNORECASE
-)
 _NUMBERS: Final = frozenset({"int", "float", "decimal"})
 NUMBERED: Final = 16  # namespaces that have a number on the text door
 _LONGEST_WORD: Final = 64
 _AGES_MS: Final = MAX_TIME_MS - 2**43  # added to any clock before the year 2248 it is still a time
-_NOT_INT: Final = "value is not an integer or out of range"
-_NOT_FLOAT: Final = "value is not a valid float"
 
 
 class WrongArity(InvalidArgument):
@@ -156,15 +158,6 @@ def shown(name: bytes) -> str | bytes:
         return name
 
 
-def text_int(raw: bytes, low: int = -(2**63), high: int = 2**63 - 1) -> int:
-    """The integer that *raw* spells in canonical form."""
-    if _INT.fullmatch(raw):
-        number = int(raw)
-        if low <= number <= high:
-            return number
-    raise InvalidArgument(_NOT_INT)
-
-
 def text_count(raw: bytes, label: str) -> int:
     number = text_int(raw)
     if number < 1:
@@ -198,34 +191,6 @@ def text_numkeys(raw: bytes, label: str, empty: bool) -> int:
     if number < 1 and not empty:
         raise InvalidArgument(f"num{label} should be greater than 0")
     return number
-
-
-def text_float(raw: bytes) -> float:
-    """The float that *raw* spells; infinity must be spelled as such."""
-    if len(raw) <= limits.KIB and _FLOAT.fullmatch(raw):
-        number = float(raw)
-        if not isinf(number) or b"n" in raw.lower():
-            return number
-    raise InvalidArgument(_NOT_FLOAT)
-
-
-def text_number(raw: bytes) -> bytes:
-    """The number that *raw* spells as a value: an int where it is a canonical one, else a Decimal."""
-    if _INT.fullmatch(raw):
-        number = text_int(raw)
-        return int_blob(number)
-    if isinf(text_float(raw)):
-        raise InvalidArgument(_NOT_FLOAT)
-    try:
-        return encode(Decimal(raw.decode("ascii")))
-    except InvalidOperation:
-        raise InvalidArgument(_NOT_FLOAT) from None
-
-
-def text_name(raw: bytes, label: str) -> bytes:
-    if len(raw) > limits.MAX_NAME:
-        raise wrong(label, f"a name of at most {limits.MAX_NAME:,} bytes")
-    return raw
 
 
 def text_namespace(raw: bytes, label: str) -> bytes:

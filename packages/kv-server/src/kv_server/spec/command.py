@@ -9,6 +9,7 @@ from attrs import field, frozen
 
 from kv_protocol.errors import CommandError
 from kv_server.spec.categories import categories_of
+from kv_server.spec.gate import Hot
 from kv_server.spec.reply import Form, form_of
 from kv_server.spec.schema import schema_of
 from kv_server.spec.signature import Signature, returned
@@ -170,8 +171,6 @@ class Command:
     """Replies are made ready for the wire by `present`."""
     spoken: bool = False
     """As the text door calls it: *call* is *call_text*."""
-    call: Callable[..., Any] = field(init=False)
-    """`call(place, args, options)`: check what came over the wire and run."""
     present: Callable[[Any], Any] | None = field(init=False)
     """What makes a reply ready for the wire; None where it is."""
     shapes: Mapping[View | None, Callable[[Any], Any] | None] = field(init=False)
@@ -179,8 +178,7 @@ class Command:
     flags: Flag = field(init=False)
     group: str = field(init=False)
     place: str = field(init=False)
-    common: bool = field(init=False)
-    """Runs in a transaction and needs nothing seen to before: the hot path asks for this alone."""
+    hot: Hot = field(init=False)
     acl: tuple[str, ...] = field(init=False)
     """Its categories."""
     plain_view: View | None = field(init=False)
@@ -197,9 +195,10 @@ class Command:
     def _place(self) -> str:
         return self.signature.place
 
-    @common.default
-    def _common(self) -> bool:
-        return self.place == "tx" and not self.flags & (Flag.SWEEPS | Flag.BLOCKS | Flag.STREAMS)
+    @hot.default
+    def _hot(self) -> Hot:
+        common = self.place == "tx" and not self.flags & (Flag.SWEEPS | Flag.BLOCKS | Flag.STREAMS)
+        return Hot(self.bit, common, lambda place, args, options: self._ready().call(place, args, options))
 
     @acl.default
     def _acl(self) -> tuple[str, ...]:
@@ -208,10 +207,6 @@ class Command:
     @plain_view.default
     def _plain_view(self) -> View | None:
         return next((view for view in self.declaration.views if not view.tokens and not view.without), None)
-
-    @call.default
-    def _first_call(self) -> Callable[..., Any]:
-        return lambda place, args, options: self._ready().call(place, args, options)
 
     @present.default
     def _first_present(self) -> Callable[[Any], Any] | None:
@@ -224,10 +219,14 @@ class Command:
     def _ready(self) -> Self:
         """The same with its functions made."""
         made = self.generate()
-        object.__setattr__(self, "call", made["call_text" if self.spoken else "call"])
+        self.hot.call = made["call_text" if self.spoken else "call"]
         object.__setattr__(self, "present", made["present"])
         object.__setattr__(self, "shapes", made["shapes"])
         return self
+
+    @property
+    def call(self) -> Callable[..., Any]:
+        return self.hot.call
 
     @property
     def bind_typed(self) -> Callable[[Any, Any], Invocation]:

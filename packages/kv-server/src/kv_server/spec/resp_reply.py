@@ -2,24 +2,14 @@
 
 from typing import Final
 
-from kv_protocol.blobs import HEADS, NULL
-from kv_protocol.values import octets
 from kv_server.spec.reply import Form, FormKind
 
-__all__ = ["resp_expression", "resp_value"]
+__all__ = ["resp_expression"]
 
 _MADE_BY: Final = {FormKind.SET: "Members", FormKind.PAIRS: "Pairs", FormKind.TABLE: "PairTable"}
 _ARRAYS: Final = frozenset(
     {FormKind.LIST, FormKind.TUPLE, FormKind.RECORD, FormKind.MAP, FormKind.SET, FormKind.PAIRS, FormKind.TABLE}
 )
-
-
-def resp_value(blob: bytes) -> bytes | None:
-    """A value as RESP reads it: its plain text; nothing for null."""
-    head = HEADS[blob[0]]
-    if head:
-        return blob[head:]
-    return None if blob == NULL else octets(blob)
 
 
 def resp_expression(form: Form, x: str = "reply", depth: int = 0, *, part: str | None = None) -> str | None:

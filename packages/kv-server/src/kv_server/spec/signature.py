@@ -59,7 +59,10 @@ class Choice:
 
 @frozen(eq=False)
 class Block:
-    """A record written as its fields, one after the other; one array on the wire."""
+    """A record written as its fields, one after the other; one array on the wire.
+
+    Of several, commands get each as a plain tuple.
+    """
 
     record: type[Any]
     fields: Mapping[str, "Row | Choice"]

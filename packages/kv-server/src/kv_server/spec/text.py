@@ -4,17 +4,26 @@ Positional words come first; options follow in any order, each at most once. A r
 Redis has it. Words that stand last (a timeout) are taken off the end before anything else is read.
 """
 
+from collections.abc import Mapping
+from typing import TypeAlias
+
 from kv_protocol import limits
-from kv_server.spec.signature import Block, Choice, Element, Many, Param, Shape
+from kv_server.spec.command import View
+from kv_server.spec.lengths import least_words, most_words, rigid, spelled_options, width
+from kv_server.spec.signature import Block, Choice, Many, Param, Shape
 from kv_server.spec.source import Plan, Source
 from kv_server.spec.typed import exclusions, finish, none_of
 from kv_server.spec.types import Row, Token
 
-__all__ = ["arity_of", "text_source", "width"]
+__all__ = ["text_source"]
 
 
-def text_source(plan: Plan, plain: str | None) -> str:
-    """The source of `…_bind_text` and `…_call_text`; *plain* makes a plain reply as RESP has it."""
+Shapes: TypeAlias = Mapping[View | None, str | None]
+"""By view, the source of what makes a reply as RESP has it; None where it is."""
+
+
+def text_source(plan: Plan, shapes: Shapes) -> str:
+    """The source of `…_bind_text` and `…_call_text`."""
     source = Source()
     if plan.declaration.grammar is not None:
         _hand_written(plan, source)
@@ -22,40 +31,11 @@ def text_source(plan: Plan, plain: str | None) -> str:
         _function(plan, source, None)
     source.add("", "")
     if plan.declaration.grammar is not None:
-        with source.block(f"def {plan.ident}_call_text(place, words, options=None):"):
+        with source.block(f"def {plan.ident}_call_text(place, words: list, options=None):"):
             _bound(plan, source)
     else:
-        _function(plan, source, plain or "reply")
+        _function(plan, source, shapes)
     return source.text()
-
-
-def arity_of(plan: Plan) -> int:
-    """How many words the command has, its name's included; negative where there may be more."""
-    least = _least_words(plan)
-    return least if _rigid(plan) and plan.declaration.grammar is None else -least
-
-
-def _least_words(plan: Plan) -> int:
-    """The fewest words of a line; a grammar knows them itself."""
-    if plan.declaration.grammar is not None:
-        return plan.start + plan.declaration.grammar.least
-    least = {param.name: _least(param) for param in plan.signature.params}
-    chosen = sum(min(least[name] for name in group) for group in plan.declaration.one_of)
-    return plan.start + chosen + sum(least[param.name] for param in plan.signature.params if param.required)
-
-
-def _most_words(plan: Plan) -> int | None:
-    """The most words of a line, where that is known before any is read."""
-    params = plan.signature.positional
-    if _spelled(plan) or plan.tokens or plan.declaration.selects or any(p.shape is not Shape.FIXED for p in params):
-        return None
-    return plan.start + sum(width(param.element) for param in params)
-
-
-def _rigid(plan: Plan) -> bool:
-    """Whether the number of words is fixed."""
-    several = any(param.shape is not Shape.FIXED or not param.required for param in plan.signature.positional)
-    return not (several or _spelled(plan) or plan.tokens or plan.declaration.selects)
 
 
 def _bound(plan: Plan, source: Source) -> None:
@@ -64,61 +44,67 @@ def _bound(plan: Plan, source: Source) -> None:
     source.add("return invocation.command.answer(place, invocation)")
 
 
-def width(element: Element) -> int:
-    """How many words an element is written with."""
-    return len(element.fields) if isinstance(element, Block) else 1
-
-
 def _hand_written(plan: Plan, source: Source) -> None:
-    with source.block(f"def {plan.ident}_bind_text(words):"):
-        with source.block(f"if len(words) < {_least_words(plan)}:"):
+    with source.block(f"def {plan.ident}_bind_text(words: list):"):
+        with source.block(f"if len(words) < {least_words(plan)}:"):
             source.add(f"raise words_missing({plan.spelled})")
         source.add(f"cursor = Words(words, {plan.start}, {plan.spelled})")
         source.add(f"args, options = {plan.ident}_grammar(cursor)", "cursor.finish()")
         source.add(f"return Invocation({plan.command}, args, options, {plan.ident}_view)")
 
 
-def _function(plan: Plan, source: Source, plain: str | None) -> None:
-    """The function that binds; or, given what makes a *plain* reply as RESP has it, the one that calls."""
-    calls = plain is not None
-    name = f"{plan.ident}_call_text(place, words, options=None)" if calls else f"{plan.ident}_bind_text(words)"
+def _function(plan: Plan, source: Source, shapes: Shapes | None) -> None:
+    """The function that binds; or, given *shapes* of replies, the one that calls."""
+    calls = shapes is not None
+    name = (
+        f"{plan.ident}_call_text(place, words: list, options=None)" if calls else f"{plan.ident}_bind_text(words: list)"
+    )
     start = plan.start
     params = [param for param in plan.signature.positional if param.shape is not Shape.TAIL]
-    options = _spelled(plan)
+    options = spelled_options(plan)
     fixed = 0
     while fixed < len(params) and params[fixed].required and params[fixed].shape is Shape.FIXED:
         fixed += 1
-    least, rigid = _least_words(plan), _rigid(plan)
+    least, fixed_length = least_words(plan), rigid(plan)
     words = start + sum(width(param.element) for param in params[:fixed])
     with source.block(f"def {name}:"):
         source.add("count = len(words)")
-        with source.block(f"if count {'!=' if rigid else '<'} {least}:"):
+        with source.block(f"if count {'!=' if fixed_length else '<'} {least}:"):
             source.add(f"raise words_missing({plan.spelled})")
-        most = _most_words(plan)
-        if most is not None and not rigid:
+        most = most_words(plan)
+        if most is not None and not fixed_length:
             with source.block(f"if count > {most}:"):
                 source.add(_words_left(plan))
         at = start
         for index, param in enumerate(params[:fixed]):
             _place(plan, param, source, f"a{index}", str(at))
             at += width(param.element)
-        if not rigid:
+        if not fixed_length:
             asked_for = plan.declaration.one_of or any(option.required for option in options)
             if fixed == len(plan.signature.positional) and not plan.without and not asked_for:
                 with source.block(f"if count == {words}:"):
-                    _end(plan, source, plain, "{}", shortcut=True)
+                    _end(plan, source, shapes, "{}", shortcut=True)
+            if shapes is not None and plan.without and not asked_for and _optional(params[fixed:]):
+                with source.block(f"if count == {words}:"):
+                    _shortest(plan, source, shapes, fixed)
             if calls and (plan.declaration.selects or plan.tokens or plan.without):
                 _bound(plan, source)
                 return
             _open_ended(plan, source, params, fixed, at)
-        _end(plan, source, plain, "given" if options else "{}", shortcut=rigid)
+        _end(plan, source, shapes, "given" if options else "{}", shortcut=fixed_length)
 
 
-def _least(param: Param) -> int:
-    """The fewest words that a required parameter takes."""
-    if param.many is Many.COUNTED:
-        return len(param.tokens) + 1 + (0 if param.empty else width(param.element))
-    return width(param.element) + (1 if param.tokens else 0)
+def _optional(params: list[Param]) -> bool:
+    return all(param.shape is Shape.FIXED and not param.required for param in params)
+
+
+def _shortest(plan: Plan, source: Source, shapes: Shapes, fixed: int) -> None:
+    """The lines for a call with nothing but its required words."""
+    for index, param in enumerate(plan.signature.positional[fixed:], fixed):
+        source.add(f"a{index} = {plan.default(param)}")
+    absent = plan.without[-1]
+    view = next(view for view in plan.declaration.views if view.without == absent)
+    _reply(plan, source, shapes[view], "{}", view, f"{plan.ident}_without[{absent!r}]")
 
 
 def _open_ended(plan: Plan, source: Source, params: list[Param], fixed: int, at: int) -> None:
@@ -136,7 +122,7 @@ def _open_ended(plan: Plan, source: Source, params: list[Param], fixed: int, at:
             source.add(f"at += {width(param.element)}")
         else:
             _maybe(plan, param, source, f"a{index}")
-    if _spelled(plan):
+    if spelled_options(plan):
         source.add("given = {}")
     _options(plan, source)
     tail = plan.signature.tail
@@ -153,7 +139,7 @@ def _open_ended(plan: Plan, source: Source, params: list[Param], fixed: int, at:
 
 def _settle(plan: Plan, source: Source) -> None:
     """What can be told only when all options were read."""
-    for param in _spelled(plan):
+    for param in spelled_options(plan):
         if param.many is Many.AGAIN:
             with source.block(f"if {param.name!r} in given:"):
                 source.add(f"given[{param.name!r}] = tuple(given[{param.name!r}])")
@@ -162,17 +148,12 @@ def _settle(plan: Plan, source: Source) -> None:
         if param.required and param.shape is Shape.OPTION:
             with source.block(f"if {param.name!r} not in given:"):
                 source.add(f"raise token_missing({param.tokens[0].word!r})")
-    if _spelled(plan):
+    if spelled_options(plan):
         exclusions(plan, source, "raise syntax_error()")
-    tokens = {param.name: param.tokens[0].word for param in _spelled(plan) if param.tokens}
+    tokens = {param.name: param.tokens[0].word for param in spelled_options(plan) if param.tokens}
     for group in plan.declaration.one_of:
         with source.block(f"if {none_of(group)}:"):
             source.add(f"raise one_missing({plan.spelled}, {[tokens[name] for name in group]})")
-
-
-def _spelled(plan: Plan) -> list[Param]:
-    """The options that have a form on a command line."""
-    return [param for param in plan.signature.options if not param.native]
 
 
 def _maybe(plan: Plan, param: Param, source: Source, x: str) -> None:
@@ -201,13 +182,13 @@ def _all_tokens(plan: Plan) -> set[str]:
 
 def _options(plan: Plan, source: Source) -> None:
     """The loop over tokens; with a tail, the first word that is no token ends it."""
-    options = [param for param in _spelled(plan) if param.shape is not Shape.LAST]
+    options = [param for param in spelled_options(plan) if param.shape is not Shape.LAST]
     if plan.tokens:
         source.add("asked = 0")
     if plan.declaration.selects:
         source.add(f"command = {plan.command}")
     if not (options or plan.tokens or plan.declaration.selects):
-        if plan.signature.tail is None and _most_words(plan) is None:
+        if plan.signature.tail is None and most_words(plan) is None:
             with source.block("if at != end:"):
                 source.add(_words_left(plan))
         return
@@ -290,7 +271,7 @@ def _counted(plan: Plan, param: Param, source: Source, x: str) -> None:
 
 def _tail(plan: Plan, param: Param, source: Source, x: str) -> None:
     size = width(param.element)
-    options = _spelled(plan) or plan.tokens
+    options = spelled_options(plan) or plan.tokens
     refuse = "raise syntax_error()" if options else f"raise words_missing({plan.spelled})"
     tests = ([] if param.empty else ["at >= end"]) + ([f"(end - at) % {size}"] if size > 1 else [])
     if tests:
@@ -307,6 +288,9 @@ def _sequence(plan: Plan, param: Param, source: Source, x: str, start: str, stop
     if isinstance(element, Row) and element.text == "{raw}":
         source.add(f"{x} = tuple(words[{start}:{stop}])")
         return
+    if isinstance(element, Row) and element.text == "from_octets({raw})":
+        source.add(f"{x} = values_in(words, {start}, {stop})")
+        return
     if not isinstance(element, Block):
         item = _expression(plan, element, "w", param.word, param.name, param.scale)
         source.add(f"{x} = tuple([{item} for w in words[{start}:{stop}]])")
@@ -321,7 +305,8 @@ def _record(plan: Plan, param: Param, at: str, scale: int) -> str:
         _expression(plan, element, f"words[{at} + {offset}]", label, f"{param.name}_{label}", scale)
         for offset, (label, element) in enumerate(param.element.fields.items())
     ]
-    return f"new({plan.record(param.name)}, ({', '.join(parts)},))"
+    made = f"({', '.join(parts)},)"
+    return made if param.several else f"new({plan.record(param.name)}, {made})"
 
 
 def _place(plan: Plan, param: Param, source: Source, x: str, at: str, *, scale: int | None = None) -> None:
@@ -339,10 +324,10 @@ def _expression(plan: Plan, element: Row | Choice, raw: str, label: str, key: st
     return element.text.format(raw=raw, label=repr(label), scale=scale, word=plan.spelled)
 
 
-def _end(plan: Plan, source: Source, plain: str | None, given: str, *, shortcut: bool) -> None:
+def _end(plan: Plan, source: Source, shapes: Shapes | None, given: str, *, shortcut: bool) -> None:
     """The last lines: the reply as RESP has it, or which form of it was asked for and the invocation."""
-    if plain is not None:
-        _reply(plan, source, plain, given)
+    if shapes is not None:
+        _reply(plan, source, shapes[plan.plain_view], given, plan.plain_view, f"{plan.ident}_view")
         return
     view = f"{plan.ident}_view" if plan.plain_view else "None"
     command = plan.command
@@ -366,19 +351,21 @@ def _end(plan: Plan, source: Source, plain: str | None, given: str, *, shortcut:
     source.add(finish(plan, False, given, command, None if view == "None" else view))
 
 
-def _reply(plan: Plan, source: Source, plain: str, given: str) -> None:
-    """Call the function and return its reply in the plain form."""
-    view = plan.plain_view
+def _reply(plan: Plan, source: Source, shape: str | None, given: str, view: View | None, name: str) -> None:
+    """Call the function and return its reply in the form of the *view* of that *name*."""
     call = finish(plan, True, given).removeprefix("return ")
+    if plan.signature.tail is not None and given != "given":
+        *first, tail = [f"a{index}" for index in range(len(plan.signature.positional))]
+        call = f"spread({plan.function}, ({', '.join(['place', *first])},), {tail})"
     if view is not None:
-        call = f"{plan.ident}_view.project({call})"
+        call = f"{name}.project({call})"
     if view is not None and view.rescue is not None:
         with source.block("try:"):
             source.add(f"reply = {call}")
         with source.block("except CommandError as error:"):
-            source.add(f"reply = {plan.ident}_view.rescue(error)")
-        source.add(f"return {plain}")
-    elif plain == "reply":
+            source.add(f"reply = {name}.rescue(error)")
+        source.add(f"return {shape or 'reply'}")
+    elif shape is None:
         source.add(f"return {call}")
     else:
-        source.add(f"reply = {call}", f"return {plain}")
+        source.add(f"reply = {call}", f"return {shape}")

@@ -57,8 +57,8 @@ def finish(plan: Plan, calls: bool, given: str, command: str | None = None, view
     if args and plan.signature.tail:
         args[-1] = "*" + args[-1]
     if calls:
-        words = ["place", *args, *(["**given"] if given == "given" else [])]
-        return f"return {plan.function}({', '.join(words)})"
+        call = f"{plan.function}({', '.join(['place', *args])})"
+        return f"return {call[:-1]}, **given) if given else {call}" if given == "given" else f"return {call}"
     inner = ", ".join(args) + "," * (len(args) == 1)
     return f"return new(Invocation, ({command or plan.command}, ({inner}), {given}, {view}))"
 
@@ -210,4 +210,6 @@ def _block_check(plan: Plan, block: Block, source: Source, x: str, label: str, k
     source.add(f"{', '.join(names)}{',' * (len(names) == 1)} = {x}")
     for name, (part, element) in zip(names, block.fields.items(), strict=True):
         element_check(plan, element, source, name, f"{label}.{part.rstrip('_')}", f"{key}_{part}")
-    source.add(f"{x} = new({plan.record(key)}, ({', '.join(names)},))")
+    made = f"({', '.join(names)},)"
+    several = any(param.name == key and param.several for param in plan.signature.params)
+    source.add(f"{x} = {made if several else f'new({plan.record(key)}, {made})'}")

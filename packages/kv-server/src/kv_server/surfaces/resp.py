@@ -11,47 +11,45 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from kv_protocol.errors import KvError, ProtocolError, QuotaExceeded, TooManyConnections, UnknownCommand
-from kv_protocol.limits import MIB
 from kv_protocol.messages import GOAWAY, LOCK_LOST, REVOKED
 from kv_protocol.types import Change, Message, Seen
 from kv_server.engine.conversation import QUEUED
 from kv_server.engine.engine import PARKED
-from kv_server.engine.session import Session
 from kv_server.engine.waiting import Unfinished
 from kv_server.spec.checks import WrongArity
 from kv_server.spec.command import Command
 from kv_server.spec.resp_kinds import Push
+from kv_server.surfaces import resp_frames
 from kv_server.surfaces.pieces import Pieces, take
-from kv_server.surfaces.resp_frames import frame as frame_of
 from kv_server.surfaces.resp_pause import Paused
 from kv_server.surfaces.resp_replies import RESP2, RESP3, failed
 from kv_server.surfaces.resp_requests import RequestReader
+from kv_server.surfaces.surface import HIGH_WATER, SLICE_S, Surface
 
 if TYPE_CHECKING:
     from kv_server.surfaces.resp_door import RespDoor
 
 __all__ = ["RespConnection"]
 
-HIGH_WATER: Final = 1 * MIB  # unsent bytes beyond which the calls of a connection wait for its reader
 MOST_OF_STRANGERS: Final = 64  # commands of a connection on which nobody logs in
-SLICE_S: Final = 0.002  # how long the calls of one connection run before others have their turn
 
 _CALL: Final = 1  # the id of every call: there is one at a time
 _OF_THE_NATIVE_DOOR: Final = frozenset((GOAWAY, LOCK_LOST, REVOKED))
 
 
-class RespConnection:
+class RespConnection(Surface):
     """One client. The engine talks back to it through the methods of `Outbox`, commands through those of `Line`."""
 
     __slots__ = (
-        "_call", "_door", "_encode", "_lost", "_out", "_reader", "_rest", "_rest_size", "_swift", "_told", "_waiting",
-        "_wake", "_work", "address", "calls", "certified", "closing", "command", "held", "lengthy", "library",
-        "overflowed", "protocol", "session", "silent", "stalled", "strange",
+        "_call", "_door", "_encode", "_engine", "_lanes", "_lost", "_out", "_reader", "_rest", "_rest_size", "_told",
+        "_waiting", "_wake", "_work", "command", "lengthy", "library", "protocol", "silent", "strange",
     )  # fmt: skip
 
     def __init__(self, door: RespDoor, wake: Callable[[], None], lost: Callable[[], bool]) -> None:
+        super().__init__()
         self._door = door
-        self._swift = door.swift
+        self._engine = door.engine
+        self._lanes = door.lanes
         self._wake = wake
         self._lost = lost
         self._reader = RequestReader(door.limits.frame)
@@ -60,7 +58,6 @@ class RespConnection:
         self._rest_size = self.strange = 0  # the latter: commands before a login
         self._call: object = None  # what the commands behind it wait for
         self._work: Unfinished | None = None  # the same, of the first of those that wait
-        self.address = ""
         self.command: Command | None = None
         self.library = ("", "")
         self._out: list[bytes | Pieces] = []
@@ -68,19 +65,13 @@ class RespConnection:
         self._encode = RESP2
         self.protocol = 2
         self.silent = 0
-        self.session: Session | None = None
-        self.certified: str | None = None
-        self.calls = 0
-        self.held = self._told = 0
-        self.stalled = False
-        self.closing = False
-        self.overflowed = False
+        self._told = 0
 
     # ---- bytes
     @property
     def halfway(self) -> bool:
         """A command has begun and the rest of it has not come."""
-        return self._call is None and self._reader.halfway
+        return self._call is None and self._reader.halfway()
 
     def receive_data(self, data: bytes) -> None:
         """Take *data* and run the commands that are complete with it."""
@@ -106,35 +97,41 @@ class RespConnection:
         """Run what is complete with *data*: of who has not logged in, one command at a time, and few of them."""
         reader, session = self._reader, self.session
         assert session is not None
-        reader.wary = session.login is None
-        if not reader.wary:
-            data = self._hurry(data)
+        if session.login is not None:
+            if self._lanes is not None:
+                data = self._hurry(data)
             if data and self.held > HIGH_WATER:
                 self._rest, self._rest_size, self.stalled = [data], len(data), True
             elif data:
+                reader.wary = False
                 self._run(reader.feed(data))
             return
+        reader.wary = True
         lines = reader.feed(data)
         self.strange += len(lines)
         self._run(lines)
         if self.strange > MOST_OF_STRANGERS:
             self._break("too many commands without a login")
         elif lines and not self.closing and self._call is None and not self._waiting:
-            self.stalled = reader.halfway
+            self.stalled = reader.halfway()
 
     def _hurry(self, data: bytes) -> bytes:
-        """Run the commands at the beginning of *data* that can be run swiftly; what is left of it."""
-        door, swift = self._door, self._swift
-        if swift is None or self._reader.halfway or self.silent or door.commands is not door.whole:
+        """Run the commands at the beginning of *data* that can be run at once; what is left of it."""
+        door, lanes = self._door, self._lanes
+        if self.silent or self._reader.halfway() or door.commands is not door.whole:
             return data
+        assert lanes is not None
         assert self.session is not None
-        replies = swift.text(self.session, data, self.protocol)
-        if not swift.calls:
-            return data
-        self.calls += swift.calls
-        self._out.append(replies)
-        self.held += len(replies)
-        return data[swift.taken :]
+        replies = lanes.text(self.session, data, self.protocol, door.ticks)
+        if lanes.calls:
+            self.calls += lanes.calls
+            self._out.append(replies)
+            self.held += len(replies)
+            if lanes.long is not None:
+                self._out.append(lanes.long)
+                self.held += len(lanes.long)
+                self.lengthy = True
+        return data[lanes.taken :] if lanes.taken < len(data) else b""
 
     def resume(self) -> None:
         """Go on with the commands that were held up."""
@@ -151,12 +148,12 @@ class RespConnection:
             self._rest.clear()
             self._rest_size = 0
             self._read(data)
-        elif self._reader.halfway:
+        elif self._reader.halfway():
             self._read(b"")
 
     def _go_on(self, work: Unfinished) -> None:
         """Go on with what the first command that waits has to work out; run that again when it is done."""
-        if work.go_on(self._door.timer, SLICE_S / 2):
+        if work.go_on(self._door.ticks.read, SLICE_S / 2):
             self._work = None
             line = self._waiting.pop(0)
             self._door.engine.tx.again(work, lambda: self._run([line], work.spent_s))
@@ -171,7 +168,7 @@ class RespConnection:
             out.clear()
             self.held = self._told = 0
             return data
-        data, shrunk = take(out, HIGH_WATER, self._door.timer)
+        data, shrunk = take(out, HIGH_WATER, self._door.ticks.read)
         self.held -= shrunk
         self._told = min(self._told, self.held)
         self.lengthy = bool(out)
@@ -200,30 +197,31 @@ class RespConnection:
     # ---- calls
     def _run(self, lines: list[list[bytes]], spent_s: float = 0.0) -> None:
         """Run commands, as many as may run at once, up to one that waits. The first has *spent_s* behind it."""
-        door, session, append = self._door, self.session, self._out.append
-        execute, timer = door.engine.execute, door.timer
+        door, session, out = self._door, self.session, self._out
+        engine, ticks = self._engine, door.ticks
         assert session is not None
-        observation, tx = door.observation, door.tx
+        observation, tx = door.observation, engine.tx
         note, least_s = observation.note, observation.least_s
         held = done = since = revision = 0
         last: Any = None
         frame: bytes | Pieces | None
-        began = before = timer() - spent_s
+        began = before = ticks.read() - spent_s
         until = before + spent_s + SLICE_S
         for words in lines:
             done += 1
             command: Any = None
             try:
-                command = self.command = door.commands.get(words[0]) or door.find(words)
+                commands = door.commands
+                command = self.command = commands.get(words[0]) or door.find(words)
                 if command is not last:
                     if last is not None and done - 1 > since:
                         observation.ran(session, last, done - 1 - since, before - began, revision)
                     last, since, began, revision = command, done - 1, before, tx.revision
-                reply: Any = execute(session, _CALL, command, words, None, None)
-                frame = frame_of(reply, self.protocol)
+                reply: Any = engine.execute(session, _CALL, command, words, None, None)
+                frame = resp_frames.frame(reply, self.protocol)
                 if frame is None:
                     if reply is PARKED:
-                        self._call, now = command, timer()
+                        self._call, now = command, ticks.read()
                         if now - before > least_s:
                             observation.see(session, command, words, None, now - before)
                         before = now
@@ -239,18 +237,18 @@ class RespConnection:
                     break
                 if type(error) is Unfinished:
                     done -= 1
-                    error.spent_s = timer() - before
+                    error.spent_s = ticks.read() - before
                     self._work = error
                     break
                 frame = self._failure(command, error)
                 since += command is None
-            now = timer()
+            now = ticks.read()
             if now - before > least_s and command is not None:
                 observation.see(session, command, words, None, now - before)
             before = now
             if self.silent:
                 frame = self._hush()
-            append(frame)
+            out.append(frame)
             held += len(frame)
             if self.closing or held > HIGH_WATER or now > until:
                 break
@@ -352,7 +350,7 @@ class RespConnection:
     def _answered(self, frame: bytes | Pieces) -> None:
         """The call that waited has its answer: go on with those behind it, but not from inside the engine."""
         self._call = None
-        self.stalled = bool(self._waiting or self._rest or self._reader.halfway)
+        self.stalled = bool(self._waiting or self._rest or self._reader.halfway())
         self._append(self._hush() if self.silent else frame)
 
     # ---- what commands of this door ask for: Line

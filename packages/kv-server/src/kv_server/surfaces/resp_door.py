@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kv_server.commands.swift import swift_of
 from kv_server.engine.engine import Engine
+from kv_server.engine.ticks import Ticks
 from kv_server.surfaces.bugs import Bugs
 from kv_server.surfaces.events import events_of
 from kv_server.surfaces.hello import Limits
 from kv_server.surfaces.resp import RespConnection
+from kv_server.surfaces.resp_lanes import lanes_of
 from kv_server.surfaces.resp_pause import Pausing
 
 __all__ = ["RespDoor"]
@@ -21,14 +22,14 @@ class RespDoor(Pausing):
     """What all RESP connections of a server share. *timer* counts seconds from anywhere."""
 
     def __init__(self, engine: Engine, limits: Limits, timer: Callable[[], float]) -> None:
-        self.engine, self.observation, self.tx = engine, engine.observation, engine.tx
-        self.limits = limits
-        self.timer = engine.observation.timer = timer
         catalog = engine.catalog
         whole = {word: catalog.spoken[word] for word in catalog.spoken if catalog.is_whole(word)}
-        self.commands = self.whole = whole | {word.lower(): command for word, command in whole.items()}
-        """By a first word that says all. The others come from `find`, and while there is a pause all of them do."""
-        self.swift = swift_of(engine)
+        super().__init__(engine, whole | {word.lower(): command for word, command in whole.items()})
+        self.observation, self.tx = engine.observation, engine.tx
+        self.limits = limits
+        self.ticks = Ticks(timer)
+        engine.observation.timer = timer
+        self.lanes = lanes_of(engine)
         self.protocol_errors = 0
         self.bugs = Bugs(log)
 

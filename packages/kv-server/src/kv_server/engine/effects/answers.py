@@ -8,7 +8,6 @@ from msgpack import packb
 
 from kv_protocol.limits import MAX_KEPT_ANSWER
 from kv_server.engine.effects.locks import LockEffects
-from kv_server.engine.ground import effect
 from kv_server.engine.rows import ANSWERED, SESSION_END, SESSION_OPEN
 from kv_server.engine.session import EVERYBODY, Lost, Session
 
@@ -20,7 +19,6 @@ _SMALL: Final = (int, bool, type(None), float)
 class AnswerEffects(LockEffects):
     """Who calls, and what it is owed."""
 
-    @effect(SESSION_OPEN)
     def session_open(
         self, session_id: int, secret: bytes, client: str, namespace: bytes, user: str = EVERYBODY.user
     ) -> None:
@@ -31,13 +29,11 @@ class AnswerEffects(LockEffects):
         self.sessions[session_id] = session
         self.secrets[secret] = session
 
-    @effect(SESSION_END)
     def session_end(self, session_id: int) -> None:
         """Forget a session and what it was owed."""
         self.effects.append((SESSION_END, session_id))
         del self.secrets[self.sessions.pop(session_id).secret]
 
-    @effect(ANSWERED)
     def answered(self, session_id: int, seq: int, reply: Any, lost: bool = False, seen: int | None = None) -> None:
         """Keep *reply* as the answer of the session to its call *seq*, so that a repeat runs nothing.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from kv_server.engine.effects.zsets import ZsetEffects
-from kv_server.engine.ground import effect
 from kv_server.engine.rows import MESSAGE
 
 __all__ = ["ChannelEffects"]
@@ -12,7 +11,6 @@ __all__ = ["ChannelEffects"]
 class ChannelEffects(ZsetEffects):
     """What commands say to channels."""
 
-    @effect(MESSAGE)
     def message(self, channel: bytes, value: bytes, sharded: bool) -> None:
         """Send the value blob *value* to all who listen to *channel* once this transaction is over."""
         self.effects.append((MESSAGE, channel, value, sharded))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from kv_server.engine.effects.keys import KeyEffects
-from kv_server.engine.ground import effect
 from kv_server.engine.rows import HASH_DROP, HASH_PUT
 from kv_server.model.entry import HASH
 from kv_server.model.hash import Hash
@@ -50,14 +49,12 @@ class HashEffects(KeyEffects):
         fields = self.hash_of(key)
         return fields.pick(count, self.dice, repeats=repeats) if fields is not None else []
 
-    @effect(HASH_PUT)
     def hash_put(self, key: bytes, field: bytes, blob: bytes) -> None:
         """Set *field* to the value *blob*."""
         fields: Hash = self.open_collection(key, HASH)
         self.effects.append((HASH_PUT, key, field, blob))
         self.close_collection(key, fields, fields.put(field, blob))
 
-    @effect(HASH_DROP)
     def hash_drop(self, key: bytes, field: bytes) -> None:
         """Take *field*, which is there, away; with the last one goes the key."""
         fields: Hash = self.open_collection(key, HASH)

@@ -7,7 +7,7 @@ from typing import Any
 
 from kv_protocol.names import slot
 from kv_server.engine.effects.patterns import PatternReads
-from kv_server.engine.ground import effect, wrong_type
+from kv_server.engine.ground import wrong_type
 from kv_server.engine.rows import KEY_COPY, KEY_EXPIRY, KEY_LOAD, KEY_MOVE, KEY_PUT
 from kv_server.model.container import CONTAINERS, Container
 from kv_server.model.entry import SCALAR, Cached, Loose
@@ -65,7 +65,6 @@ class KeyEffects(PatternReads):
         cache = self.space.cache if self.space is not None else None
         return cache.order if cache is not None else None
 
-    @effect(KEY_PUT)
     def key_put(self, key: bytes, value: bytes, expires_ms: int) -> None:
         """Set *key* to the value blob *value*, whatever it was, to expire at *expires_ms* (0: never)."""
         entry = self.find(key) if self.before is None else self.touch(key)
@@ -90,7 +89,6 @@ class KeyEffects(PatternReads):
         if expires_ms:
             self.store.schedule(space, table)
 
-    @effect(KEY_LOAD)
     def key_load(self, key: bytes, kind: int, dumped: Any, expires_ms: int) -> None:
         """Set *key* to the collection of *kind* that was dumped, whatever it was, to expire at *expires_ms*.
 
@@ -111,7 +109,6 @@ class KeyEffects(PatternReads):
         if expires_ms:
             self.store.schedule(space, table)
 
-    @effect(KEY_EXPIRY)
     def key_expiry(self, key: bytes, expires_ms: int) -> None:
         """Let *key* expire at *expires_ms* (0: never). Its version stays."""
         entry = self.touch(key)
@@ -124,7 +121,6 @@ class KeyEffects(PatternReads):
         if expires_ms:
             self.store.schedule(space, table)
 
-    @effect(KEY_MOVE)
     def key_move(self, key: bytes, namespace: bytes, target: bytes) -> None:
         """Give the entry at *key* the name *target* in *namespace*, in the place of whatever is there."""
         home = self.namespace(namespace)
@@ -144,7 +140,6 @@ class KeyEffects(PatternReads):
         table.put(target, entry)
         self.store.schedule(home, table)
 
-    @effect(KEY_COPY)
     def key_copy(self, key: bytes, namespace: bytes, target: bytes) -> None:
         """Set *target* in *namespace* to a copy of what is at *key*, in the place of whatever is there."""
         home = self.namespace(namespace)

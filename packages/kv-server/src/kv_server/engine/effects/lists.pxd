@@ -2,4 +2,9 @@ from kv_server.engine.effects.hashes cimport HashEffects
 
 
 cdef class ListEffects(HashEffects):
-    pass
+    cpdef object list_of(self, bytes key)
+    cpdef Py_ssize_t list_len(self, bytes key) except -1
+    cpdef bytes list_at(self, bytes key, Py_ssize_t place)
+    cpdef list list_part(self, bytes key, Py_ssize_t start, Py_ssize_t end)
+    cpdef Py_ssize_t list_add(self, bytes key, bint left, tuple blobs) except -1
+    cpdef list list_pop(self, bytes key, bint left, Py_ssize_t count)

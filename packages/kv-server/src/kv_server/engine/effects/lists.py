@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import islice
 
 from kv_server.engine.effects.hashes import HashEffects
-from kv_server.engine.ground import effect
 from kv_server.engine.rows import LIST_INSERT, LIST_POP, LIST_PUSH, LIST_REMOVE, LIST_SET, LIST_TRIM
 from kv_server.model.entry import LIST
 from kv_server.model.list import List
@@ -44,14 +43,17 @@ class ListEffects(HashEffects):
         found = elements.places(blob, backward=backward, most=most)
         return list(islice(found, skip, None if count is None else skip + min(count, len(elements))))
 
-    @effect(LIST_PUSH)
     def list_push(self, key: bytes, left: bool, *blobs: bytes) -> None:
         """Add *blobs*, one after the other, at the left or the right end."""
-        elements: List = self.open_collection(key, LIST)
-        self.effects.append((LIST_PUSH, key, left, *blobs))
-        self.close_collection(key, elements, elements.push(left, blobs))
+        self.list_add(key, left, blobs)
 
-    @effect(LIST_POP)
+    def list_add(self, key: bytes, left: bool, blobs: tuple[bytes, ...]) -> int:
+        """The same, and how many elements there are then."""
+        elements: List = self.open_collection(key, LIST)
+        self.effects.append((LIST_PUSH, key, left) + blobs)
+        self.close_collection(key, elements, elements.push(left, blobs))
+        return len(elements)
+
     def list_pop(self, key: bytes, left: bool, count: int) -> list[bytes]:
         """Take *count* elements, or all if there are fewer, off one end; with the last one goes the key."""
         elements: List = self.open_collection(key, LIST)
@@ -60,21 +62,18 @@ class ListEffects(HashEffects):
         self.close_collection(key, elements, grown)
         return taken
 
-    @effect(LIST_SET)
     def list_set(self, key: bytes, place: int, blob: bytes) -> None:
         """Put *blob* in the place of the element at *place*."""
         elements: List = self.open_collection(key, LIST)
         self.effects.append((LIST_SET, key, place, blob))
         self.close_collection(key, elements, elements.set(place, blob))
 
-    @effect(LIST_INSERT)
     def list_insert(self, key: bytes, place: int, blob: bytes) -> None:
         """Add *blob* before the element at *place*; behind the last if there is none."""
         elements: List = self.open_collection(key, LIST)
         self.effects.append((LIST_INSERT, key, place, blob))
         self.close_collection(key, elements, elements.insert(place, blob))
 
-    @effect(LIST_REMOVE)
     def list_remove(self, key: bytes, blob: bytes, backward: bool, count: int) -> int:
         """Take out the first, or *backward* the last, *count* elements that are *blob* (0: all); how many it were."""
         elements: List = self.open_collection(key, LIST)
@@ -85,7 +84,6 @@ class ListEffects(HashEffects):
         self.close_collection(key, elements, elements.remove(found[::-1] if backward else found))
         return len(found)
 
-    @effect(LIST_TRIM)
     def list_trim(self, key: bytes, start: int, end: int) -> None:
         """Keep the elements from *start* up to *end* alone, places within the list; if that is none, the key goes."""
         elements: List = self.open_collection(key, LIST)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from kv_protocol.names import slot
 from kv_server.engine.effects.lists import ListEffects
-from kv_server.engine.ground import effect
 from kv_server.engine.rows import DELETED, EXPIRED, LAPSED, LOCK_BIND, LOCK_DROP, LOCK_EXTEND, LOCK_GRANT, RELEASED
 from kv_server.model.lock import BOUND_BYTES, LOCK_BYTES, Hold, Lock
 from kv_server.model.space import Namespace
@@ -48,7 +47,6 @@ class LockEffects(ListEffects):
             self.key_drop(key, EXPIRED if cause == LAPSED else DELETED)
         self.lock_drop(name, token, cause)
 
-    @effect(LOCK_GRANT)
     def lock_grant(self, name: bytes, token: int, session: int, owner: str, lease_ms: int, most: int) -> None:
         """Give the lock *name* to *session* under *token* for *lease_ms* from now, if need be with others: there are
         *most* holds then (0: any number).
@@ -60,14 +58,13 @@ class LockEffects(ListEffects):
         until_ms = self.elapsed_ms + lease_ms
         held = space.locks.get(name)
         if held is None:
-            held = space.locks[name] = Lock()
-            space.grow_locks(LOCK_BYTES + len(name))
+            held = Lock()
+            space.put_lock(name, held)
         hold = Hold(token, session, owner, self.elapsed_ms, until_ms, 0, most, {})
         held.add(hold)
         space.grow_locks(hold.weight)
         self.store.leases.add(until_ms, (self.name, name, token))
 
-    @effect(LOCK_EXTEND)
     def lock_extend(self, name: bytes, token: int, lease_ms: int) -> None:
         """Let the lease under *token* end *lease_ms* from now."""
         space = self.open_lock(name)
@@ -78,7 +75,6 @@ class LockEffects(ListEffects):
         hold.renewals += 1
         self.store.leases.add(hold.until_ms, (self.name, name, token))
 
-    @effect(LOCK_BIND)
     def lock_bind(self, name: bytes, token: int, key: bytes) -> None:
         """Let *key*, as this transaction has made it, go with the hold under *token*."""
         space = self.open_lock(name)
@@ -92,7 +88,6 @@ class LockEffects(ListEffects):
             hold.keep({key: hold.keys[key] for key in self.bound(hold)})
             space.grow_locks(hold.weight - before)
 
-    @effect(LOCK_DROP)
     def lock_drop(self, name: bytes, token: int, cause: int) -> None:
         """End the hold under *token*, whose keys were dropped before. Its session is told unless it asked."""
         space = self.open_lock(name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from kv_server.engine.effects.answers import AnswerEffects
-from kv_server.engine.ground import effect
 from kv_server.engine.rows import NAMESPACE_DROP, NAMESPACE_FLUSH, NAMESPACE_SWAP
 
 __all__ = ["NamespaceEffects"]
@@ -12,7 +11,6 @@ __all__ = ["NamespaceEffects"]
 class NamespaceEffects(AnswerEffects):
     """What commands change about a namespace at once."""
 
-    @effect(NAMESPACE_FLUSH)
     def namespace_flush(self, name: bytes) -> None:
         """Take every key of the namespace *name* away; its locks stay."""
         self.effects.append((NAMESPACE_FLUSH, name))
@@ -20,7 +18,6 @@ class NamespaceEffects(AnswerEffects):
         self.store.flush(self.store.namespaces[name])
         self.last_key = None
 
-    @effect(NAMESPACE_DROP)
     def namespace_drop(self, name: bytes) -> None:
         """Take the namespace *name* away with keys and locks."""
         space = self.store.namespaces[name]
@@ -34,7 +31,6 @@ class NamespaceEffects(AnswerEffects):
             self.space = None
         self.last_key = None
 
-    @effect(NAMESPACE_SWAP)
     def namespace_swap(self, name: bytes, other: bytes) -> None:
         """Exchange the keys of two namespaces; their locks stay."""
         one, two = self.namespace(name), self.namespace(other)

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from kv_server.engine.effects.namespaces import NamespaceEffects
-from kv_server.engine.ground import effect
 from kv_server.engine.rows import SET_ADD, SET_REMOVE
 from kv_server.model.entry import SET
 from kv_server.model.set import Set, few, sample
@@ -88,7 +87,6 @@ class SetEffects(NamespaceEffects):
                 members = found.which(members, False)
         return members
 
-    @effect(SET_ADD)
     def set_add(self, key: bytes, members: Sequence[bytes]) -> None:
         """Add *members*, none of which is there yet, to the set at *key*."""
         found = self.open_collection(key, SET)
@@ -96,7 +94,6 @@ class SetEffects(NamespaceEffects):
         one_by_one = few(len(members), len(found))
         self.close_collection(key, found, sum(map(found.add, members)) if one_by_one else found.add_all(members))
 
-    @effect(SET_REMOVE)
     def set_remove(self, key: bytes, members: Sequence[bytes]) -> None:
         """Take *members*, all of which are there, out of the set at *key*."""
         found = self.open_collection(key, SET)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from kv_server.engine.effects.channels import ChannelEffects
-from kv_server.engine.ground import effect
 from kv_server.engine.rows import (
     CONSUMER_DROP,
     CONSUMER_PUT,
@@ -111,21 +110,18 @@ class StreamEffects(ChannelEffects):
             stream.bytes += grown
             self.last_table.grow(grown)
 
-    @effect(STREAM_ADD)
     def stream_add(self, key: bytes, id: bytes, fields: Sequence[bytes]) -> None:
         """Append an entry under *id*: its fields are names and values in turn."""
         stream = self.open_stream(key)
         self.effects.append((STREAM_ADD, key, id, fields))
         self.close_stream(stream, stream.add(id, tuple(fields)))
 
-    @effect(STREAM_DELETE)
     def stream_delete(self, key: bytes, ids: Sequence[bytes]) -> None:
         """Take out the entries *ids*, one or more, which are there."""
         stream = self.open_stream(key)
         self.effects.append((STREAM_DELETE, key, ids))
         self.close_stream(stream, stream.delete(ids))
 
-    @effect(STREAM_TRIM)
     def stream_trim(self, key: bytes, count: int) -> None:
         """Take out the oldest *count* entries."""
         stream = self.open_stream(key)
@@ -136,7 +132,6 @@ class StreamEffects(ChannelEffects):
             self.store.garbage += stream.entries.pieces()
             self.close_stream(stream, stream.keep(len(stream) - count))
 
-    @effect(STREAM_SET)
     def stream_set(self, key: bytes, last_id: bytes, added: int, max_deleted: bytes) -> None:
         """Say what the stream at *key* remembers of entries that are gone."""
         stream = self.open_stream(key)
@@ -144,39 +139,34 @@ class StreamEffects(ChannelEffects):
         stream.last_id, stream.added, stream.max_deleted = last_id, added, max_deleted
 
     # ---- groups
-    @effect(GROUP_PUT)
     def group_put(self, key: bytes, name: bytes, last_id: bytes, read: int) -> None:
         """Let the group *name*, which may be new, have been given all up to *last_id*, *read* entries (-1: unknown)."""
         stream = self.open_stream(key)
         self.effects.append((GROUP_PUT, key, name, last_id, read))
         group = stream.groups.get(name)
         if group is None:
-            stream.groups[name] = group = Group(last_id, read)
-            self.close_stream(stream, len(name) + group.size)
+            group = Group(last_id, read)
+            self.close_stream(stream, stream.put_group(name, group))
         group.last_id, group.read = last_id, read
 
-    @effect(GROUP_DROP)
     def group_drop(self, key: bytes, name: bytes) -> None:
         """Take the group *name* away with its consumers and all they hold."""
         stream = self.open_stream(key)
         self.effects.append((GROUP_DROP, key, name))
         self.close_stream(stream, -len(name) - stream.groups.pop(name).size)
 
-    @effect(CONSUMER_PUT)
     def consumer_put(self, key: bytes, group: bytes, name: bytes, seen_ms: int, active_ms: int) -> None:
         """Note that the consumer *name*, who may be new, last asked at *seen_ms* and got something at *active_ms*."""
         stream = self.open_stream(key)
         self.effects.append((CONSUMER_PUT, key, group, name, seen_ms, active_ms))
         self.close_stream(stream, stream.groups[group].put_consumer(name, seen_ms, active_ms))
 
-    @effect(CONSUMER_DROP)
     def consumer_drop(self, key: bytes, group: bytes, name: bytes) -> None:
         """Forget the consumer *name*, and that it holds what it holds."""
         stream = self.open_stream(key)
         self.effects.append((CONSUMER_DROP, key, group, name))
         self.close_stream(stream, stream.groups[group].drop_consumer(name))
 
-    @effect(PENDING_PUT)
     def pending_put(
         self, key: bytes, group: bytes, consumer: bytes, delivered_ms: int, ids: Sequence[bytes], counts: Sequence[int]
     ) -> None:
@@ -186,7 +176,6 @@ class StreamEffects(ChannelEffects):
         grown = stream.groups[group].assign_all(ids, consumer, delivered_ms, counts)
         self.close_stream(stream, grown)
 
-    @effect(PENDING_DROP)
     def pending_drop(self, key: bytes, group: bytes, ids: Sequence[bytes]) -> None:
         """Nobody holds the entries *ids* any longer."""
         stream = self.open_stream(key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from kv_server.engine.effects.sets import SetEffects
-from kv_server.engine.ground import effect, wrong_type
+from kv_server.engine.ground import wrong_type
 from kv_server.engine.rows import ZSET_DROP, ZSET_PUT
 from kv_server.model.entry import SET, ZSET
 from kv_server.model.ranking import Pair
@@ -102,14 +102,12 @@ class ZsetEffects(SetEffects):
             raise wrong_type(ZSET, entry.kind)
         return ScoreSource(entry.value)
 
-    @effect(ZSET_PUT)
     def zset_put(self, key: bytes, pairs: Sequence[Pair]) -> None:
         """Give each member in *pairs* the score beside it."""
         found = self.open_collection(key, ZSET)
         self.effects.append((ZSET_PUT, key, pairs))
         self.close_collection(key, found, found.put_all(pairs))
 
-    @effect(ZSET_DROP)
     def zset_drop(self, key: bytes, members: Sequence[bytes]) -> None:
         """Take *members*, all of which are there, out."""
         found = self.open_collection(key, ZSET)

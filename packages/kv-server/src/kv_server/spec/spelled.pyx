@@ -1,0 +1,156 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""What the words of a command line are read as, and RESP reads values as: the native twin of the plain module."""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
+from cpython.object cimport PyObject, PyTypeObject
+from cpython.ref cimport Py_INCREF
+from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE, PyTuple_New, PyTuple_SET_ITEM
+from libc.stdint cimport int64_t, uint8_t
+from libc.string cimport memcpy
+
+cdef extern from "Python.h":
+    object PyType_GenericAlloc(PyTypeObject*, Py_ssize_t)
+    object PyObject_Vectorcall(object, PyObject**, size_t, void*)
+    size_t PY_VECTORCALL_ARGUMENTS_OFFSET
+
+from kv_server.model.octets cimport digits, int_blob, int_in, is_ascii, octets_of as octets_in, spelled, str_head
+
+from kv_protocol import limits, values
+from kv_protocol.errors import InvalidArgument
+from kv_server.spec import numerals
+
+__all__ = ["from_octets", "new", "resp_value", "spread", "text_float", "text_int", "text_name", "text_number", "values_in"]
+
+cdef enum:
+    MOST_SPREAD = 32  # arguments for which the stack has room
+    SHORT = 65_535  # of a text whose head is written here
+    EXACT_DIGITS = 15  # a number of so many digits is a float without rounding
+
+cdef Py_ssize_t MOST_NAME = limits.MAX_NAME
+cdef int64_t[16] POWERS
+cdef int _at
+POWERS[0] = 1
+for _at in range(1, 16):
+    POWERS[_at] = 10 * POWERS[_at - 1]
+
+
+cdef const char* octets_of(bytes raw) except NULL:
+    if raw is None:
+        raise TypeError("a word is bytes")
+    return PyBytes_AS_STRING(raw)
+
+
+cpdef bytes from_octets(bytes octets):
+    """The value that *octets* are: a str where they are UTF-8, else bytes."""
+    cdef const char* source = octets_of(octets)
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(octets)
+    cdef char[4] head
+    cdef size_t before
+    cdef bytes blob
+    if size > SHORT or not is_ascii(source, size):
+        return values.from_octets(octets)
+    before = str_head(head, size)
+    blob = PyBytes_FromStringAndSize(NULL, before + size)
+    memcpy(PyBytes_AS_STRING(blob), head, before)
+    memcpy(PyBytes_AS_STRING(blob) + before, source, size)
+    return blob
+
+
+cpdef object new(record, tuple fields):
+    """A *record* of *fields*, without the argument handling of its constructor."""
+    cdef Py_ssize_t size = PyTuple_GET_SIZE(fields), at
+    made = PyType_GenericAlloc(<PyTypeObject*>record, size)
+    for at in range(size):
+        field = <object>PyTuple_GET_ITEM(fields, at)
+        Py_INCREF(field)
+        PyTuple_SET_ITEM(made, at, field)
+    return made
+
+
+cpdef object spread(function, tuple first, tuple rest):
+    """Call *function* with *first* and *rest*."""
+    cdef PyObject* words[MOST_SPREAD + 1]
+    cdef Py_ssize_t before = PyTuple_GET_SIZE(first), after = PyTuple_GET_SIZE(rest), at
+    if before + after > MOST_SPREAD:
+        return function(*first, *rest)
+    for at in range(before):
+        words[1 + at] = PyTuple_GET_ITEM(first, at)
+    for at in range(after):
+        words[1 + before + at] = PyTuple_GET_ITEM(rest, at)
+    return PyObject_Vectorcall(function, words + 1, (before + after) | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL)
+
+
+cpdef bytes text_name(bytes raw, str label):
+    if octets_of(raw) != NULL and PyBytes_GET_SIZE(raw) > MOST_NAME:
+        raise InvalidArgument(f"{label} must be a name of at most {MOST_NAME:,} bytes")
+    return raw
+
+
+cpdef tuple values_in(list words, Py_ssize_t start, Py_ssize_t stop):
+    """The values that the words from *start* up to *stop* are."""
+    cdef Py_ssize_t at
+    stop = min(stop, PyList_GET_SIZE(words))
+    cdef tuple found = PyTuple_New(max(stop - start, 0))
+    for at in range(start, stop):
+        value = from_octets(<bytes?>PyList_GET_ITEM(words, at))
+        Py_INCREF(value)
+        PyTuple_SET_ITEM(found, at - start, value)
+    return found
+
+
+cpdef object text_int(bytes raw, low=None, high=None):
+    """The integer that *raw* spells in canonical form."""
+    cdef int64_t number
+    if spelled(octets_of(raw), PyBytes_GET_SIZE(raw), &number) and (low is None or number >= low):
+        if high is None or number <= high:
+            return number
+    given = {name: limit for name, limit in (("low", low), ("high", high)) if limit is not None}
+    return numerals.text_int(raw, **given)
+
+
+cpdef double text_float(bytes raw) except? -1:
+    """The float that *raw* spells; infinity must be spelled as such."""
+    cdef const char* text = octets_of(raw)
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(raw), at = 0, digits = 0, behind = -1
+    cdef int64_t value = 0
+    cdef double number
+    cdef bint negative = size > 0 and text[0] == c"-"
+    for at in range(negative, size):
+        if c"0" <= text[at] <= c"9" and digits < EXACT_DIGITS:
+            value = 10 * value + (text[at] - c"0")
+            digits += 1
+        elif text[at] == c"." and behind < 0:
+            behind = digits
+        else:
+            return numerals.text_float(raw)
+    if not digits:
+        return numerals.text_float(raw)
+    number = <double>value
+    if behind >= 0:
+        number /= <double>POWERS[digits - behind]
+    return -number if negative else number
+
+
+cpdef bytes text_number(bytes raw):
+    """The number that *raw* spells as a value: an int where it is a canonical one, else a Decimal."""
+    cdef int64_t number
+    cdef char[9] blob
+    if spelled(octets_of(raw), PyBytes_GET_SIZE(raw), &number):
+        return PyBytes_FromStringAndSize(blob, int_blob(blob, number))
+    return numerals.text_number(raw)
+
+
+cpdef bytes resp_value(bytes blob):
+    """A value as RESP reads it: its plain text; nothing for null."""
+    cdef const char* at = octets_of(blob)
+    cdef const char* found
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(blob)
+    cdef size_t length
+    cdef int64_t number
+    cdef char[24] text
+    if size and octets_in(<const uint8_t*>at, size, &found, &length):
+        return PyBytes_FromStringAndSize(found, length)
+    if size and int_in(<const uint8_t*>at, size, &number):
+        return PyBytes_FromStringAndSize(text, digits(text, number))
+    return None if blob == b"\xc0" else values.octets(blob)
