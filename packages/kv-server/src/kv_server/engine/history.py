@@ -104,6 +104,9 @@ class History:
     ) -> None:
         """Remember what the rows of a commit did, which the command of *authors* wrote that begins last before them."""
         note, caller = self.kept.append, session.id if session is not None else None
+        if len(effects) == 1 and len(authors) == 1 and effects[0][0] == rows.KEY_EXPIRY:  # the commonest, in one stroke
+            note((revision, now_ms, namespace, effects[0][1], "expiry", authors[0][1], caller, None, 0))
+            return
         command: str | None = None
         left = 0  # so many of the rows before may go with a lease
         begins = dict(authors)
