@@ -38,6 +38,7 @@ cdef class Swift:
     cdef size_t size, room
     cdef char[MOST_VALUE + 8] scratch
     cdef Read[WINDOW] ahead
+    cdef int lately  # what was called last
     cdef int writer  # what was called that made the revisions from *written* on, and is not told yet
     cdef long long written
     cdef object caller

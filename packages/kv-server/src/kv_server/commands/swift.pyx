@@ -377,6 +377,7 @@ cdef class Swift:
                 break
             last, last_size = call.key, call.key_size
             self.calls += 1
+            self.lately = what
             at = self.ahead[place].following
             place += 1
         self.taken = at - PyBytes_AS_STRING(data)

@@ -124,6 +124,7 @@ class RespConnection(Surface):
         assert self.session is not None
         replies = lanes.text(self.session, data, self.protocol, door.ticks)
         if lanes.calls:
+            self.command = lanes.command
             self.calls += lanes.calls
             self._out.append(replies)
             self.held += len(replies)

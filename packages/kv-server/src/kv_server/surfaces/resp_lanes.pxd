@@ -39,7 +39,7 @@ cdef class Lanes:
     cdef readonly size_t calls, taken
     cdef size_t ran, read  # the same of lines alone
     cdef double now, until  # when the last of them had run, and until when they may
-    cdef readonly object long
+    cdef readonly object long, command
     cdef char* out
     cdef size_t size, room
     cdef Word[MOST_WORDS] words

@@ -11,6 +11,7 @@ from typing import Protocol
 from kv_server.engine.engine import Engine
 from kv_server.engine.session import Session
 from kv_server.engine.ticks import Ticks
+from kv_server.spec.command import Command
 from kv_server.surfaces.pieces import Pieces
 
 __all__ = ["Lanes", "lanes_of"]
@@ -24,6 +25,9 @@ class Lanes(Protocol):
 
     taken: int
     """How many octets of its input the last run has read."""
+
+    command: Command | None
+    """Whose call was the last of them."""
 
     long: bytes | Pieces | None
     """A reply that follows those that the last run has returned, and ended it."""

@@ -248,6 +248,7 @@ cdef class Lanes:
             if swift.calls:
                 self.calls += swift.calls
                 self.taken += swift.taken
+                self.command = swift.commands[swift.lately]
                 if swift.taken == <size_t>len(data):
                     return replies if not parts else b"".join((*parts, replies))
                 parts.append(replies)
@@ -299,6 +300,7 @@ cdef class Lanes:
                 break
             self.say(reply, protocol)
             self.ran += 1
+            self.command = lane.command
             at = following
             now = ticks.read()
             if now - before > self.observation.least_s:

@@ -1,0 +1,77 @@
+"""Words are read alike in both builds: what is read in one stroke, and what takes the long way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kv_protocol import values
+from kv_protocol.blobs import HEADS, NULL
+from kv_protocol.errors import InvalidArgument
+from kv_protocol.names import slot
+from kv_server.model.sharding import shard_of
+from kv_server.spec import numerals, spelled
+
+NUMBERS = st.one_of(
+    st.integers(-(2**70), 2**70).map(str),
+    st.floats().map(repr),
+    st.decimals(allow_nan=False, allow_infinity=False).map(str),
+    st.text("0123456789+-.eEinf", max_size=24),
+    st.sampled_from(
+        ["-0", "0", "", "-", ".", "1.", ".5", "-.5", "+1", "00", "01", "1e5", "999999999999999", "0.1", "-1"]
+    ),
+).map(str.encode)
+OCTETS = st.one_of(
+    st.binary(max_size=80), st.text(max_size=80).map(str.encode), st.binary(min_size=1).map(lambda b: b * 300)
+)
+
+
+def said(function: Callable[..., Any], *arguments: Any) -> tuple[str, str]:
+    """What *function* returns, with its type, or why it does not."""
+    try:
+        made = function(*arguments)
+    except InvalidArgument as error:
+        return "error", error.message
+    return type(made).__name__, repr(made)
+
+
+@given(NUMBERS)
+def test_numbers_are_read_as_their_spelling_says(raw: bytes) -> None:
+    assert said(spelled.text_int, raw) == said(numerals.text_int, raw)
+    assert said(spelled.text_int, raw, 0) == said(numerals.text_int, raw, 0)
+    assert said(spelled.text_int, raw, -5, 10**15) == said(numerals.text_int, raw, -5, 10**15)
+    assert said(spelled.text_float, raw) == said(numerals.text_float, raw)
+    assert said(spelled.text_number, raw) == said(numerals.text_number, raw)
+
+
+@given(OCTETS)
+def test_values_are_made_of_octets_and_read_as_them(octets: bytes) -> None:
+    blob = spelled.from_octets(octets)
+    assert blob == values.from_octets(octets)
+    assert spelled.resp_value(blob) == octets
+    assert spelled.values_in([b"x", octets, octets, b"y"], 1, 3) == (blob, blob)
+
+
+@given(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(-(2**63), 2**64 - 1), st.floats(allow_nan=False), st.text(), st.binary()
+    )
+)
+def test_resp_reads_values_as_their_plain_text(value: object) -> None:
+    blob = values.encode(value)
+    plain = blob[HEADS[blob[0]] :] if HEADS[blob[0]] else None if blob == NULL else values.octets(blob)
+    assert spelled.resp_value(blob) == plain
+
+
+@given(st.binary(max_size=40), st.sampled_from([0, 6, 8, 14]))
+def test_a_key_lies_in_the_shard_of_its_slot(key: bytes, shift: int) -> None:
+    for each in (key, b"{" + key, b"{" + key + b"}x", b"a{" + key + b"}{b}"):
+        assert shard_of(each, shift) == slot(each) >> shift
+
+
+def test_a_function_is_called_with_everything_however_many_that_are() -> None:
+    for count in (0, 1, 30, 32, 33, 100):
+        assert spelled.spread(lambda *words: words, ("a", "b"), tuple(range(count))) == ("a", "b", *range(count))
