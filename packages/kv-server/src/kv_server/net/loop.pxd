@@ -32,4 +32,5 @@ cdef class Loop:
     cpdef _set_alarm(self)
     cpdef _next_due_ms(self)
     cpdef send(self)
+    @cython.locals(until=double)
     cpdef list _look(self)

@@ -26,6 +26,7 @@ __all__ = ["Loop", "Pulse"]
 
 _BUDGET_S: Final = 0.002  # how long the loop keeps other tasks of the process waiting
 _SWEEP_MS: Final = 1_000
+_FEW: Final = 4  # connections
 _LAGS: Final = 16  # powers of two of milliseconds
 _RETRY_MS: Final = 1_000  # after a failure of ours, when what is due is tried again
 
@@ -110,8 +111,15 @@ class Loop:
                     events = self._look()
 
     def _look(self) -> list[tuple[int, int]]:
-        """Wait some microseconds for whom was served: they may have more to say, and a sleep of trio costs more."""
-        events = self._readiness.look(LOOK_S)
+        """Wait some microseconds for whom was served: they may have more to say, and a sleep of trio costs more. Few
+        callers are waited for awake: to be woken would take longer than all that is done for them.
+        """
+        if len(self._connections.peers) <= _FEW:
+            until = perf_counter() + LOOK_S
+            while not (events := self._readiness.poll()) and perf_counter() < until:
+                pass
+        else:
+            events = self._readiness.look(LOOK_S)
         if events:
             self._patience.hit()
         else:
