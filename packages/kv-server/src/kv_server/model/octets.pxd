@@ -1,5 +1,6 @@
 """Texts and numbers as octets: what a blob holds, what a call spells, how both are written."""
 
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
@@ -45,6 +46,20 @@ cdef inline size_t str_head(char* out, size_t size) noexcept:
         return 1 + put_big(out + 1, size, 1)
     out[0] = <char>0xDA
     return 1 + put_big(out + 1, size, 2)
+
+
+cdef inline bytes text_blob(const char* text, size_t size):
+    """The blob of a text of ASCII; None where it is no such text, or too long for the heads above."""
+    cdef char[3] head
+    cdef size_t before
+    cdef bytes blob
+    if size > 65_535 or not is_ascii(text, size):
+        return None
+    before = str_head(head, size)
+    blob = PyBytes_FromStringAndSize(NULL, before + size)
+    memcpy(PyBytes_AS_STRING(blob), head, before)
+    memcpy(PyBytes_AS_STRING(blob) + before, text, size)
+    return blob
 
 
 cdef inline size_t head_size(uint8_t first) noexcept:

@@ -7,14 +7,13 @@ from cpython.object cimport PyObject, PyTypeObject
 from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE, PyTuple_New, PyTuple_SET_ITEM
 from libc.stdint cimport int64_t, uint8_t
-from libc.string cimport memcpy
 
 cdef extern from "Python.h":
     object PyType_GenericAlloc(PyTypeObject*, Py_ssize_t)
     object PyObject_Vectorcall(object, PyObject**, size_t, void*)
     size_t PY_VECTORCALL_ARGUMENTS_OFFSET
 
-from kv_server.model.octets cimport digits, int_blob, int_in, is_ascii, octets_of as octets_in, spelled, str_head
+from kv_server.model.octets cimport digits, int_blob, int_in, octets_of as octets_in, spelled, text_blob
 
 from kv_protocol import limits, values
 from kv_protocol.errors import InvalidArgument
@@ -24,7 +23,6 @@ __all__ = ["from_octets", "new", "resp_value", "spread", "text_float", "text_int
 
 cdef enum:
     MOST_SPREAD = 32  # arguments for which the stack has room
-    SHORT = 65_535  # of a text whose head is written here
     EXACT_DIGITS = 15  # a number of so many digits is a float without rounding
 
 cdef Py_ssize_t MOST_NAME = limits.MAX_NAME
@@ -43,18 +41,8 @@ cdef const char* octets_of(bytes raw) except NULL:
 
 cpdef bytes from_octets(bytes octets):
     """The value that *octets* are: a str where they are UTF-8, else bytes."""
-    cdef const char* source = octets_of(octets)
-    cdef Py_ssize_t size = PyBytes_GET_SIZE(octets)
-    cdef char[4] head
-    cdef size_t before
-    cdef bytes blob
-    if size > SHORT or not is_ascii(source, size):
-        return values.from_octets(octets)
-    before = str_head(head, size)
-    blob = PyBytes_FromStringAndSize(NULL, before + size)
-    memcpy(PyBytes_AS_STRING(blob), head, before)
-    memcpy(PyBytes_AS_STRING(blob) + before, source, size)
-    return blob
+    blob = text_blob(octets_of(octets), PyBytes_GET_SIZE(octets))
+    return values.from_octets(octets) if blob is None else blob
 
 
 cpdef object new(record, tuple fields):

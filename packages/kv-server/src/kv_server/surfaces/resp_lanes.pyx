@@ -15,7 +15,7 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcmp, memcpy
 
 from kv_server.commands.calls cimport ended, read_number
-from kv_server.model.octets cimport digits, int_blob, is_ascii, spelled, str_head
+from kv_server.model.octets cimport digits, int_blob, spelled, text_blob
 from kv_server.commands.swift cimport Swift
 from kv_server.engine.executor cimport Executor
 from kv_server.engine.observation cimport Observation
@@ -43,7 +43,6 @@ cdef enum:
     UNKNOWN = 0  # what a word is read as
     KEY, NAME, VALUE, INT, FLOAT, NUMBER
     MOST_OUTPUT = 1 << 20
-    SHORT = 65_535  # of a value whose head is written here
     MOST_KNOWN = 4_096  # words, in whatever case
     EXACT = 15  # digits of a number that is a float without rounding
 
@@ -76,20 +75,13 @@ cdef object read_word(int kind, Word* word):
     """What *word* is read as; None if that is not so simple."""
     cdef int64_t number
     cdef char[16] head
-    cdef size_t size
-    cdef bytes blob
     if kind == KEY and word.size > MOST_NAME:
         return None
     if kind <= NAME:
         return PyBytes_FromStringAndSize(word.at, word.size)
     if kind == VALUE:
-        if word.size > SHORT or not is_ascii(word.at, word.size):
-            return values.from_octets(PyBytes_FromStringAndSize(word.at, word.size))
-        size = str_head(head, word.size)
-        blob = PyBytes_FromStringAndSize(NULL, size + word.size)
-        memcpy(PyBytes_AS_STRING(blob), head, size)
-        memcpy(PyBytes_AS_STRING(blob) + size, word.at, word.size)
-        return blob
+        blob = text_blob(word.at, word.size)
+        return values.from_octets(PyBytes_FromStringAndSize(word.at, word.size)) if blob is None else blob
     if not spelled(word.at, word.size, &number):
         return None
     if kind == INT:
