@@ -25,7 +25,7 @@ class RespDoor(Pausing):
         catalog = engine.catalog
         whole = {word: catalog.spoken[word] for word in catalog.spoken if catalog.is_whole(word)}
         super().__init__(engine, whole | {word.lower(): command for word, command in whole.items()})
-        self.observation, self.tx = engine.observation, engine.tx
+        self.observation = engine.observation
         self.limits = limits
         self.ticks = Ticks(timer)
         engine.observation.timer = timer
