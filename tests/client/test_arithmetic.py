@@ -229,6 +229,11 @@ def test_patience_ends_where_it_does_not_help_and_returns_where_it_does():
         patience.hit()
 
 
+def test_nobody_is_patient_where_time_is_a_tests():
+    patience = Patience(real=False)
+    assert not any(patience.worth_it() for _ in range(100_000))
+
+
 @pytest.mark.parametrize(
     "span, ms",
     [

@@ -232,6 +232,14 @@ def test_more_repeats_than_a_reply_holds_are_refused() -> None:
         client.call("HRANDFIELD", "h", -(2**63))
 
 
+def test_what_spells_an_int_counts_as_one_and_stays_what_it_is() -> None:
+    client = Rig().connect()
+    client.call("HSET", "h", ("text", "5"), ("bytes", b"5"), ("int", 5))
+    for field in ("text", "bytes", "int", "absent"):
+        client.call("HINCRBY", "h", field, 2)
+    assert client.call("HGETALL", "h") == {b"text": "7", b"bytes": b"7", b"int": 7, b"absent": 2}
+
+
 def test_text_clients_see_the_forms_that_redis_has() -> None:
     line = TextLine(Rig())
     assert line("HSET h a 1 b 2") == 2

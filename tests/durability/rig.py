@@ -15,6 +15,7 @@ from kv_server.durability.recovery import Recovery, rows_of
 from kv_server.durability.snapshot import Snapshot, Writer
 from kv_server.durability.survey import survey
 from kv_server.engine.engine import Engine
+from kv_server.engine.groups import Group
 from tests.durability.disk import FaultyDisk
 from tests.engine.rig import SEED, Rig, picture, start
 
@@ -27,7 +28,7 @@ def packed(thing: Any) -> bytes:
     return data
 
 
-class Pending(list[Any]):
+class Pending(Group):
     """Rows that wait to be written, and the bytes that each was when it came."""
 
     def __init__(self) -> None:

@@ -189,7 +189,7 @@ class Client:
         """Numbered calls whose answers have not come: what was asked."""
 
     def deliver(self, request_id: int, command: Any, reply: Any) -> None:
-        self.world.put_out((self.world.engine.journal or [])[-1:], lambda kept: None)
+        self.world.put_out(list(self.world.engine.journal or [])[-1:], lambda kept: None)
 
     def fail(self, request_id: int, error: KvError) -> None:
         self.world.put_out([], lambda kept: None)
@@ -345,7 +345,7 @@ class World:
             whole = False  # the sync had failed before the disk was well again
         if whole and not self.disk.fail and not self.disk.full:
             assert self.journal.durable == self.journal.written
-            assert self.engine.journal == []
+            assert not self.engine.journal
         self.kept = max(self.kept, self.journal.durable)
         self.disk = self.disk.crashed() if self.dice.random() < 0.5 else self.disk.killed()
         self.wall_ns += 1_000 * NS
@@ -380,7 +380,7 @@ class World:
         """Remember what the store is now, under the revision that a group would have."""
         rows = self.engine.journal
         if rows:
-            last = rows[-1][0]
+            last = rows.last
             assert last >= self.highest, "revisions come again"
             self.highest = last
             if last not in self.pictures:
@@ -415,7 +415,7 @@ class World:
     def put_out(self, rows: list[Any], told: Callable[[bool], None]) -> None:
         """A connection has something to send, computed now; *rows* are what it tells of."""
         pending = self.engine.journal
-        revision = pending[-1][0] if pending else self.journal.written
+        revision = pending.last if pending else self.journal.written
         effects = [row for commit in rows for row in commit[4]]
         wrote = any(row[0] != SESSION_OPEN for row in effects)
         output = Output(revision=revision, wrote=wrote, about_locks=about_locks(effects), told=told)
@@ -566,7 +566,7 @@ class World:
             reply = self.engine.execute(client.session, self.shown, command, args, options, meta)
         except KvError as error:
             reply = error
-        rows = pending[before:]
+        rows = list(pending)[before:]
         self.count("commits" if rows else "calls without effect")
         if reply is PARKED:
             return rows
@@ -590,7 +590,7 @@ class World:
         if not resumed:
             client.open = {}
         client.session, client.secret = session, session.secret
-        self.put_out(pending[before:], lambda kept: None)
+        self.put_out(list(pending)[before:], lambda kept: None)
 
     def _say_line(self) -> None:
         pending = self.engine.journal
@@ -601,7 +601,7 @@ class World:
         self.line.receive_data(line)
         while self.line.data_to_send():
             pass
-        self.put_out(pending[before:], lambda kept: None)
+        self.put_out(list(pending)[before:], lambda kept: None)
 
     # ---- for whoever looks into a failure
     def say(self, what: str) -> None:

@@ -192,7 +192,7 @@ def test_a_file_is_compressed_if_that_makes_it_half_as_long(compressible: bool) 
 def test_a_long_file_is_synced_while_it_is_written() -> None:
     kept = Kept()
     client = kept.connect()
-    for number in range(20):
+    for number in range(100):
         client.call("SET", b"%d" % number, Random(number).randbytes(500))
     kept.disk.calls.clear()
     with patch.object(snapshots, "_SYNCED", 1_000):

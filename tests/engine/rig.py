@@ -316,7 +316,7 @@ def recount(store: Store) -> None:
             assert table.expiring == len(deadlines), name
             assert table.pending <= 2 * table.expiring + 65, name
             if deadlines:
-                first = table.first_due_ms
+                first = table.first_due()
                 assert 0 < table.due_ms <= first <= min(deadlines)[0], name
                 assert any(due == table.due_ms and where[0] is table for due, _, where in store.due.heap), name
         for lock, held in space.locks.items():

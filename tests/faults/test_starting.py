@@ -20,9 +20,9 @@ from kv_protocol.errors import Loading
 from kv_protocol.frames import FrameReader, pack
 from kv_server.durability import frames
 from kv_server.durability.frames import GROUP, HEAD, Stamp
-from kv_server.durability.groups import Row, pack_rows
 from kv_server.durability.journal import FORMAT, Origin, log_name
 from kv_server.durability.snapshot import snapshot_name
+from kv_server.engine.groups import Group
 from kv_server.engine.rows import KEY_PUT
 from tests.faults.crowd import plain
 from tests.faults.durable import Keeper, keeping
@@ -242,11 +242,10 @@ def write_log(path: Path) -> None:
             if part is None:
                 data = frames.pack(HEAD, Stamp(0, 0, 1, 1), packb(origin.head("log", 0)), 0)
             else:
-                rows: list[Row] = [
-                    (number + 1, 1, 1, b"0", [(KEY_PUT, b"key:%d" % number, b"\xa5value", 0)])
-                    for number in range(part, part + 1_000)
-                ]
-                data = frames.pack(GROUP, Stamp(part + 1_000, part, 1, 1), pack_rows(packb, rows), at)
+                group = Group()
+                for number in range(part, part + 1_000):
+                    group.append((number + 1, 1, 1, b"0", [(KEY_PUT, b"key:%d" % number, b"\xa5value", 0)]))
+                data = frames.pack(GROUP, Stamp(part + 1_000, part, 1, 1), group.packed(), at)
             file.write(data)
             at += len(data)
 

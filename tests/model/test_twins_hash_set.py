@@ -1,4 +1,4 @@
-"""The packed hash and set of the native build beside their plain twins: the same answers, orders, draws and pages."""
+"""The native hash and set beside their plain twins: the same answers, orders, draws and pages."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from kv_server.model.steps import finished
 from kv_server.model.store import Store
 from tests.engine.profile import examples
 
+testing = pytest.importorskip("_testcapi")
 pytestmark = pytest.mark.skipif(Hash is LargeHash or Set is LargeSet, reason="there is no native build")
 
 LENGTHS: Final = (0, 1, 6, 7, 16, 17, 127, 128, 129, 255, 256, 700)
@@ -64,16 +65,17 @@ class Twins:
 
     def change(self, size_of: Callable[[Any], int]) -> None:
         """Do what says by how much it lets the account grow."""
-        grown = size_of(self.native)
-        self.plain.bytes += size_of(self.plain)
-        self.account += grown
-        self.native.bytes += grown
+        before = self.plain.bytes
+        assert before + size_of(self.plain) == self.plain.bytes
+        self.account += size_of(self.native)
         assert self.native.bytes == self.account
         assert self.native.outgrown or self.account == type(self.native).load(self.native.dump()).bytes
 
     def copy(self) -> None:
+        before = self.native
         self.native, self.plain = self.native.copy(), self.plain.copy()
-        assert self.native.bytes == self.account
+        assert before.bytes == self.account and (before.outgrown or self.native.bytes == self.account)
+        self.account = self.native.bytes
 
     def load(self) -> None:
         self.native, self.plain = (type(one).load(one.dump()) for one in (self.native, self.plain))
@@ -148,17 +150,20 @@ class Sets(Twins):
 
     def clear(self, span: tuple[int, int]) -> None:
         gone = Random(span[1]).sample(leaving := self.native.dump()[span[0] :][: span[1]], len(leaving))
-        self.change(lambda one: -one.remove_all(gone))
+        garbage: list[Any] = []
+        self.change(lambda one: -one.remove_all(gone, garbage))
+        assert all(len(piece) >= len(gone) for piece in garbage if len(gone))
 
     def page(self, cursor: int, count: int) -> None:
         self.both(lambda one: one.page(cursor, count))
 
     def pick(self, count: int, seed: int, repeats: bool) -> None:
-        self.both(lambda one: Random(seed).sample(one.members, min(count, len(one))))
+        if len(self.plain):
+            self.both(lambda one: one.picked(Random(seed).choices(range(len(one)), k=count)))
+        assert self.both(lambda one: one.picked([])) == []
 
     def look(self) -> None:
         super().look()
-        self.both(lambda one: one.places)
         self.both(lambda one: one.which(NAMES, True))
 
 
@@ -251,24 +256,118 @@ def test_the_collector_knows_of_none() -> None:
     before = {id(thing) for thing in gc.get_objects()}
     made: list[Any] = [kind.load(MANY[:count]) for kind in (Hash, Set) for count in (10, 1_400)]
     made[1].page(0, 1)
-    made[3].remove_all(MANY[:1_000])
-    made += [one.copy() for one in made]
+    made[3].remove_all(MANY[:1_000], made)
+    made += [one.copy() for one in made[:4]]
     made[1].put(b"one more", b"value")
     made[3].add(b"one more")
     known = [thing for thing in gc.get_objects() if id(thing) not in before]
     assert not any(gc.is_tracked(one) for one in made)
-    assert not any(type(thing) in (LargeHash, LargeSet) for thing in known)
-    assert not any(len(thing) > 300 and MANY[1_399] in thing for thing in known if type(thing) in (list, dict))
+    assert not any(len(thing) > 300 for thing in known if type(thing) in (list, dict))
+
+
+def test_what_a_large_one_is_made_of_is_freed_in_slices() -> None:
+    for native, plain in ((Hash, LargeHash), (Set, LargeSet)):
+        made = native.load(MANY[:1_400])
+        size = len(made)
+        pieces = made.pieces()
+        assert len(made) == 0 and list(made) == [] and made.pieces() == []
+        assert sum(map(len, pieces)) == size
+        for piece in pieces:
+            assert [piece.free(size // 3) for _ in range(5)] == [size // 3] * 3 + [size % 3, 0]
+        assert not any(pieces)
+        assert native.load(made.dump()).dump() == plain.load([]).dump() == []
+
+
+def test_places_of_fields_follow_what_happens_after_the_first_walk() -> None:
+    pair, dice = Hashes(Hash(), LargeHash()), Random(2)
+    for turn in range(6):
+        for name in dice.sample(MANY, 900):
+            pair.put(name, b"v" * dice.randrange(60))
+        if turn % 3 == 1:
+            pair.page(700, 100)
+        for name in dice.sample(pair.plain.dump()[::2], 300 if turn < 5 else len(pair.plain) - 100):
+            pair.drop(name)
+        pair.look()
+        for cursor in (0, 1, 300, 5_000):
+            pair.page(cursor, 50)
+            pair.pick(100, cursor, repeats=bool(cursor % 2))
+        pair.copy()
+        if turn % 2:
+            pair.page(0, 1)
+
+
+def test_an_order_that_walks_do_not_make_longer() -> None:
+    """Fields that come and go for ever leave nothing behind."""
+    made, dice = Hash.load(MANY * 2 if len(MANY) % 2 else MANY), Random(4)
+    for _ in range(3):
+        made.page(0, 1)
+        before = made.bytes
+        for number in range(20_000):
+            made.put(b"new %d" % number, b"%d" % number)
+            made.drop(b"new %d" % number)
+        assert made.bytes - before < 40_000
+        for name in dice.sample(list(made), 20):
+            made.put(name, b"another value")
+        assert len(made) == len(MANY) // 2
+
+
+def without_memory(do: Callable[[], object]) -> int:
+    """Do something with ever more pieces of memory there; how many there had to be."""
+    for granted in range(10_000):
+        testing.set_nomemory(granted)
+        try:
+            do()
+        except MemoryError:
+            continue
+        finally:
+            testing.remove_mem_hooks()
+        return granted
+    raise AssertionError("there is never enough memory")
+
+
+def test_what_there_is_no_memory_for_changes_nothing() -> None:
+    for count in (1, 127, 128, 400, 895, 896, 1_400):
+        fields, members = Hash.load([each for name in MANY[:count] for each in (name, name)]), Set(MANY[:count])
+        for _ in range(2):
+            before = fields.dump(), fields.bytes, members.dump(), members.bytes
+            for do in (
+                lambda fields=fields: fields.put(b"long" * 100, b"value" * 100),
+                lambda fields=fields: fields.put(MANY[0], b"value" * 100),
+                lambda fields=fields: fields.copy(),
+                lambda members=members: members.add(b"long" * 100),
+                lambda members=members: members.copy(),
+            ):
+                testing.set_nomemory(0)
+                try:
+                    do()
+                except MemoryError:
+                    pass
+                else:
+                    raise AssertionError("there was memory")
+                finally:
+                    testing.remove_mem_hooks()
+                assert before == (fields.dump(), fields.bytes, members.dump(), members.bytes)
+            fields.page(0, 1)
+        assert without_memory(fields.copy) and without_memory(members.copy)
+        assert without_memory(lambda fields=fields: fields.put(b"long" * 100, b"value" * 100))
+        assert without_memory(lambda members=members: members.add(b"long" * 100))
+        assert without_memory(lambda count=count: Hash.load(MANY[: count // 2 * 2])) or count < 2
+        assert without_memory(lambda count=count: Set.load(MANY[:count]))
+        assert fields.dump()[-2:] == [b"long" * 100, b"value" * 100] and members.dump()[-1] == b"long" * 100
 
 
 def test_nothing_is_left_of_what_is_gone() -> None:
     def life(seed: int) -> None:
         dice = Random(seed)
         for pair in (Hashes(Hash(), LargeHash()), Sets(Set(), LargeSet())):
-            for name in dice.sample(MANY, 200):
+            for name in dice.sample(MANY, dice.choice([200, 1_400])):
                 pair.put(name, b"v" * dice.randrange(140))
+            pair.page(0, 10)
             for name in dice.sample(MANY, 400):
                 pair.drop(name)
+            pair.clear((10, 300))
+            for piece in pair.native.copy().pieces()[: dice.randrange(2)]:
+                piece.free(dice.randrange(300))
             pair.copy()
             pair.loading()
             pair.page(0, 10)

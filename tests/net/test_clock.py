@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kv_server.net.clock import Clock, elapsed_ns
+from kv_server.net.clock import Clock
+from kv_server.net.wire import elapsed_ns
 
 HOUR_NS = 3_600 * 10**9
 START_NS = 1_800_000_000 * 10**9

@@ -225,6 +225,14 @@ DIFFERENCES: tuple[Difference, ...] = (
         harmless=always,
     ),
     Difference(
+        "A login in a transaction",
+        "checks the password of an AUTH or HELLO in it",
+        "refuses it where there is a password to be checked",
+        "that takes time on purpose, and everybody would have to wait for a transaction",
+        excuses.late_login,
+        ("MULTI", "AUTH me x", "EXEC"),
+    ),
+    Difference(
         "A key whose time is over",
         "DBSIZE counts it, and MEMORY USAGE tells of it, as long as it is not dropped",
         "there is no such key",

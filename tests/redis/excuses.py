@@ -248,6 +248,10 @@ def access(case: Case) -> bool:
     return case.name.startswith("acl|") and case.theirs.kind == case.ours.kind
 
 
+def late_login(case: Case) -> bool:
+    return case.errors and b" takes time, and cannot be part of a transaction" in case.ours.value  # type: ignore[operator]
+
+
 def flags_of_keys(case: Case) -> bool:
     return case.name == "command|getkeysandflags" and case.theirs.kind == case.ours.kind == "array"
 

@@ -47,6 +47,26 @@ def test_numbers_are_read_as_their_spelling_says(raw: bytes) -> None:
     assert said(spelled.text_number, raw) == said(numerals.text_number, raw)
 
 
+EDGES = [
+    sign * 2**bits + more
+    for sign in (1, -1)
+    for bits in (0, 5, 7, 8, 15, 16, 31, 32, 62, 63, 64)
+    for more in (-1, 0, 1)
+]
+INTS = st.sampled_from(EDGES) | st.integers(-(2**65), 2**65)
+
+
+@given(INTS, INTS)
+def test_ints_are_added_up_within_64_bits(old: int, step: int) -> None:
+    fit = all(-(2**63) <= each < 2**63 for each in (old, step, old + step))
+    assert spelled.int_sum(values.encode(old), step) == (values.int_blob(old + step) if fit else None)
+
+
+@given(st.none() | st.booleans() | st.floats() | st.text() | st.binary() | st.decimals())
+def test_what_is_no_int_is_not_added_to(value: values.Value) -> None:
+    assert spelled.int_sum(values.encode(value), 1) is None
+
+
 @given(OCTETS)
 def test_values_are_made_of_octets_and_read_as_them(octets: bytes) -> None:
     blob = spelled.from_octets(octets)

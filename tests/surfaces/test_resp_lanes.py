@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
 from tests.surfaces.talk import Talk, packed
@@ -44,6 +46,28 @@ def test_lines_that_come_torn_are_answered_as_whole_ones(size: int) -> None:
     for at in range(0, len(data), size):
         talk.connection.receive_data(data[at : at + size])
     assert talk.take() == ANSWERS
+
+
+SAME_KEY = (
+    ("SET", "k", "1"), ("GET", "k"), ("INCR", "k"), ("APPEND", "k", "0"), ("DEL", "k"), ("EXPIRE", "k", "100"),
+    ("TTL", "k"), ("EXPIRE", "k", "-1"), ("PERSIST", "k"), ("TYPE", "k"), ("EXISTS", "k"), ("LPUSH", "k", "a"),
+    ("RPUSH", "k", "b"), ("LPOP", "k"), ("RPOP", "k"), ("LLEN", "k"), ("SADD", "k", "m"), ("SREM", "k", "m"),
+    ("SCARD", "k"), ("HSET", "k", "f", "1"), ("HINCRBY", "k", "f", "1"), ("HDEL", "k", "f"), ("HGET", "k", "f"),
+    ("ZADD", "k", "1", "m"), ("ZREM", "k", "m"), ("RENAME", "k", "other"), ("RENAME", "other", "k"), ("GETDEL", "k"),
+    ("COPY", "other", "k"), ("MSET", "k", "1", "other", "2"), ("PING",), ("ECHO", "k"), ("SETEX", "k", "100", "v"),
+    ("XADD", "k", "*", "f", "v"), ("PFADD", "k", "m"), ("FLUSHDB",),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_lines_with_one_key_find_what_those_before_them_left(seed: int) -> None:
+    dice = Random(seed)
+    lines = dice.choices(SAME_KEY, k=300)
+    together, apart = Talk(), Talk()
+    said = together.send(b"".join(packed(*line) for line in lines))
+    assert said == b"".join(apart.call(*line) for line in lines)
+    one, other = together.rig.engine, apart.rig.engine
+    assert (one.hits, one.misses) == (other.hits, other.misses)
 
 
 def test_a_line_that_fails_says_why_and_those_behind_it_run() -> None:

@@ -25,29 +25,31 @@ class FrameReader:
     After a frame that may not be, `failure` says why; the frames before it are still given, and nothing after it is.
     """
 
-    __slots__ = ("_held", "_missing", "_queued", "failure", "max_frame")
+    __slots__ = ("_held", "_missing", "_queued", "failure", "held", "max_frame")
 
     def __init__(self, max_frame: int = MAX_FRAME) -> None:
         self.max_frame = max_frame
         self.failure: KvError | None = None
+        self.held = 0
+        """Bytes that wait for the rest of their frame."""
         self._held = bytearray()  # the start of one frame, head included, never more
         self._missing = 0  # bytes until `_held` is complete, once its head is
         self._queued = b""  # what `most` left
 
-    @property
-    def held(self) -> int:
-        """Bytes that wait for the rest of their frame."""
-        return len(self._held) + len(self._queued)
-
     def feed(self, data: bytes, most: int = maxsize) -> list[bytes]:
         """Take *data* and return the bodies now complete, at most *most* of them; `feed(b"")` asks for the next."""
-        if not self._held and not self._queued and len(data) > HEAD and most and self.failure is None:
+        if not self.held and len(data) > HEAD and most and self.failure is None:
             length = _length_at(data)[0]
             if length + HEAD == len(data) and length <= self.max_frame:
                 return [data[HEAD:]]  # the commonest case: one frame, whole
         bodies: list[bytes] = []
-        if self.failure is not None:
-            return bodies
+        if self.failure is None:
+            self._split(data, most, bodies)
+            self.held = len(self._held) + len(self._queued)
+        return bodies
+
+    def _split(self, data: bytes, most: int, bodies: list[bytes]) -> None:
+        """Add at most *most* bodies to *bodies*, and hold the rest of *data*."""
         if self._queued:
             data = self._queued + data
             self._queued = b""
@@ -61,7 +63,7 @@ class FrameReader:
             length = _length_at(data, position)[0]
             if not 0 < length <= limit:
                 self._fail(length)
-                return bodies
+                return
             position = start + length
             if position > end:
                 self._missing = position - end
@@ -73,7 +75,6 @@ class FrameReader:
                 self._held += memoryview(data)[position:]
             else:
                 self._queued = data[position:]
-        return bodies
 
     def _resume(self, data: bytes, bodies: list[bytes]) -> int:
         """Complete the held frame from the start of *data*; return how much of it was taken."""

@@ -16,6 +16,7 @@ FULL: Final = 12
 MISS_COSTS: Final = 3  # hits
 FIRST_REST: Final = 32  # times
 LONGEST_REST: Final = 4_096
+FOR_EVER: Final = 1 << 62
 
 
 def look_s(calls: int) -> float:
@@ -24,13 +25,15 @@ def look_s(calls: int) -> float:
 
 
 class Patience:
-    """Learns from each look whether the next one is worth it."""
+    """Learns from each look whether the next one is worth it. It never is where time is not *real* but a test's: there
+    nothing happens while anybody is awake.
+    """
 
     __slots__ = ("_left", "_next_rest", "_rest")
 
-    def __init__(self) -> None:
+    def __init__(self, *, real: bool = True) -> None:
         self._left = FULL
-        self._rest = 0
+        self._rest = 0 if real else FOR_EVER
         self._next_rest = FIRST_REST
 
     def worth_it(self) -> bool:

@@ -54,7 +54,8 @@ def _short_str(blob: bytes) -> str | None:
 
 def _str8(blob: bytes) -> str | None:
     if 34 <= len(blob) == blob[1] + 2:
-        return _utf8_fault(blob[2:])
+        octets = blob[2:]
+        return None if octets.isascii() else _utf8_fault(octets)
     return _STR8(blob)
 
 

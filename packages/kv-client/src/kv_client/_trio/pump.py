@@ -20,6 +20,7 @@ from trio.lowlevel import (
     Task,
     cancel_shielded_checkpoint,
     checkpoint,
+    current_clock,
     current_task,
     notify_closing,
     reschedule,
@@ -69,6 +70,7 @@ class Pump:
         self._socket = connection
         self.fd = connection.fileno()
         self._on_broken = on_broken
+        self._patience = Patience(real=not hasattr(current_clock(), "jump"))
         self._unsent = memoryview(b"")
         self.resting = self._idle_writer = None
         self.flush_follows = False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import closing, nullcontext
 from random import Random, SystemRandom
 from typing import TYPE_CHECKING
@@ -153,8 +152,8 @@ def build(
     if storage is not None:
         storage.bar(engine)
     surface_limits = SurfaceLimits(config.max_frame, config.max_batch, config.max_parked, config.max_output)
-    native = NativeDoor(engine, surface_limits, f"kv-server {__version__}", time.perf_counter)
-    resp = RespDoor(engine, surface_limits, time.perf_counter)
+    native = NativeDoor(engine, surface_limits, f"kv-server {__version__}", clock.timer)
+    resp = RespDoor(engine, surface_limits, clock.timer)
     limits = limits_of(config)
     connections = Connections(readiness, {NATIVE: native.connect} | dict.fromkeys(RESP, resp.connect), limits)
     tls = None

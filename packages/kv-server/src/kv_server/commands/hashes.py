@@ -15,7 +15,7 @@ from kv_server.model.glob import matches
 from kv_server.spec.catalog import command
 from kv_server.spec.command import FAST, GROWS, NATIVE_DOOR, READ, RESP_DOOR, SLOW, WRITE, View
 from kv_server.spec.resp_kinds import in_parts
-from kv_server.spec.spelled import resp_value
+from kv_server.spec.spelled import int_sum, resp_value
 from kv_server.spec.types import (
     PAIRS,
     Count,
@@ -78,10 +78,10 @@ def hset(tx: Tx, key: Key, /, *items: FieldValue) -> int:
     >>> await client.hset("user:1", ("age", 37), ("city", "London"))
     1
     """
-    before = tx.hash_len(key)
+    fresh = 0
     for item in items:
-        tx.hash_put(key, item[0], item[1])
-    return tx.hash_len(key) - before
+        fresh += tx.hash_put(key, item[0], item[1])
+    return fresh
 
 
 @command(
@@ -99,7 +99,7 @@ def hsetnx(tx: Tx, key: Key, field: Name, value: Value, /) -> bool:
     >>> await client.hsetnx("user:1", "name", "Ada"), await client.hsetnx("user:1", "name", "Bob")
     (True, False)
     """
-    if tx.hash_get(key, field) is not None:
+    if tx.hash_has(key, field):
         return False
     tx.hash_put(key, field, value)
     return True
@@ -150,7 +150,7 @@ def hdel(tx: Tx, key: Key, /, *fields: Name) -> int:
     >>> await client.hdel("user:1", "age", "absent")
     1
     """
-    there = [field for field in dict.fromkeys(fields) if tx.hash_get(key, field) is not None]
+    there = [field for field in dict.fromkeys(fields) if tx.hash_has(key, field)]
     for field in there:
         tx.hash_drop(key, field)
     return len(there)
@@ -165,7 +165,7 @@ def hexists(tx: Tx, key: SourceKey, field: Name, /) -> bool:
     >>> await client.hexists("user:1", "name"), await client.hexists("user:1", "age")
     (True, False)
     """
-    return tx.hash_get(key, field) is not None
+    return tx.hash_has(key, field)
 
 
 @command(READ | FAST, group="hash", since="0.1", cost="O(1)", handle="size")
@@ -331,6 +331,10 @@ def named(items: list[tuple[bytes, bytes]]) -> list[FieldValue]:
 def count_in_field(tx: Tx, key: bytes, field: bytes, step: int | float | Decimal) -> bytes:
     """Add *step* to what is in *field*; store the sum in the class that was found."""
     blob = tx.hash_get(key, field)
+    result = int_sum(blob, step) if blob is not None and type(step) is int else None
+    if result is not None:
+        tx.hash_put(key, field, result)
+        return result
     total = add(type(step)(0) if blob is None else operand(blob, step), step)
     result = int_blob(total) if type(total) is int else encode(total)
     tx.hash_put(key, field, result if blob is None else in_class_of(blob, result))

@@ -377,7 +377,7 @@ def has_type(tx: Tx, key: bytes, wanted: str) -> bool:
 
 def set_expiry(tx: Tx, key: bytes, expires_ms: int, where: Where) -> bool:
     entry = tx.find(key)
-    if entry is None or not where.allow(entry.expires_ms, expires_ms):
+    if entry is None or (where is not ALWAYS and not where.allow(entry.expires_ms, expires_ms)):
         return False
     return change_expiry(tx, key, expires_ms)
 

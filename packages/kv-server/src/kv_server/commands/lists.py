@@ -53,7 +53,7 @@ def lpush(tx: Tx, key: Key, /, *values: Value) -> int:
     >>> await client.lrange("jobs", 0, -1)
     ['b', 'a']
     """
-    return push(tx, key, LEFT, values)
+    return tx.list_add(key, True, values)
 
 
 @command(WRITE | GROWS | FAST, group="list", since="0.1", cost="O(values)", handle="push_right")
@@ -65,7 +65,7 @@ def rpush(tx: Tx, key: Key, /, *values: Value) -> int:
     >>> await client.lrange("jobs", 0, -1)
     ['a', {'n': 1}]
     """
-    return push(tx, key, RIGHT, values)
+    return tx.list_add(key, False, values)
 
 
 @command(WRITE | GROWS | FAST, group="list", since="0.1", cost="O(values)", handle="push_left_if_there")
@@ -75,7 +75,7 @@ def lpushx(tx: Tx, key: Key, /, *values: Value) -> int:
     >>> await client.lpushx("jobs", "a")
     0
     """
-    return push(tx, key, LEFT, values) if tx.list_len(key) else 0
+    return tx.list_add(key, True, values) if tx.list_len(key) else 0
 
 
 @command(WRITE | GROWS | FAST, group="list", since="0.1", cost="O(values)", handle="push_right_if_there")
@@ -85,7 +85,7 @@ def rpushx(tx: Tx, key: Key, /, *values: Value) -> int:
     >>> await client.rpush("jobs", "a"), await client.rpushx("jobs", "b")
     (1, 2)
     """
-    return push(tx, key, RIGHT, values) if tx.list_len(key) else 0
+    return tx.list_add(key, False, values) if tx.list_len(key) else 0
 
 
 @command(WRITE | TAKES | FAST, group="list", since="0.1", cost="O(count)", views=_AS_POPPED, handle="pop_left")
@@ -103,7 +103,7 @@ def lpop(tx: Tx, key: TakenKey, count: Size | None = None, /) -> list[Value]:
     >>> await client.lpop("jobs", default="no job")
     'no job'
     """
-    return pop(tx, key, LEFT, count)
+    return pop(tx, key, True, count)
 
 
 @command(WRITE | TAKES | FAST, group="list", since="0.1", cost="O(count)", views=_AS_POPPED, handle="pop_right")
@@ -115,7 +115,7 @@ def rpop(tx: Tx, key: TakenKey, count: Size | None = None, /) -> list[Value]:
     >>> await client.rpop("jobs"), await client.rpop("jobs", 2)
     ('c', ['b', 'a'])
     """
-    return pop(tx, key, RIGHT, count)
+    return pop(tx, key, False, count)
 
 
 @command(READ | FAST, group="list", since="0.1", cost="O(1)", handle="size")
@@ -295,14 +295,10 @@ def lmpop(
     return pop_first(tx, keys, take, count)
 
 
-def push(tx: Tx, key: bytes, end: str, values: tuple[bytes, ...]) -> int:
-    return tx.list_add(key, end == LEFT, values)
-
-
-def pop(tx: Tx, key: bytes, end: str, count: int | None) -> list[bytes]:
+def pop(tx: Tx, key: bytes, left: bool, count: int | None) -> list[bytes]:
     if not tx.list_len(key):
         return _NO_KEY
-    return [] if count == 0 else tx.list_pop(key, end == LEFT, 1 if count is None else count)
+    return [] if count == 0 else tx.list_pop(key, left, 1 if count is None else count)
 
 
 def pop_first(tx: Tx, keys: Sequence[bytes], end: str, count: int) -> Taken | None:

@@ -67,7 +67,7 @@ def sadd(tx: Tx, key: Key, /, *members: Name) -> int:
     >>> await client.sadd("tags", "red", "blue"), await client.sadd("tags", "red")
     (2, 0)
     """
-    fresh = tx.set_which(key, members, there=False)
+    fresh = tx.set_which(key, members, False)
     if fresh:
         tx.set_add(key, fresh)
     return len(fresh)
@@ -82,7 +82,7 @@ def srem(tx: Tx, key: Key, /, *members: Name) -> int:
     >>> await client.srem("tags", "red", "absent")
     1
     """
-    gone = tx.set_which(key, members, there=True)
+    gone = tx.set_which(key, members, True)
     if gone:
         tx.set_remove(key, gone)
     return len(gone)

@@ -1,26 +1,21 @@
 """How what runs calls swiftly is laid out."""
 
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from kv_server.commands.answers cimport Answer
 from kv_server.commands.calls cimport MOST_VALUE, Call
 from kv_server.engine.executor cimport Executor
 from kv_server.engine.observation cimport Observation
 from kv_server.engine.session cimport Session
-from kv_server.engine.tallies cimport Figures
 from kv_server.engine.tx cimport Tx
 from kv_server.engine.watchers cimport Watchers
+from kv_server.model.ahead cimport WINDOW, Sought
 from kv_server.model.entry cimport Entry
 from kv_server.model.table cimport Table
-
-cdef enum:
-    WINDOW = 16  # calls that are read before the first of them is run
 
 cdef struct Read:
     Call call
     const char* following
-    uint64_t code
-    uint32_t shard
 
 
 cdef class Swift:
@@ -38,6 +33,7 @@ cdef class Swift:
     cdef size_t size, room
     cdef char[MOST_VALUE + 8] scratch
     cdef Read[WINDOW] ahead
+    cdef Sought[WINDOW] sought
     cdef int lately  # what was called last
     cdef int writer  # what was called that made the revisions from *written* on, and is not told yet
     cdef long long written
@@ -51,7 +47,7 @@ cdef class Swift:
     cdef int wrote(self, Session session, int what, long long revision) except -1
     cdef int forget(self, Session session, int64_t seen) except -1
     cdef size_t read(self, const char* at, const char* end, int protocol) except? 0
-    cdef int run(self, Session session, Read* read, Answer* answer) except -1
+    cdef int run(self, Session session, Call* call, Sought* sought, Answer* answer) except -1
     cdef int get(self, Entry entry, Answer* answer) except -1
     cdef int set(self, Table table, Entry entry, uint64_t code, Call* call, Answer* answer) except -1
     cdef int incr(self, Table table, Entry entry, uint64_t code, Call* call, Answer* answer) except -1

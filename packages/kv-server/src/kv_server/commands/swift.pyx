@@ -17,11 +17,13 @@ from kv_server.commands.answers cimport BLOB, COUNT, DONE, NIL, NUMBER, ROOM, UN
 from kv_server.commands.calls cimport DEL, GET, INCR, MOST_VALUE, NONE, SET, Call, read_frame, read_line
 from kv_server.model.octets cimport digits, int_blob, int_in, octets_of, spelled, str_head
 from kv_server.engine.executor cimport Executor
+from kv_server.engine.groups cimport Group, Stamp
 from kv_server.engine.session cimport Session
+from kv_server.engine.tallies cimport Figures, add_up
 from kv_server.engine.tx cimport Tx
-from kv_server.model.cells cimport Cells, hashed, home, likely, seed_hashing
+from kv_server.model.ahead cimport WINDOW, Sought, fetch, sought
+from kv_server.model.cells cimport seed_hashing
 from kv_server.model.entry cimport PLAIN, Entry, blob_of, kind_of
-from kv_server.model.sharding cimport slot_of
 from kv_server.model.space cimport Namespace
 from kv_server.model.table cimport Table
 
@@ -33,18 +35,7 @@ from kv_server.engine.rows import ANSWERED, DELETED, KEY_DROP, KEY_PUT
 
 __all__ = ["Swift", "swift_of"]
 
-cdef extern from *:
-    """
-    #ifdef __GNUC__
-    #define prefetch __builtin_prefetch
-    #else
-    #define prefetch(at) ((void)(at))
-    #endif
-    """
-    void prefetch(const void* at) noexcept
-
 cdef enum:
-    LINE = 64  # octets that come from memory together
     SMALL = 9  # what an answer counts that is a number, and its head if it is bytes
     BYTES = 5
     MOST_OUTPUT = 1 << 20
@@ -140,13 +131,7 @@ cdef class Swift:
 
     cdef int ran(self, int what, size_t calls, double spent_s) except -1:
         """Count and time calls, as `Observation.ran` does, without objects."""
-        cdef Figures figures = <Figures>self.figures[what]
-        figures.spent_s += spent_s
-        spent_s /= calls
-        if figures.low <= spent_s < figures.high:
-            figures.near += calls
-        else:
-            figures.add(calls, spent_s)
+        add_up(<Figures>self.figures[what], calls, spent_s)
         self.observation.runs += 1
         return 0
 
@@ -155,7 +140,7 @@ cdef class Swift:
         if self.writer != what:
             if self.writer != NONE and self.written != revision:
                 name = self.commands[self.writer].name
-                self.engine.history.runs.append((self.written, revision, self.tx.now_ms, session.id, name))
+                self.engine.history.runs.add(self.written, revision, self.tx.now_ms, session.id, name)
             self.writer, self.written = what, revision
         return 0
 
@@ -163,38 +148,26 @@ cdef class Swift:
     cdef size_t read(self, const char* at, const char* end, int protocol) except? 0:
         """Read the next calls, and have what they will look at on its way from memory; how many there are."""
         cdef int shift = self.tx.store.shift
-        cdef list tables = self.tx.space.tables
-        cdef size_t count = 0, place
+        cdef size_t count = 0
         cdef Read* read
-        cdef Cells* cells
-        cdef const char* entry
         while count < WINDOW and at < end:
             read = &self.ahead[count]
             at = read_line(at, end, &read.call) if protocol else read_frame(at, end, &read.call)
             if at == NULL:
                 break
             read.following = at
-            read.shard = slot_of(read.call.key, read.call.key_size) >> shift
-            read.code = hashed(read.call.key, read.call.key_size)
+            self.sought[count] = sought(read.call.key, read.call.key_size, shift)
             count += 1
         if count > 1:
-            for place in range(count):
-                cells = &(<Table>tables[self.ahead[place].shard]).now
-                prefetch(cells.at + home(cells, self.ahead[place].code))
-            for place in range(count):
-                cells = &(<Table>tables[self.ahead[place].shard]).now
-                entry = <const char*>likely(cells, self.ahead[place].code)
-                prefetch(entry)
-                prefetch(entry + LINE)
+            fetch(self.tx.space.tables, self.sought, count)
         return count
 
-    cdef int run(self, Session session, Read* read, Answer* answer) except -1:
-        """Run the call of *read*, unless it is unusual; of which kind its answer is."""
-        cdef Call* call = &read.call
-        cdef uint64_t code = read.code
+    cdef int run(self, Session session, Call* call, Sought* sought, Answer* answer) except -1:
+        """Run *call*, unless it is unusual; of which kind its answer is."""
+        cdef uint64_t code = sought.code
         cdef Tx tx = self.tx
         cdef Namespace space = tx.space
-        cdef Table table = <Table>space.tables[read.shard]
+        cdef Table table = <Table>space.tables[sought.shard]
         if table.cache is not None or space.cache is not None:
             return UNUSUAL
         cdef Entry entry = table.seek(call.key, call.key_size, code)
@@ -203,7 +176,7 @@ cdef class Swift:
         if call.what == GET:
             return self.get(entry, answer)
         if table is tx.store.empty and call.what != DEL:
-            table = tx.store.table(space, read.shard)
+            table = tx.store.table(space, sought.shard)
         if call.what == SET:
             return self.set(table, entry, code, call, answer)
         if call.what == INCR:
@@ -276,8 +249,8 @@ cdef class Swift:
         key = PyBytes_FromStringAndSize(call.key, call.key_size)
         table.remove(key)
         if tx.gone is not None:
-            self.engine.history.kept.append(
-                (tx.revision, tx.now_ms, tx.name, key, "deleted", "DEL", session.id, None, entry.version)
+            self.engine.history.kept.add(
+                tx.revision, tx.now_ms, tx.name, key, "deleted", "DEL", session.id, None, entry.version
             )
         self.commit(call, NULL, 0, 0, answer)
         return COUNT
@@ -286,8 +259,16 @@ cdef class Swift:
         """Make one commit of the one row that there is, and of the answer, if it is to be kept."""
         cdef Tx tx = self.tx
         cdef list rows
+        cdef Stamp stamp
         kept = self.keep(call, answer) if call.seq > 0 else None
-        if self.engine.journal is not None:
+        journal = self.engine.journal
+        if kept is None and type(journal) is Group:
+            stamp = Stamp(tx.revision, tx.now_ms, tx.elapsed_ms)
+            if blob == NULL:
+                (<Group>journal).drop(stamp, tx.name, call.key, call.key_size)
+            else:
+                (<Group>journal).put(stamp, tx.name, call.key, call.key_size, blob, size, expires_ms)
+        elif journal is not None:
             key = PyBytes_FromStringAndSize(call.key, call.key_size)
             rows = [
                 (KEY_DROP, key, DELETED) if blob == NULL
@@ -295,7 +276,7 @@ cdef class Swift:
             ]
             if kept is not None:
                 rows.append(kept)
-            self.engine.journal.append((tx.revision, tx.now_ms, tx.elapsed_ms, tx.name, rows))
+            journal.append((tx.revision, tx.now_ms, tx.elapsed_ms, tx.name, rows))
         tx.revision += 1
         return 0
 
@@ -372,7 +353,7 @@ cdef class Swift:
             if not protocol and call.deadline + call.seq + call.seen != -3 and not self.fresh(session, call):
                 break
             answer.size = 0
-            kind = self.run(session, &self.ahead[place], &answer)
+            kind = self.run(session, call, self.sought + place, &answer)
             if kind == UNUSUAL or not self.say(kind, call, &answer, protocol):
                 break
             last, last_size = call.key, call.key_size

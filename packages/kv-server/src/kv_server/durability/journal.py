@@ -16,12 +16,13 @@ from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from attrs import frozen
-from msgpack import Packer
+from msgpack import packb
 
 from kv_protocol.limits import KIB, MIB
 from kv_server.durability.disk import Disk
 from kv_server.durability.frames import END, GROUP, HEAD, Stamp, pack
-from kv_server.durability.groups import Row, pack_rows, unpack_rows
+from kv_server.engine.groups import Group
+from kv_server.engine.logged import unpack_rows
 from kv_server.engine.rows import ANSWERED
 from kv_server.engine.session import Lost, Session
 
@@ -46,7 +47,6 @@ _GRACE_MS: Final = 100  # how much longer than the interval anything may stay un
 _STEP: Final = 4 * MIB  # what is reserved at a time
 _LOW: Final = 1 * MIB  # when less of it is left, more is reserved
 _ZEROS: Final = bytes(256 * KIB)  # what is written ahead at a time, where every group is synced
-_KEPT_BUFFER: Final = 1 * MIB  # a packer that has grown beyond is let go
 
 
 @frozen
@@ -101,7 +101,7 @@ class Journal:
         self.mode = mode
         self.interval_ms = interval_ms
         self.segment_bytes = segment_bytes
-        self.pending: list[Row] = []
+        self.pending = Group()
         self.state = FAILED
         self.error: OSError | None = None
         self.on_state: Callable[[], None] = lambda: None
@@ -120,10 +120,6 @@ class Journal:
         self._folder = False
         self._syncing: Sync | None = None
         self._syncing_ms = 0
-        self._new_packer()
-
-    def _new_packer(self) -> None:
-        self._pack = Packer(unicode_errors="surrogateescape", autoreset=True).pack
 
     # ---- segments
     def open(self, after: int, revision: int, now_ms: int, elapsed_ms: int) -> None:
@@ -154,7 +150,7 @@ class Journal:
         handle = self.disk.create(name + TEMPORARY)
         try:
             self.disk.reserve(handle, _STEP)
-            head = pack(HEAD, stamp, self._pack(self.origin.head("log", after)), 0)
+            head = pack(HEAD, stamp, packb(self.origin.head("log", after)), 0)
             self.disk.write(handle, head, 0)
             self.disk.rename(name + TEMPORARY, name)
         except OSError:
@@ -208,12 +204,9 @@ class Journal:
         rows = self.pending
         if not rows or self.state == FAILED:
             return
-        payload = pack_rows(self._pack, rows)
-        revision = rows[-1][0]
+        payload, revision = rows.packed(), rows.last
         self.commits += len(rows)
         rows.clear()
-        if len(payload) > _KEPT_BUFFER:
-            self._new_packer()
         try:
             self._put(GROUP, revision, now_ms, elapsed_ms, payload)
             if self.mode == ALWAYS:

@@ -26,11 +26,11 @@ from kv_server.durability.forms import (
     value_form,
 )
 from kv_server.durability.frames import BLOCK, END, Damage, Frame, Stamp, read_frames
-from kv_server.durability.groups import Row
 from kv_server.durability.journal import FORMAT, Origin
 from kv_server.durability.recovery import objects_of, rows_of
 from kv_server.durability.snapshot import COLLECTIONS, LOCKS, SCALARS, SESSIONS
 from kv_server.durability.survey import Unreadable, head_of
+from kv_server.engine.logged import Row
 from kv_server.engine.session import EVERYBODY
 from kv_server.model.dump import checked
 from kv_server.model.entry import KINDS, SCALAR

@@ -20,11 +20,11 @@ from kv_server.durability.blocks import put, rows_in, things
 from kv_server.durability.columns import things as any_things
 from kv_server.durability.disk import Disk
 from kv_server.durability.frames import BLOCK, END, GROUP, Damage, Frame, frames_beyond, read_frames
-from kv_server.durability.groups import Row, unpack_rows
 from kv_server.durability.snapshot import COLLECTIONS, COMPRESSED, LOCKS, SCALARS, SESSIONS
 from kv_server.durability.survey import File, Survey, Unreadable, head_of
 from kv_server.engine.commit import Commit
 from kv_server.engine.engine import Engine
+from kv_server.engine.logged import Row, unpack_rows
 from kv_server.engine.session import Lost, Session
 from kv_server.model.container import CONTAINERS
 from kv_server.model.entry import SCALAR, Loose

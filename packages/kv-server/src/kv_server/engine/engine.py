@@ -273,16 +273,17 @@ class Engine(Several):
     def next_due_ms(self) -> int | None:
         """When, on the elapsed clock, `advance` next has something to do; None if never."""
         store = self.store
-        times = [self.due.first_ms] if self.due.first_ms is not None else []
-        if self.writable and store.leases.first_ms is not None:
-            times.append(store.leases.first_ms)
-        if self.writable and self.watchers.turns.first_ms is not None:
-            times.append(self.watchers.turns.first_ms)
-        if self.writable and store.due.first_ms is not None:
-            times.append(store.due.first_ms - self.now_ms + self.elapsed_ms)
         if self.room.waiting or (store.garbage and not store.frozen):
-            times.append(self.elapsed_ms)
-        return min(times, default=None)
+            return self.elapsed_ms
+        first_ms = self.due.first_ms
+        if self.writable:
+            key_ms = store.due.first_ms
+            if key_ms is not None:
+                key_ms += self.elapsed_ms - self.now_ms
+            for due_ms in (key_ms, store.leases.first_ms, self.watchers.turns.first_ms):
+                if due_ms is not None and (first_ms is None or due_ms < first_ms):
+                    first_ms = due_ms
+        return first_ms
 
     def expire(self) -> bool:
         """Drop one slice of the keys that are past their deadline; True if there are more."""

@@ -1,5 +1,7 @@
 cimport cython
 
+from kv_server.engine.groups cimport Group
+from kv_server.engine.history cimport History
 from kv_server.engine.session cimport Session
 from kv_server.engine.tx cimport Tx
 from kv_server.engine.watchers cimport Watchers
@@ -11,8 +13,10 @@ cdef class Executor:
     cdef public Store store
     cdef public Tx tx
     cdef public Watchers watchers
-    cdef public object most_parked, open, served, refusal, careful, watched, channels, notifications, history
-    cdef public object node, due, journal
+    cdef public History history
+    cdef public object most_parked, open, served, refusal, careful, watched, channels, notifications
+    cdef public object node, due
+    cdef public Group journal
     cdef public list sinks
     cdef public long long now_ms, elapsed_ms, calls, hits, misses
     cdef public bint writable, _serving
@@ -23,3 +27,5 @@ cdef class Executor:
     )
     @cython.locals(tx=Tx)
     cpdef settle(self, Session session, command, bint common, seq, reply, dict meta)
+    @cython.locals(tx=Tx, gone=dict, authors=list)
+    cpdef remember(self, command=*)

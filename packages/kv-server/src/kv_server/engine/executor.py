@@ -20,8 +20,9 @@ from kv_protocol.errors import (
 )
 from kv_protocol.messages import DEADLINE, FENCE, LOCK_LOST, NAMESPACE, SEEN, SEQ, TRACE
 from kv_protocol.names import text
-from kv_server.engine.commit import Commit, Effect, Sink
+from kv_server.engine.commit import Commit, Sink
 from kv_server.engine.gates import CLOSED, FRESH, check_fence, check_namespace, late, repeated
+from kv_server.engine.groups import Group
 from kv_server.engine.history import History
 from kv_server.engine.notifications import Notifications
 from kv_server.engine.onlookers import NativeOnlooker
@@ -66,7 +67,7 @@ class Executor:
         """What must ask `admit` before it runs."""
         self.watchers = Watchers(tx.value_in)
         self.sinks: list[Sink] = []
-        self.journal: list[tuple[int, int, int, bytes, list[Effect]]] | None = None
+        self.journal: Group | None = None
         """Where commits are left for the log, if there is one."""
         self.watched = WatchedKeys(self.sinks, tx.exists_in)
         self.channels = Channels(self.sinks)
@@ -136,7 +137,7 @@ class Executor:
         """Make one commit of what *command* changed and let everybody concerned hear of it; or count what it read."""
         tx = self.tx
         if tx.effects:
-            if tx.gone or not common:
+            if tx.marked or not common:
                 self.remember(command)
             if meta and TRACE in meta:
                 self.history.trace(tx.revision, meta[TRACE])
@@ -262,15 +263,14 @@ class Executor:
 
     def remember(self, command: Command | None = None) -> None:
         """Remember what the transaction has changed; *command* did, unless it had others do it."""
-        tx, gone = self.tx, self.tx.gone
+        tx, gone, authors = self.tx, self.tx.gone, self.notifications.authors
         if gone is None:
             return
-        authors = self.notifications.authors or ([(0, command)] if command is not None else [])
-        names = [(start, author.name) for start, author in authors]
-        self.history.hear(tx.revision, tx.now_ms, tx.name, tx.session, tx.effects, names, gone)
+        self.history.hear(tx.revision, tx.now_ms, tx.name, tx.session, tx.effects, authors, command, gone)
         gone.clear()
-        if not self.notifications.telling:
-            self.notifications.authors.clear()
+        tx.marked = False
+        if authors and not self.notifications.telling:
+            authors.clear()
 
     def pass_on(self) -> None:
         """Make one commit of what the transaction changed, and tell everybody concerned."""

@@ -55,7 +55,9 @@ class Ground:
         self.notices: list[tuple[int, bytes, bytes, int, str]] = []
         self.locks_granted = self.locks_lost = 0
         self.gone: dict[bytes, int] | None = None
-        """What is no longer where it was, or not for as long, with its version if that is lost; None: nobody asks."""
+        """What is no longer there, with its version if that is lost; None: nobody asks."""
+        self.marked = False
+        """Something has changed that no version tells."""
         self.before: Keeper | None = None
         self.urgent = False
         """The effects grant, extend or release a lock: whoever is told of that must be able to rely on it."""
@@ -158,9 +160,10 @@ class Ground:
         entry = self.find(key)
         if entry is None:
             return None
-        if entry.kind != kind:
+        value = self.last_table.content(entry, kind)
+        if value is None:
             raise wrong_type(kind, entry.kind)
-        return entry.value
+        return value
 
     def open_collection(self, key: bytes, kind: int) -> Any:
         """The container at *key*, to be changed: made if the key is absent, its version the revision of this commit."""
@@ -170,25 +173,30 @@ class Ground:
             table = self.table_of(space, key)
             entry = table.put(key, Loose(kind, CONTAINERS[kind](), self.revision, 0))
             self.last_key, self.last_entry, self.last_table = key, entry, table
-        elif entry.kind != kind:
+        value = self.last_table.content(entry, kind)
+        if value is None:
             raise wrong_type(kind, entry.kind)
         entry.version = self.revision
-        return entry.value
+        return value
 
     def close_collection(self, key: bytes, container: Container, grown: int) -> None:
         """Account for *grown* bytes more in the container at *key*; a collection without elements is gone."""
         if grown:
-            container.bytes += grown
             self.last_table.grow(grown)
         if not len(container):
             self.last_table.remove(key)
             self.last_key = None
             self.note_gone(key)
 
-    def note_gone(self, name: bytes, version: int = 0) -> None:
-        """Tell who asks that *name* is not what it was, or not for as long."""
+    def note_gone(self, key: bytes, version: int = 0) -> None:
+        """Tell who asks that *key* is there no more."""
         if self.gone is not None:
-            self.gone[name] = version
+            self.gone[key] = version
+            self.marked = True
+
+    def mark(self) -> None:
+        """Tell who asks that something has changed of which no version tells."""
+        self.marked = self.gone is not None
 
     def open_namespace(self) -> Namespace:
         """The namespace of this transaction, made if it is new."""

@@ -7,14 +7,15 @@ another name or expiry; what was changed by calls that were part of others, or c
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from kv_server.engine import rows
 from kv_server.engine.commit import Effect
+from kv_server.engine.past import Changes, Runs
 from kv_server.engine.session import Session
-from kv_server.model.steps import Steps, parts
+from kv_server.model.steps import STEP, Steps
+from kv_server.spec.command import Command
 
 __all__ = ["Change", "History", "Run", "Who"]
 
@@ -22,6 +23,7 @@ _MOST_PARTED: Final = 4_096
 _MOST_TRACES: Final = 4_096
 _LONGEST_TRACE: Final = 64
 
+_EXPIRY: Final = rows.KEY_EXPIRY
 _DROPS: Final = {rows.DELETED: "deleted", rows.EXPIRED: "expired", rows.EVICTED: "evicted"}
 _LEASES: Final = {rows.RELEASED: "lease released", rows.LAPSED: "lease expired", rows.BROKEN: "lease broken"}
 _WHOLE: Final = {
@@ -69,9 +71,8 @@ class History:
     def __init__(self) -> None:
         self.on = False
         self.since_ms = 0
-        self.runs: deque[tuple[Any, ...]] = deque(maxlen=0)
-        """`Run`s, and in `kept` `Change`s: as plain tuples, which the garbage collector need not look into."""
-        self.kept: deque[tuple[Any, ...]] = deque(maxlen=0)
+        self.runs = Runs()
+        self.kept = Changes()
         self._traces: dict[int, str] = {}
         self._parted: dict[int, Who] = {}
 
@@ -80,8 +81,7 @@ class History:
         if not self.on or not most:
             self.since_ms = now_ms
         self.on = most > 0
-        self.runs = deque(self.runs, maxlen=most)
-        self.kept = deque(self.kept, maxlen=most)
+        self.runs, self.kept = self.runs.last(most), self.kept.last(most)
         if not self.on:
             self._traces.clear()
             self._parted.clear()
@@ -89,7 +89,7 @@ class History:
     @property
     def most(self) -> int:
         """How much is remembered at most."""
-        return self.kept.maxlen or 0
+        return self.kept.most
 
     # ---- what happens
     def hear(
@@ -99,42 +99,42 @@ class History:
         namespace: bytes,
         session: Session | None,
         effects: list[Effect],
-        authors: list[tuple[int, str]],
+        authors: list[tuple[int, Command]],
+        whole: Command | None,
         gone: dict[bytes, int],
     ) -> None:
-        """Remember what the rows of a commit did, which the command of *authors* wrote that begins last before them."""
-        note, caller = self.kept.append, session.id if session is not None else None
-        if len(effects) == 1 and len(authors) == 1 and effects[0][0] == rows.KEY_EXPIRY:  # the commonest, in one stroke
-            note((revision, now_ms, namespace, effects[0][1], "expiry", authors[0][1], caller, None, 0))
+        """Remember what the rows of a commit did. The command of *authors* wrote them that begins last before them;
+        where there are none, that of the *whole*.
+        """
+        caller = session.id if session is not None else None
+        command = None if whole is None or authors else whole.name
+        first = effects[0]
+        if first[0] == _EXPIRY and len(effects) == 1 and command is not None:  # the commonest, in one stroke
+            self.kept.add(revision, now_ms, namespace, first[1], "expiry", command, caller, None, 0)
             return
-        command: str | None = None
+        kept = self.kept
         left = 0  # so many of the rows before may go with a lease
-        begins = dict(authors)
+        begins = {start: author.name for start, author in authors}
         for at, row in enumerate(effects):
             if at in begins:
                 command, left = begins[at], 0
             opcode = row[0]
             if opcode == rows.KEY_DROP:
                 what, version = _DROPS[row[2]], gone.get(row[1], 0)
-                note((revision, now_ms, namespace, row[1], what, command, caller, None, version))
+                kept.add(revision, now_ms, namespace, row[1], what, command, caller, None, version)
                 left += 1
             elif opcode == rows.LOCK_DROP:
-                self._rename(left, _LEASES[row[3]], (namespace, row[1]))
+                kept.rename(left, _LEASES[row[3]], (namespace, row[1]))
                 left = 0
             elif opcode in (rows.KEY_MOVE, rows.KEY_COPY):
                 for space, key, what, other in _moved(row, namespace):
-                    note((revision, now_ms, space, key, what, command, caller, other, 0))
+                    kept.add(revision, now_ms, space, key, what, command, caller, other, 0)
             elif opcode < rows.LOCKS:
                 what = "expiry" if opcode == rows.KEY_EXPIRY else "emptied" if row[1] in gone else "changed"
-                note((revision, now_ms, namespace, row[1], what, command, caller, None, 0))
+                kept.add(revision, now_ms, namespace, row[1], what, command, caller, None, 0)
             elif opcode in _WHOLE:
                 swapped = (row[2], b"") if opcode == rows.NAMESPACE_SWAP else None
-                note((revision, now_ms, row[1], None, _WHOLE[opcode], command, caller, swapped, 0))
-
-    def _rename(self, count: int, what: str, other: tuple[bytes, bytes]) -> None:
-        """The last *count* changes happened because *other* ended."""
-        for entry in [self.kept.pop() for _ in range(min(count, len(self.kept)))][::-1]:
-            self.kept.append((*entry[:4], what, *entry[5:7], other, entry[8]))
+                kept.add(revision, now_ms, row[1], None, _WHOLE[opcode], command, caller, swapped, 0)
 
     def trace(self, revision: int, trace: object) -> None:
         """Remember what the call of that revision is part of, as its caller says."""
@@ -175,18 +175,14 @@ class History:
     def about(self, namespace: bytes, key: bytes, most: int) -> Steps[list[Change]]:
         """The last changes that concern *key*, at *most* so many, the latest first."""
         found: list[Change] = []
-        kept = list(self.kept)
-        kept.reverse()
-        for part in parts(kept):
-            for entry in part:
-                if entry[3] is None:
-                    swapped = entry[7][0] if entry[7] is not None else None
-                    if namespace in (entry[2], swapped):
-                        found.append(Change._make(entry))
-                        if swapped is not None:
-                            namespace = swapped if entry[2] == namespace else entry[2]
-                elif entry[3] == key and entry[2] == namespace:
-                    found.append(Change._make(entry))
+        kept = self.kept
+        for end in range(kept.end, kept.end - len(kept), -STEP):
+            for entry in map(Change._make, kept.about(key, end, STEP)):
+                swapped = entry.other[0] if entry.key is None and entry.other is not None else None
+                if namespace in (entry.namespace, swapped):
+                    found.append(entry)
+                    if swapped is not None:
+                        namespace = swapped if entry.namespace == namespace else entry.namespace
             if len(found) >= most:
                 break
             yield
@@ -194,7 +190,8 @@ class History:
 
     def whole_since(self) -> int:
         """Since when, in milliseconds of the wall clock, nothing has been forgotten."""
-        full = [kept[0][at] for kept, at in ((self.runs, 2), (self.kept, 1)) if len(kept) == kept.maxlen and kept]
+        runs, kept = self.runs, self.kept
+        full = [past[0][at] for past, at in ((runs, 2), (kept, 1)) if 0 < len(past) == past.most]
         return max(full, default=self.since_ms)
 
 

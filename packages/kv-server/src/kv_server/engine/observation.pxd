@@ -2,7 +2,9 @@
 
 cimport cython
 
+from kv_server.engine.executor cimport Executor
 from kv_server.engine.tallies cimport Figures
+from kv_server.engine.tx cimport Tx
 
 
 cdef class Observation:
@@ -15,5 +17,7 @@ cdef class Observation:
     cdef object _hot, _numbers, _unshown
     @cython.locals(figures=Figures)
     cpdef ran(self, session, command, long long calls, double spent_s, long long revision)
+    @cython.locals(engine=Executor, tx=Tx)
+    cpdef wrote(self, session, command, long long revision)
     @cython.locals(row=Figures, calls=cython.longlong, spent_s=double, mean_s=double)
     cpdef settle(self)

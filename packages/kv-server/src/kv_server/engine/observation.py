@@ -106,7 +106,11 @@ class Observation:
         """So many *calls* of *command* ran, one after the other, from that *revision* on. Hot paths use `note`."""
         figures = self.counted.figures[command.bit]
         figures.spent_s += spent_s
-        figures.add(calls, spent_s / calls)
+        mean_s = spent_s / calls
+        if figures.low <= mean_s < figures.high:
+            figures.near += calls
+        else:
+            figures.add(calls, mean_s)
         self.runs += 1
         if self.engine.tx.revision != revision:
             self.wrote(session, command, revision)
@@ -116,7 +120,7 @@ class Observation:
         engine = self.engine
         if engine.history.on:
             tx = engine.tx
-            engine.history.runs.append((revision, tx.revision, tx.now_ms, session.id, command.name))
+            engine.history.runs.add(revision, tx.revision, tx.now_ms, session.id, command.name)
 
     def settle(self) -> None:
         """Count what was noted, and the key that was asked for last: a sample."""

@@ -70,6 +70,7 @@ class Several(Executor):
         self.notifications.authors.clear()
         if self.tx.gone:
             self.tx.gone.clear()
+        self.tx.marked = False
 
     def run_queued(self, session: Session, request_id: int, calls: list[tuple[Command, list[bytes]]]) -> list[object]:
         """Run command lines one after the other for the call *request_id*: their replies, and the errors of those that

@@ -7,7 +7,6 @@ them counts in the histogram with their mean; what is longer than a pipeline may
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import frexp, ldexp
 from typing import Final
 
 from attrs import define, field
@@ -17,8 +16,7 @@ from kv_server.spec.command import Command
 __all__ = ["Figures", "Tallies", "Tally"]
 
 _SCALES: Final = 32  # powers of two of microseconds: up to more than half an hour
-_MICROSECOND: Final = -20  # the exponent of two of the seconds that it has, or hardly less
-_LEAST_S: Final = 5e-324
+_SHORTEST_S: Final = 2.0**-20  # about a microsecond: what takes less is the first of them
 
 
 @define
@@ -54,18 +52,19 @@ class Figures:
         """Count from here on."""
         self.spent_s = 0.0
         self.failed = self.near = self._scale = 0
-        self.low = self.high = 0.0
+        self.low, self.high = 0.0, _SHORTEST_S
         self.scales = [0] * _SCALES
 
     def add(self, calls: int, mean_s: float) -> None:
         """Count so many *calls* that took *mean_s* each; their time is counted elsewhere."""
         if not self.low <= mean_s < self.high:
             self.settle()
-            exponent = frexp(mean_s)[1]
-            self._scale = min(max(exponent - _MICROSECOND, 0), _SCALES - 1)
-            self.low, self.high = ldexp(0.5, exponent), ldexp(1.0, exponent)
-            if self._scale == 0:  # whatever is shorter is no other scale
-                self.low, self.high = _LEAST_S, ldexp(1.0, _MICROSECOND)
+            while mean_s >= self.high and self._scale < _SCALES - 1:
+                self._scale += 1
+                self.low, self.high = self.high, self.high * 2
+            while mean_s < self.low and self._scale:
+                self._scale -= 1
+                self.low, self.high = self.low / 2 if self._scale else 0.0, self.low
         self.near += calls
 
     def settle(self) -> None:

@@ -21,6 +21,16 @@ cdef extern from *:
     const uint64_t TAG "TABLE_TAG"  # the bits of a cell that are of its key's hash
     const uint64_t ADDRESS "(~TABLE_TAG)"  # those that say where its entry is
 
+cdef extern from *:
+    """
+    #ifdef __GNUC__
+    #define prefetch __builtin_prefetch
+    #else
+    #define prefetch(at) ((void)(at))
+    #endif
+    """
+    void prefetch(const void* at) noexcept
+
 cdef struct Cells:
     uint64_t* at
     size_t size, filled

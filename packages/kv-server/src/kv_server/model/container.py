@@ -25,8 +25,9 @@ Piece: TypeAlias = "list[Any] | dict[Any, Any] | Memory"
 class Container(Protocol):
     """The elements of a collection. Only effects change it; commands never hold one."""
 
-    bytes: int
-    """What the elements are accounted for, kept by whoever changes them."""
+    @property
+    def bytes(self) -> int:
+        """What the elements are accounted for: what changes them keeps this, and returns by how much it changed."""
 
     def __len__(self) -> int:
         """How many elements there are."""

@@ -1,6 +1,8 @@
 from cpython.object cimport PyObject, PyTypeObject
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
+from kv_server.model.crowd cimport Crowd
+
 cdef extern from "Python.h":
     PyTypeObject* Py_TYPE(object)
 
@@ -9,8 +11,7 @@ cdef enum:
     LOOSE = 8  # of `marks`: in no table, and without a key
     LENGTH = (1 << 17) - 1  # so long may a key be
     SMALL = 1  # the form of a `Packed` entry: its block holds the elements
-    LARGE = 2  # its block is a container
-    PLACED = 3  # the same, and its elements have places
+    LARGE = 2  # its block is a `Crowd`
 
 cdef class Entry:
     cdef public uint64_t version
@@ -26,6 +27,11 @@ cdef class Cached(Entry):
 
 cdef class Packed(Entry):
     cdef unsigned char* block
+
+cdef class Remains:
+    cdef Crowd* crowd
+    cdef void* chain
+    cdef size_t chained
 
 cdef inline uint32_t kind_of(Entry entry) noexcept:
     return entry.marks & 7

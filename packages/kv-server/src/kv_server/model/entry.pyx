@@ -11,11 +11,12 @@ from typing import Final
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.object cimport PyObject, PyTypeObject
 from cpython.mem cimport PyMem_Free
-from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF, Py_XINCREF
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from cpython.ref cimport Py_INCREF, Py_XDECREF, Py_XINCREF
+from libc.stdint cimport SIZE_MAX, int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from kv_server.model.packed cimport resized
+from kv_server.model.crowd cimport chain_free, crowd_free_some
+from kv_server.model.packed cimport adopt, crowd_of, resized, surrender
 
 cdef extern from "Python.h":
     void* PyObject_Malloc(size_t)
@@ -96,13 +97,31 @@ cdef class Cached(Entry):
 
 
 cdef class Packed(Entry):
-    """A collection that is its own entry, and holds what is in it in a block; if it is large, in a container."""
+    """A collection that is its own entry, and holds what is in it in a block; if it is large, in a crowd."""
 
     def __dealloc__(self):
-        if form_of(self) > SMALL:
-            Py_DECREF(<object><PyObject*>self.block)
+        cdef Crowd* large = crowd_of(self)
+        if form_of(self) == LARGE:
+            crowd_free_some(&large, SIZE_MAX)
         else:
             PyMem_Free(self.block)
+
+
+cdef class Remains:
+    """What a large collection was made of, to be freed in slices."""
+
+    def __dealloc__(self):
+        chain_free(&self.chain, SIZE_MAX)
+        crowd_free_some(&self.crowd, SIZE_MAX)
+
+    def __len__(self):
+        return self.chained + (self.crowd.count if self.crowd is not NULL else 0)
+
+    def free(self, size_t count):
+        """Free up to *count* elements, and return how many that were."""
+        cdef size_t freed = chain_free(&self.chain, count)
+        self.chained -= freed
+        return freed + crowd_free_some(&self.crowd, count - freed)
 
 
 cdef Entry laid(PyTypeObject* kind_of_entry, const char* key, size_t length, uint32_t kind, const char* blob,
@@ -138,22 +157,21 @@ cdef Entry laid(PyTypeObject* kind_of_entry, const char* key, size_t length, uin
 
 
 cdef Entry laid_packed(Packed held, const char* key, size_t length, uint64_t version, int64_t expires_ms):
-    """The same with what is in *held*."""
+    """The same with what is in *held*; of a large one nothing is left there."""
     cdef Packed made
-    cdef unsigned char* block = held.block
-    if form_of(held) == SMALL:
+    cdef unsigned char* block = NULL
+    if form_of(held) == SMALL and held.size:
         block = resized(NULL, 0, held.size)
-        if held.size:
-            memcpy(block, held.block, held.size)
+        memcpy(block, held.block, held.size)
     try:
         made = laid(Py_TYPE(held), key, length, held.marks & 7, NULL, held.size, NULL, version, expires_ms)
     except:
-        if form_of(held) == SMALL:
-            PyMem_Free(block)
+        PyMem_Free(block)
         raise
-    if form_of(held) > SMALL:
-        Py_INCREF(<object><PyObject*>block)
     made.block = block
-    set_form(made, form_of(held))
-    set_count(made, count_of(held))
+    set_form(made, SMALL)
+    if form_of(held) == LARGE:
+        adopt(made, surrender(held))
+    else:
+        set_count(made, count_of(held))
     return made

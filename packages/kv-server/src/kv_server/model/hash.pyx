@@ -2,33 +2,33 @@
 """Hashes: value blobs by field, in the order in which the fields came.
 
 A small one is packed: one block of memory in which each field stands before its value, both after their lengths. One
-that outgrows that holds a `LargeHash` from there on.
+that outgrows that is a crowd from there on.
 """
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.dict cimport PyDict_Contains, PyDict_DelItem, PyDict_GetItemWithError, PyDict_SetItem, PyDict_Size
-from cpython.object cimport PyObject
-from libc.stdint cimport int64_t, uint32_t
+from cpython.dict cimport PyDict_SetItem
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memmove
 
-from kv_server.model.collector cimport untrack
-from kv_server.model.entry cimport LARGE, LOOSE, PLACED, SMALL, Packed, count_of, form_of, set_count, set_form
+from kv_server.model.crowd cimport *
+from kv_server.model.entry cimport LOOSE, SMALL, Packed, count_of, form_of, set_count, set_form
 from kv_server.model.packed cimport (
-    MOST_BYTES, MOST_ELEMENTS, MOST_LENGTH, OWN_BYTES, account, charge, hold, large, resized, room, take, untrack_set
+    MOST_BYTES, MOST_ELEMENTS, MOST_LENGTH, OWN_BYTES, account, adopt, begin, check, crowd_of, find_in, pieces_of,
+    resized, size_of, surrender, take
 )
 
 from kv_server.model.container import CONTAINERS
 from kv_server.model.entry import HASH
-from kv_server.model.large_hash import FIELD_BYTES, LargeHash
+from kv_server.model.large_hash import FIELD_BYTES
 from kv_server.model.large_set import sample
+from kv_server.model.steps import parts
 
-__all__ = ["FIELD_BYTES", "Hash"]
+__all__ = ["FIELD_BYTES", "Hash", "drop", "get", "has", "put"]
 
 cdef enum:
-    LARGE_BYTES = 120  # measured: what a `LargeHash` takes beside its fields
+    IN_ONE_PAGE = 512  # a hash of so many fields is walked in one page
 
-cdef int64_t _FIELD_BYTES = FIELD_BYTES
 cdef uint32_t _KIND = HASH
 
 
@@ -42,12 +42,10 @@ cdef class Hash(Packed):
         set_form(self, SMALL)
 
     def __len__(self):
-        return count_of(self) if form_of(self) == SMALL else PyDict_Size(large(self))
+        return size_of(self)
 
     def __contains__(self, bytes field not None):
-        if form_of(self) == SMALL:
-            return find(self, field) is not NULL
-        return PyDict_Contains(large(self), field)
+        return has(self, field)
 
     def __iter__(self):
         return iter(self.keys())
@@ -64,79 +62,75 @@ cdef class Hash(Packed):
 
     def put(self, bytes field not None, bytes blob not None):
         """Set *field* to *blob*, and return by how much the account grows."""
-        return put(self, field, blob) if form_of(self) == SMALL else put_large(self, field, blob)
+        return put(self, field, blob)
 
     def drop(self, bytes field not None):
         """Take out *field*, which must be there, and return by how much the account shrinks."""
-        return drop(self, field) if form_of(self) == SMALL else drop_large(self, field)
+        return drop(self, field)
 
     def keys(self):
-        return [field for field, _ in pairs(self)] if form_of(self) == SMALL else large(self).keys()
+        return flat(self, True, False)
 
     def values(self):
-        return [blob for _, blob in pairs(self)] if form_of(self) == SMALL else large(self).values()
+        return flat(self, False, True)
 
     def items(self):
-        return pairs(self) if form_of(self) == SMALL else large(self).items()
+        return pairs(self)
 
     def mapping(self):
         """All fields with their values, to be changed apart."""
-        return mapping(self) if form_of(self) == SMALL else large(self).mapping()
+        return mapping(self)
 
     def page(self, cursor, count):
         """About *count* fields with their values, and the cursor of the next page; 0 begins, and ends."""
-        if form_of(self) != SMALL:
-            found = large(self).page(cursor, count)
-            note_places(self)
-            return found
-        if not cursor:
+        cdef Py_ssize_t size = size_of(self)
+        cdef Py_ssize_t top = min(cursor or size, size)
+        cdef Py_ssize_t end = max(top - count, 0)
+        if not cursor and (form_of(self) == SMALL or size <= IN_ONE_PAGE):
             return 0, pairs(self)
-        top = min(cursor, count_of(self))
-        end = max(top - count, 0)
+        if placed(self):
+            return end, picked(self, range(top - 1, end - 1, -1))
         return end, pairs(self)[end:top][::-1]
 
     def pick(self, count, dice, *, repeats):
         """*count* fields by chance with their values; unless there may be *repeats*, at most each of them once."""
-        if form_of(self) != SMALL:
-            found = large(self).pick(count, dice, repeats=repeats)
-            note_places(self)
-            return found
-        if not repeats and count >= count_of(self):
+        cdef Py_ssize_t size = size_of(self)
+        if not repeats and count >= size:
             return pairs(self)
-        return dice.choices(pairs(self), k=count) if repeats else sample(dice, pairs(self), count)
+        if form_of(self) == SMALL or size <= IN_ONE_PAGE:
+            return dice.choices(pairs(self), k=count) if repeats else sample(dice, pairs(self), count)
+        placed(self)
+        return picked(self, dice.choices(range(size), k=count) if repeats else sample(dice, range(size), count))
 
     def copy(self):
         """The same, to be changed apart."""
         cdef Hash made = Hash.__new__(Hash)
-        if form_of(self) != SMALL:
-            adopt(made, large(self).copy())
-            charge(made, account(self))
-        else:
-            take(made, self)
-        made.version, made.expires_ms = self.version, self.expires_ms
+        take(made, self)
         return made
 
     def pieces(self):
-        return [] if form_of(self) == SMALL else large(self).pieces()
+        return pieces_of(self)
 
     def dump(self):
         """Each field followed by its value."""
-        return flat(self) if form_of(self) == SMALL else large(self).dump()
+        return flat(self)
 
     @classmethod
     def load(cls, dumped):
         """The hash that was dumped."""
         cdef Hash made = Hash.__new__(Hash)
-        cdef list parts = dumped if type(dumped) is list else list(dumped)
-        cdef int64_t size = fit(parts)
+        cdef list told = dumped if type(dumped) is list else list(dumped)
+        cdef int64_t size = fit(told)
         if size < 0:
-            adopt(made, LargeHash.load(parts))
-            return made
-        made.block = resized(NULL, 0, <uint32_t>size)
-        for at in range(0, len(parts), 2):
-            if find(made, parts[at]) is not NULL:
-                raise ValueError("a field twice")
-            append(made, parts[at], parts[at + 1])
+            begin(made, OF_FIELDS)
+            set_all(made, told)
+        else:
+            made.block = resized(NULL, 0, <uint32_t>size)
+            for at in range(0, len(told), 2):
+                if find(made, told[at]) is NULL:
+                    append(made, told[at], told[at + 1])
+        if 2 * size_of(made) != len(told):
+            raise ValueError("a field twice")
         return made
 
     @classmethod
@@ -147,23 +141,23 @@ cdef class Hash(Packed):
             if count_of(made):
                 yield
             return made
-        found = yield from LargeHash.loading(dumped)
-        adopt(made, found)
+        begin(made, OF_FIELDS)
+        for part in parts(dumped):
+            set_all(made, part)
+            yield
+        if 2 * size_of(made) != len(dumped):
+            raise ValueError("a field twice")
         return made
 
     @property
     def outgrown(self):
-        """Whether it holds a `LargeHash`: that stays, also if what is left could be packed."""
+        """Whether it is large: that it stays, also if what is left could be packed."""
         return form_of(self) != SMALL
 
     @property
     def bytes(self):
-        """What the fields are accounted for. Every change keeps this itself: what is set is what it is already."""
+        """What the fields are accounted for."""
         return OWN_BYTES + account(self)
-
-    @bytes.setter
-    def bytes(self, counted):
-        pass
 
 
 # ---- packed
@@ -188,14 +182,24 @@ cdef inline bytes blob_at(unsigned char* at):
     return PyBytes_FromStringAndSize(<char*>at + 2 + at[0], at[1])
 
 
-cdef inline get(Hash self, bytes field):
+cpdef bint has(Hash self, bytes field) except -1:
+    cdef uint64_t hash
+    check(field)
+    if form_of(self) == SMALL:
+        return find(self, field) is not NULL
+    return find_in(crowd_of(self), field, &hash) is not NULL
+
+
+cpdef bytes get(Hash self, bytes field):
     cdef unsigned char* at
-    cdef PyObject* found
+    cdef uint64_t hash
+    cdef Item* item
+    check(field)
     if form_of(self) == SMALL:
         at = find(self, field)
         return blob_at(at) if at is not NULL else None
-    found = PyDict_GetItemWithError(large(self), field)
-    return <object>found if found is not NULL else None
+    item = find_in(crowd_of(self), field, &hash)
+    return blob_of(item) if item is not NULL else None
 
 
 cdef inline void append(Hash self, bytes field, bytes blob) noexcept:
@@ -210,28 +214,37 @@ cdef inline void append(Hash self, bytes field, bytes blob) noexcept:
     set_count(self, count_of(self) + 1)
 
 
-cdef int64_t put(Hash self, bytes field, bytes blob) except? -1:
+cpdef int64_t put(Hash self, bytes field, bytes blob) except? -1:
+    cdef int64_t before = account(self)
+    check(field)
+    check(blob)
+    if form_of(self) != SMALL:
+        set_field(crowd_of(self), field, blob)
+    elif not put_packed(self, field, blob):
+        outgrow(self, field, blob)
+    return account(self) - before
+
+
+cdef bint put_packed(Hash self, bytes field, bytes blob) except -1:
+    """Set *field* to *blob* if that can be packed."""
     cdef Py_ssize_t length = PyBytes_GET_SIZE(field)
     cdef Py_ssize_t filled = PyBytes_GET_SIZE(blob)
-    cdef int64_t before = room(self.size)
-    cdef uint32_t more
     cdef unsigned char* at = find(self, field)
     if at is not NULL and at[1] == filled:
         memcpy(at + 2 + length, PyBytes_AS_STRING(blob), filled)
-        return 0
-    if length <= MOST_LENGTH and filled <= MOST_LENGTH:
-        if at is not NULL:
-            if self.size + filled - at[1] <= MOST_BYTES:
-                replace(self, at, blob)
-                return room(self.size) - before
-        elif count_of(self) < MOST_ELEMENTS and self.size + 2 + length + filled <= MOST_BYTES:
-            more = <uint32_t>(2 + length + filled)
-            self.block = resized(self.block, self.size, self.size + more)
-            append(self, field, blob)
-            return room(self.size) - before
-    adopt(self, LargeHash.load(flat(self)))
-    put_large(self, field, blob)
-    return account(self) - before
+        return True
+    if length > MOST_LENGTH or filled > MOST_LENGTH:
+        return False
+    if at is not NULL:
+        if self.size + filled - at[1] > MOST_BYTES:
+            return False
+        replace(self, at, blob)
+        return True
+    if count_of(self) == MOST_ELEMENTS or self.size + 2 + length + filled > MOST_BYTES:
+        return False
+    self.block = resized(self.block, self.size, <uint32_t>(self.size + 2 + length + filled))
+    append(self, field, blob)
+    return True
 
 
 cdef int replace(Hash self, unsigned char* at, bytes blob) except -1:
@@ -253,53 +266,70 @@ cdef int replace(Hash self, unsigned char* at, bytes blob) except -1:
     return 0
 
 
-cdef int64_t drop(Hash self, bytes field) except? -1:
-    cdef unsigned char* at = find(self, field)
+cpdef int64_t drop(Hash self, bytes field) except? -1:
+    cdef int64_t before = account(self)
+    cdef unsigned char* at
+    cdef uint32_t gone, size
+    cdef uint64_t hash
+    cdef Item* item
+    check(field)
+    if form_of(self) != SMALL:
+        item = find_in(crowd_of(self), field, &hash)
+        if item is NULL:
+            raise KeyError(field)
+        crowd_remove(crowd_of(self), item, hash)
+        return before - account(self)
+    at = find(self, field)
     if at is NULL:
         raise KeyError(field)
-    cdef uint32_t gone = 2 + at[0] + at[1]
-    cdef uint32_t before = self.size
-    memmove(at, at + gone, before - gone - (at - self.block))
-    self.block = resized(self.block, before, before - gone)
-    self.size = before - gone
+    gone, size = 2 + at[0] + at[1], self.size
+    memmove(at, at + gone, size - gone - (at - self.block))
+    self.block = resized(self.block, size, size - gone)
+    self.size = size - gone
     set_count(self, count_of(self) - 1)
-    return <int64_t>room(before) - room(self.size)
+    return before - account(self)
+
+
+cdef list flat(Hash self, bint fields=True, bint blobs=True):
+    """Each field followed by its value; or the one or the other alone."""
+    cdef list found = []
+    cdef Item* item = crowd_of(self).first if form_of(self) != SMALL else NULL
+    cdef uint32_t place = 0
+    while item is not NULL:
+        if fields:
+            found.append(PyBytes_FromStringAndSize(item.bytes, item.length))
+        if blobs:
+            found.append(blob_of(item))
+        item = item_after(item)
+    while place < self.size:
+        if fields:
+            found.append(field_at(self.block + place))
+        if blobs:
+            found.append(blob_at(self.block + place))
+        place += 2 + self.block[place] + self.block[place + 1]
+    return found
 
 
 cdef list pairs(Hash self):
-    cdef list found = []
-    cdef uint32_t place = 0
-    while place < self.size:
-        found.append((field_at(self.block + place), blob_at(self.block + place)))
-        place += 2 + self.block[place] + self.block[place + 1]
-    return found
+    cdef list told = flat(self)
+    return list(zip(told[::2], told[1::2]))
 
 
 cdef dict mapping(Hash self):
     cdef dict found = {}
-    cdef uint32_t place = 0
-    while place < self.size:
-        PyDict_SetItem(found, field_at(self.block + place), blob_at(self.block + place))
-        place += 2 + self.block[place] + self.block[place + 1]
+    cdef list told = flat(self)
+    cdef Py_ssize_t at
+    for at in range(0, len(told), 2):
+        PyDict_SetItem(found, told[at], told[at + 1])
     return found
 
 
-cdef list flat(Hash self):
-    cdef list found = []
-    cdef uint32_t place = 0
-    while place < self.size:
-        found.append(field_at(self.block + place))
-        found.append(blob_at(self.block + place))
-        place += 2 + self.block[place] + self.block[place + 1]
-    return found
-
-
-cdef int64_t fit(list parts) noexcept:
-    """How many bytes *parts*, fields and values in turn, fill when they are packed; -1 if they cannot be."""
+cdef int64_t fit(list told) noexcept:
+    """How many bytes *told*, fields and values in turn, fill when they are packed; -1 if they cannot be."""
     cdef int64_t size = 0
-    if len(parts) > 2 * MOST_ELEMENTS or len(parts) & 1:
+    if len(told) > 2 * MOST_ELEMENTS or len(told) & 1:
         return -1
-    for part in parts:
+    for part in told:
         if not PyBytes_CheckExact(part) or PyBytes_GET_SIZE(part) > MOST_LENGTH:
             return -1
         size += 1 + PyBytes_GET_SIZE(part)
@@ -307,47 +337,56 @@ cdef int64_t fit(list parts) noexcept:
 
 
 # ---- large
-cdef int adopt(Hash self, found) except -1:
-    """Hold the `LargeHash` that was *found* from here on."""
-    untrack(found)
-    return hold(self, found, LARGE_BYTES + found.bytes)
+cdef inline bytes blob_of(Item* item):
+    return PyBytes_FromStringAndSize(value_of(item), value_size(item))
 
 
-cdef int64_t put_large(Hash self, bytes field, bytes blob) except? -1:
-    cdef int64_t grown
-    cdef PyObject* old
-    if form_of(self) == PLACED:
-        grown = large(self).put(field, blob)
-    else:
-        old = PyDict_GetItemWithError(large(self), field)
-        grown = PyBytes_GET_SIZE(blob)
-        grown += -len(<object>old) if old is not NULL else PyBytes_GET_SIZE(field) + _FIELD_BYTES
-        PyDict_SetItem(large(self), field, blob)
-    charge(self, account(self) + grown)
-    return grown
-
-
-cdef int64_t drop_large(Hash self, bytes field) except? -1:
-    cdef int64_t shrunk
-    cdef PyObject* old
-    if form_of(self) == PLACED:
-        shrunk = large(self).drop(field)
-    else:
-        old = PyDict_GetItemWithError(large(self), field)
-        if old is NULL:
-            raise KeyError(field)
-        shrunk = PyBytes_GET_SIZE(field) + len(<object>old) + _FIELD_BYTES
-        PyDict_DelItem(large(self), field)
-    charge(self, account(self) - shrunk)
-    return shrunk
-
-
-cdef int note_places(Hash self) except -1:
-    """See whether the fields have places now."""
-    if form_of(self) == LARGE and large(self).places is not None:
-        untrack_set(large(self).places)
-        set_form(self, PLACED)
+cdef inline int set_field(Crowd* large, bytes field, bytes blob) except -1:
+    check(field)
+    check(blob)
+    if crowd_put(
+        large, PyBytes_AS_STRING(field), PyBytes_GET_SIZE(field), PyBytes_AS_STRING(blob), PyBytes_GET_SIZE(blob)
+    ) < 0:
+        raise MemoryError
     return 0
 
 
+cdef int outgrow(Hash self, bytes field, bytes blob) except -1:
+    """Be large, with what is packed and *field*."""
+    cdef Hash made = Hash.__new__(Hash)
+    begin(made, OF_FIELDS)
+    set_all(made, flat(self))
+    set_field(crowd_of(made), field, blob)
+    adopt(self, surrender(made))
+    return 0
+
+
+cdef int set_all(Hash self, told) except -1:
+    """Take in what was *told*, fields and values in turn."""
+    for field, blob in zip(told[::2], told[1::2], strict=True):
+        set_field(crowd_of(self), field, blob)
+    return 0
+
+
+cdef bint placed(Hash self) except -1:
+    """Whether the fields have places: many are given some."""
+    if form_of(self) == SMALL:
+        return False
+    if size_of(self) > IN_ONE_PAGE and crowd_place(crowd_of(self)):
+        raise MemoryError
+    return crowd_of(self).placed
+
+
+cdef list picked(Hash self, places):
+    """The fields at *places*, which there are, with their values."""
+    cdef list found = []
+    cdef uint32_t place
+    cdef Item* item
+    for place in places:
+        item = item_at(crowd_of(self), place)
+        found.append((PyBytes_FromStringAndSize(item.bytes, item.length), blob_of(item)))
+    return found
+
+
+seed_hashing()
 CONTAINERS[HASH] = Hash

@@ -33,17 +33,22 @@ class LargeHash(dict[bytes, bytes]):
         old = self.get(field)
         self[field] = blob
         if old is not None:
-            return len(blob) - len(old)
-        if self.places is not None:
-            self.places.add(field)
-        return len(field) + len(blob) + FIELD_BYTES
+            grown = len(blob) - len(old)
+        else:
+            grown = len(field) + len(blob) + FIELD_BYTES
+            if self.places is not None:
+                self.places.add(field)
+        self.bytes += grown
+        return grown
 
     def drop(self, field: bytes) -> int:
         """Take out *field*, which must be there, and return by how much the account shrinks."""
         blob = self.pop(field)
         if self.places is not None:
             self.places.remove(field)
-        return len(field) + len(blob) + FIELD_BYTES
+        shrunk = len(field) + len(blob) + FIELD_BYTES
+        self.bytes -= shrunk
+        return shrunk
 
     def page(self, cursor: int, count: int) -> tuple[int, list[tuple[bytes, bytes]]]:
         """About *count* fields with their values, and the cursor of the next page; 0 begins, and ends."""

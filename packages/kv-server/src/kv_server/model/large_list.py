@@ -7,12 +7,13 @@ moves what lies behind it, as one block of memory.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any, Final
 
 from kv_server.model.container import Piece
 from kv_server.model.steps import Steps, parts
 
-__all__ = ["ELEMENT_BYTES", "LargeList", "weight"]
+__all__ = ["LargeList", "weight"]
 
 ELEMENT_BYTES: Final = 45  # measured: what one element costs beyond its bytes
 _FREE: Final = b""  # fills the room before the first element
@@ -47,8 +48,14 @@ class LargeList:
         """The elements from *start* up to *end*, places from the first one."""
         return self.cells[self.head + start : self.head + end]
 
-    def places(self, blob: bytes, *, backward: bool, most: int) -> Iterator[int]:
-        """Where *blob* stands among the first *most* elements, or *backward* among the last, the nearest first."""
+    def places(self, blob: bytes, *, backward: bool, most: int, skip: int = 0, count: int | None = None) -> list[int]:
+        """Where *blob* stands among the first *most* elements, or *backward* among the last, the nearest first: *count*
+        places (all unless given) after the first *skip*.
+        """
+        found = self._search(blob, backward, most)
+        return list(islice(found, skip, None if count is None else skip + count))
+
+    def _search(self, blob: bytes, backward: bool, most: int) -> Iterator[int]:
         size = len(self)
         if backward:
             for place in range(size - 1, max(size - most, 0) - 1, -1):
@@ -67,10 +74,15 @@ class LargeList:
     # ---- changes; each returns by how much the account grows
     def push(self, left: bool, blobs: Sequence[bytes]) -> int:
         """Add *blobs* one after the other at the left or the right end."""
-        if not left:
-            self.cells += blobs
-            return weight(blobs)
         count = len(blobs)
+        grown = weight(blobs)
+        self.bytes += grown
+        if not left:
+            if count == 1:
+                self.cells.append(blobs[0])
+            else:
+                self.cells += blobs
+            return grown
         if self.head < count:
             room = max(count, len(self) // 2, _LEAST_ROOM)
             self.cells[: self.head] = [_FREE] * room
@@ -81,43 +93,63 @@ class LargeList:
         else:
             self.cells[start : self.head] = blobs[::-1]
         self.head = start
-        return weight(blobs)
+        return grown
 
     def pop(self, left: bool, count: int) -> tuple[list[bytes], int]:
         """Take up to *count* elements off one end: these, the outermost first, and by how much the account grows."""
         size = len(self.cells)
         count = min(count, size - self.head)
-        if not left:
-            taken = self.cells[size - count :]
-            del self.cells[size - count :]
-            taken.reverse()
-            return taken, -weight(taken)
         head = self.head
+        if not left:
+            if count == 1:
+                taken = [self.cells.pop()]
+            else:
+                taken = self.cells[size - count :]
+                del self.cells[size - count :]
+                taken.reverse()
+            return taken, self.shrink(taken)
         self.head += count
-        taken = self.cells[head : self.head]
+        if count == 1:
+            taken = [self.cells[head]]
+            self.cells[head] = _FREE
+        else:
+            taken = self.cells[head : self.head]
+            self.cells[head : self.head] = [_FREE] * count
         if self.head > _LEAST_ROOM and self.head * 2 > size:
             del self.cells[: self.head]
             self.head = 0
-        elif count == 1:
-            self.cells[head] = _FREE
-        else:
-            self.cells[head : self.head] = [_FREE] * count
-        return taken, -weight(taken)
+        return taken, self.shrink(taken)
+
+    def trim(self, start: int, end: int) -> int:
+        """Keep the elements from *start* up to *end* alone, places within the list."""
+        if not 0 <= start <= end <= len(self):
+            raise IndexError(start, end)
+        _, right = self.pop(False, len(self) - end)
+        _, left = self.pop(True, start)
+        return right + left
+
+    def shrink(self, taken: Sequence[bytes]) -> int:
+        """Account for what was *taken* out."""
+        gone = weight(taken)
+        self.bytes -= gone
+        return -gone
 
     def set(self, place: int, blob: bytes) -> int:
         """Put *blob* in the place of the element at *place*."""
         old = self.cells[self.head + place]
         self.cells[self.head + place] = blob
+        self.bytes += len(blob) - len(old)
         return len(blob) - len(old)
 
     def insert(self, place: int, blob: bytes) -> int:
         """Add *blob* before the element at *place*."""
         self.cells.insert(self.head + place, blob)
+        self.bytes += len(blob) + ELEMENT_BYTES
         return len(blob) + ELEMENT_BYTES
 
     def remove(self, places: Sequence[int]) -> int:
         """Take out the elements at *places*, which ascend."""
-        grown = -weight([self.cells[self.head + place] for place in places])
+        grown = self.shrink([self.cells[self.head + place] for place in places])
         kept: list[bytes] = []
         start = self.head
         for place in places:
@@ -150,7 +182,7 @@ class LargeList:
     def loading(cls, dumped: Any) -> Steps[LargeList]:
         made = cls()
         for part in parts(dumped):
-            made.bytes += made.push(False, part)
+            made.push(False, part)
             yield
         return made
 
@@ -158,5 +190,6 @@ class LargeList:
 def weight(blobs: Sequence[bytes]) -> int:
     """What *blobs* are accounted for."""
     if len(blobs) == 1:
-        return len(blobs[0]) + ELEMENT_BYTES
+        only = blobs[0]
+        return len(only) + ELEMENT_BYTES
     return sum(map(len, blobs)) + ELEMENT_BYTES * len(blobs)

@@ -86,16 +86,22 @@ class LargeSet:
         """Those of *names* that are in it; or, unless they are to be *there*, those that are not."""
         return list((filter if there else filterfalse)(self.places.__contains__, names))
 
+    def picked(self, places: Iterable[int]) -> list[bytes]:
+        """The members at *places*."""
+        return list(map(self.members.__getitem__, places))
+
     def add(self, member: bytes) -> int:
         """Add *member*, which must not be there yet, and return what it is accounted for."""
         self.places[member] = len(self.members)
         self.members.append(member)
+        self.bytes += len(member) + MEMBER_BYTES
         return len(member) + MEMBER_BYTES
 
     def add_all(self, members: Sequence[bytes]) -> int:
         """Add *members*, each once, none of which is there yet; what they are accounted for."""
         self.places.update(zip(members, count(len(self.members)), strict=False))
         self.members += members
+        self.bytes += weight(members)
         return weight(members)
 
     def remove(self, member: bytes) -> int:
@@ -105,23 +111,27 @@ class LargeSet:
         if place < len(self.members):
             self.members[place] = last
             self.places[last] = place
+        self.bytes -= len(member) + MEMBER_BYTES
         return len(member) + MEMBER_BYTES
 
-    def remove_all(self, members: Sequence[bytes]) -> int:
+    def remove_all(self, members: Sequence[bytes], garbage: list[Piece]) -> int:
         """Take out *members*, each once, all of them there, and return what they were accounted for.
 
-        The others move up. What it was made of before is left as it was.
+        The others move up. What is to be freed in slices comes to *garbage*.
         """
+        before = self.pieces()
         self.cut(members)
+        garbage += before
         return weight(members)
 
     def cut(self, members: Sequence[bytes]) -> bytearray:
-        """The same; of each place, whether it was kept."""
+        """The same; of each place, whether it was kept. What it was made of before is left as it was."""
         kept = bytearray(b"\1") * len(self.members)
         for place in map(self.places.__getitem__, members):
             kept[place] = 0
         self.members = list(compress(self.members, kept))
         self.places = dict(zip(self.members, numbers(len(self.members)), strict=True))
+        self.bytes -= weight(members)
         return kept
 
     def page(self, cursor: int, count: int) -> tuple[int, list[bytes]]:

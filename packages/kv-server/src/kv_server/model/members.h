@@ -1,12 +1,12 @@
-/* Members with a score, and the table that finds them: segments of slots, each parted in two where it gets too full, so
-   that no growth takes long. A slot holds where the item is and 16 bits of its hash; those say which slot it wants. */
+/* Names, and the table that finds them: segments of slots, each parted in two where it gets too full, so that no growth
+   takes long. A slot holds where the item is and 16 bits of its hash; those say which slot it wants. */
 #ifndef KV_MEMBERS_H
 #define KV_MEMBERS_H
 
 #include "hashing.h"
 
+/* What else belongs to a name lies before its item and behind its bytes. */
 typedef struct {
-    double score;
     uint32_t place, length;
     char bytes[];
 } Item;
@@ -194,6 +194,19 @@ static Item *table_find(const Table *table, const char *bytes, size_t length, ui
     return NULL;
 }
 
+/* Where the way to an item with *hash* begins. */
+static inline const uint64_t *table_home(const Table *table, uint64_t hash) {
+    return table->segments[segment_at(table, hash)]->slots + home_of(table, hash << POINTER_BITS);
+}
+
+/* Where the item is, most likely, that has *hash*, NULL for nowhere; it was not looked at. */
+static inline const Item *table_likely(const Table *table, uint64_t hash) {
+    const Segment *segment = table->segments[segment_at(table, hash)];
+    uint32_t mask = slots_of(table) - 1, at = home_of(table, hash << POINTER_BITS);
+    while (segment->slots[at] && segment->slots[at] >> POINTER_BITS != (hash & 0xFFFF)) at = (at + 1) & mask;
+    return item_in(segment->slots[at]);
+}
+
 /* Bring a segment and the one that it was parted from together again, if that leaves room. */
 static void table_join(Table *table, uint64_t hash) {
     Segment *one = table->segments[segment_at(table, hash)];
@@ -209,10 +222,22 @@ static void table_join(Table *table, uint64_t hash) {
     segment_free(table, other);
 }
 
-static void table_remove(Table *table, Item *item, uint64_t hash) {
-    Segment *segment = table->segments[segment_at(table, hash)];
+/* Which slot of its *segment* holds where *item* is. */
+static uint32_t slot_with(const Table *table, const Segment *segment, const Item *item, uint64_t hash) {
     uint32_t mask = slots_of(table) - 1, at = home_of(table, hash << POINTER_BITS);
     while (item_in(segment->slots[at]) != item) at = (at + 1) & mask;
+    return at;
+}
+
+/* Let the slot of *item* lead to *made*. */
+static void table_swap(Table *table, const Item *item, Item *made, uint64_t hash) {
+    Segment *segment = table->segments[segment_at(table, hash)];
+    segment->slots[slot_with(table, segment, item, hash)] = hash << POINTER_BITS | (uintptr_t)made;
+}
+
+static void table_remove(Table *table, const Item *item, uint64_t hash) {
+    Segment *segment = table->segments[segment_at(table, hash)];
+    uint32_t mask = slots_of(table) - 1, at = slot_with(table, segment, item, hash);
     for (uint32_t next = (at + 1) & mask; segment->slots[next]; next = (next + 1) & mask) {
         uint32_t home = home_of(table, segment->slots[next]);
         if (((next - home) & mask) < ((next - at) & mask)) continue;

@@ -48,6 +48,30 @@ cdef inline size_t str_head(char* out, size_t size) noexcept:
     return 1 + put_big(out + 1, size, 2)
 
 
+cdef inline size_t bin_head(char* out, size_t size) noexcept:
+    """Write the head of *size* octets in its shortest form."""
+    if size < 256:
+        out[0] = <char>0xC4
+        return 1 + put_big(out + 1, size, 1)
+    if size < 65_536:
+        out[0] = <char>0xC5
+        return 1 + put_big(out + 1, size, 2)
+    out[0] = <char>0xC6
+    return 1 + put_big(out + 1, size, 4)
+
+
+cdef inline size_t array_head(char* out, size_t count) noexcept:
+    """Write the head of an array of *count* things in its shortest form."""
+    if count < 16:
+        out[0] = <char>(0x90 | count)
+        return 1
+    if count < 65_536:
+        out[0] = <char>0xDC
+        return 1 + put_big(out + 1, count, 2)
+    out[0] = <char>0xDD
+    return 1 + put_big(out + 1, count, 4)
+
+
 cdef inline bytes text_blob(const char* text, size_t size):
     """The blob of a text of ASCII; None where it is no such text, or too long for the heads above."""
     cdef char[3] head

@@ -1,17 +1,17 @@
 """What packed containers share: how much one holds, how large its block is, and what it is accounted for.
 
 A block is as large as what it holds needs, and no larger: what a container is accounted for follows from its elements.
-A large one keeps its account where a small one notes its count and its size.
 """
 
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
-from cpython.object cimport PyObject
-from cpython.ref cimport Py_INCREF
-from libc.stdint cimport int64_t, uint32_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from kv_server.model.collector cimport untrack
-from kv_server.model.entry cimport LARGE, SMALL, Packed, count_of, form_of, set_count, set_form
+from kv_server.model.crowd cimport (
+    Crowd, Item, crowd_bytes, crowd_copy, crowd_find, crowd_move_up, crowd_new, crowd_unlink
+)
+from kv_server.model.entry cimport LARGE, SMALL, Packed, Remains, count_of, form_of, set_count, set_form
 
 
 cdef enum:
@@ -45,44 +45,103 @@ cdef inline unsigned char* resized(unsigned char* block, uint32_t before, uint32
     return block
 
 
-cdef inline int untrack_set(object members) except -1:
-    """The same for a `LargeSet`."""
-    untrack(members)
-    untrack(members.members)
-    untrack(members.places)
-    return 0
+cdef inline Crowd* crowd_of(Packed self) noexcept:
+    """What a large one holds."""
+    return <Crowd*>self.block
 
 
-cdef inline large(Packed self):
-    return <object><PyObject*>self.block
+cdef inline Py_ssize_t size_of(Packed self) noexcept:
+    """How many elements there are."""
+    return count_of(self) if form_of(self) == SMALL else crowd_of(self).count
 
 
 cdef inline int64_t account(Packed self) noexcept:
     """What the elements are accounted for."""
-    return room(self.size) if form_of(self) == SMALL else <int64_t>count_of(self) << 32 | self.size
+    return room(self.size) if form_of(self) == SMALL else <int64_t>crowd_bytes(crowd_of(self))
 
 
-cdef inline void charge(Packed self, int64_t size) noexcept:
-    """Let a large one be accounted for as *size* bytes, at most two terabytes."""
-    set_count(self, <uint32_t>(size >> 32))
-    self.size = <uint32_t>(size & 0xFFFFFFFF)
-
-
-cdef inline int hold(Packed self, found, int64_t size) except -1:
-    """Hold the container *found* from here on, which is accounted for as *size* bytes."""
-    Py_INCREF(found)
+cdef inline void adopt(Packed self, Crowd* large) noexcept:
+    """Hold *large* in place of the block from here on."""
     PyMem_Free(self.block)
-    self.block = <unsigned char*><PyObject*>found
+    self.block = <unsigned char*>large
+    self.size = 0
     set_form(self, LARGE)
-    charge(self, size)
+    set_count(self, 0)
+
+
+cdef inline int begin(Packed self, uint32_t head) except -1:
+    """Be large, without elements."""
+    cdef Crowd* made = crowd_new(head)
+    if made is NULL:
+        raise MemoryError
+    adopt(self, made)
     return 0
+
+
+cdef inline Crowd* surrender(Packed self) noexcept:
+    """What a large one holds, which holds nothing from here on."""
+    cdef Crowd* large = crowd_of(self)
+    self.block = NULL
+    set_form(self, SMALL)
+    return large
+
+
+cdef inline list pieces_of(Packed self):
+    """All that a large one holds, to be freed in slices."""
+    cdef Remains rest
+    if form_of(self) == SMALL:
+        return []
+    rest = Remains.__new__(Remains)
+    rest.crowd = surrender(self)
+    return [rest]
 
 
 cdef inline int take(Packed self, Packed other) except -1:
-    """Copy what is in *other*, which is small, into *self*, which is new; and what is known of it."""
-    if other.size:
-        self.block = resized(NULL, 0, other.size)
-        memcpy(self.block, other.block, other.size)
-    self.size = other.size
-    set_count(self, count_of(other))
+    """Copy what is in *other* into *self*, which is new; and what is known of it."""
+    cdef Crowd* large
+    if form_of(other) == LARGE:
+        large = crowd_copy(crowd_of(other))
+        if large is NULL:
+            raise MemoryError
+        adopt(self, large)
+    else:
+        if other.size:
+            self.block = resized(NULL, 0, other.size)
+            memcpy(self.block, other.block, other.size)
+        self.size = other.size
+        set_count(self, count_of(other))
+    self.version = other.version
+    self.expires_ms = other.expires_ms
     return 0
+
+
+cdef inline int check(bytes name) except -1:
+    if name is None:
+        raise TypeError("names are bytes")
+    return 0
+
+
+cdef inline Item* find_in(const Crowd* large, bytes name, uint64_t* hash) except? NULL:
+    """Where *name* is, NULL if it is not there."""
+    check(name)
+    return crowd_find(large, PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name), hash)
+
+
+cdef inline Remains unlinked(Crowd* large, members):
+    """Take *members*, each once, all of them there, out of *large*; the others move up."""
+    cdef Remains rest = Remains.__new__(Remains)
+    cdef uint64_t hash
+    cdef Item* item
+    for member in members:
+        if find_in(large, member, &hash) is NULL:
+            raise KeyError(member)
+    try:
+        for member in members:
+            item = find_in(large, member, &hash)
+            if item is NULL:
+                raise KeyError(member)
+            crowd_unlink(large, item, hash, &rest.chain)
+            rest.chained += 1
+    finally:
+        crowd_move_up(large)
+    return rest

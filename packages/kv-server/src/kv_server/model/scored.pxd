@@ -1,17 +1,9 @@
 """Sorted sets in C memory: what `sorted.h` does with packed ones and large ones."""
 
-from libc.stdint cimport uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint16_t, uint32_t
 
+from kv_server.model.crowd cimport Crowd
 
-cdef extern from "hashing.h":
-    int seed_hashing() except -1
-
-
-cdef extern from "members.h":
-    pass
-
-cdef extern from "ranks.h":
-    pass
 
 cdef extern from "scored.h":
     pass
@@ -20,26 +12,6 @@ cdef extern from "scored_few.h":
     pass
 
 cdef extern from "sorted.h":
-    ctypedef struct Item:
-        double score
-        uint32_t length
-        char* bytes
-
-    ctypedef struct Rank:
-        Item* item
-
-    ctypedef struct Leaf:
-        uint32_t count
-        Rank* ranks
-
-    ctypedef struct Ranks:
-        pass
-
-    ctypedef struct Scored:
-        Ranks ranks
-        Item** items
-        uint32_t count
-
     ctypedef struct Few:
         unsigned char* block
         uint32_t size
@@ -69,23 +41,15 @@ cdef extern from "sorted.h":
     uint32_t few_at(const Few*, uint32_t) noexcept
     const uint16_t* few_order(const Few*) noexcept
 
-    const Leaf* leaf_with(const Ranks*, uint32_t*) noexcept
-    Scored* scored_new() noexcept
-    Item* item_at(const Scored*, uint32_t) noexcept
-    Item* scored_find(const Scored*, const char*, size_t, uint64_t*) noexcept
-    int scored_put(Scored*, double, const char*, size_t, int) noexcept
-    void scored_unlink(Scored*, Item*, uint64_t, Item**) noexcept
-    void scored_move_up(Scored*) noexcept
-    int scored_rank(Scored*) noexcept
-    size_t scored_free_some(Scored**, size_t) noexcept
-    size_t chain_free(Item**, size_t) noexcept
+    int scored_put(Crowd*, double, const char*, size_t, int) noexcept
+    int scored_rank(Crowd*) noexcept
 
-    Scored* large_of(const Few*) noexcept
+    Crowd* large_of(const Few*) noexcept
     uint32_t sorted_count(const Few*) noexcept
     size_t sorted_bytes(const Few*) noexcept
     uint32_t sorted_below(const Few*, const Key*) noexcept
     bint sorted_find(const Few*, const char*, size_t, double*) noexcept
-    void sorted_adopt(Few*, Scored*) noexcept
+    void sorted_adopt(Few*, Crowd*) noexcept
     int sorted_put(Few*, double, const char*, size_t) noexcept
     int sorted_remove(Few*, const char*, size_t) noexcept
     int sorted_copy(Few*, const Few*) noexcept

@@ -11,7 +11,7 @@ typedef struct {
     unsigned char *block;
     uint32_t size; /* of the members; the block is as large as they and their ranks need, and a little room */
     uint16_t count;
-    uint16_t large; /* the block is a `Scored`, and all else here without meaning */
+    uint16_t large; /* the block is a `Crowd`, and all else here without meaning */
 } Few;
 
 static inline uint32_t few_room(uint32_t size, uint32_t count) {

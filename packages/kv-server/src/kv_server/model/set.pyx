@@ -2,31 +2,28 @@
 """Sets of names, in an order that follows from what was done to them alone.
 
 A small one is packed: one block of memory in which the members stand in the order of their places, each after its
-length. One that outgrows that holds a `LargeSet` from there on.
+length. One that outgrows that is a crowd from there on.
 """
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.dict cimport PyDict_Contains, PyDict_DelItem, PyDict_GetItemWithError, PyDict_SetItem
-from cpython.object cimport PyObject
-from libc.stdint cimport int64_t, uint32_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memmove
 
+from kv_server.model.crowd cimport *
 from kv_server.model.entry cimport LOOSE, SMALL, Packed, count_of, form_of, set_count, set_form
 from kv_server.model.packed cimport (
-    MOST_BYTES, MOST_ELEMENTS, MOST_LENGTH, OWN_BYTES, account, charge, hold, large, resized, room, take, untrack_set
+    MOST_BYTES, MOST_ELEMENTS, MOST_LENGTH, OWN_BYTES, account, adopt, begin, check, crowd_of, find_in, pieces_of,
+    resized, room, size_of, surrender, take, unlinked
 )
 
 from kv_server.model.container import CONTAINERS
 from kv_server.model.entry import SET
-from kv_server.model.large_set import MEMBER_BYTES, LargeSet, few, sample
+from kv_server.model.large_set import MEMBER_BYTES, few, sample
+from kv_server.model.steps import parts
 
-__all__ = ["MEMBER_BYTES", "Set", "few", "sample"]
+__all__ = ["MEMBER_BYTES", "Set", "add", "add_all", "few", "has", "remove", "sample", "which"]
 
-cdef enum:
-    LARGE_BYTES = 140  # measured: what a `LargeSet` takes beside its members
-
-cdef int64_t _MEMBER_BYTES = MEMBER_BYTES
 cdef uint32_t _KIND = SET
 
 
@@ -39,81 +36,73 @@ cdef class Set(Packed):
         self.marks = LOOSE | _KIND
         set_form(self, SMALL)
         if members:
-            add_all(self, members if type(members) is list else list(members))
+            add_all(self, members)
 
     def __len__(self):
-        return count_of(self) if form_of(self) == SMALL else len(large(self))
+        return size_of(self)
 
     def __contains__(self, bytes member not None):
         return has(self, member)
 
     def __iter__(self):
-        return iter(self.members)
-
-    @property
-    def members(self):
-        """All of them in the order of their places; those of a packed one are listed now."""
-        return flat(self) if form_of(self) == SMALL else large(self).members
-
-    @property
-    def places(self):
-        """At which place each member stands; those of a packed one are looked up now."""
-        return dict(zip(flat(self), range(count_of(self)))) if form_of(self) == SMALL else large(self).places
+        return iter(listed(self))
 
     def which(self, names, bint there):
         """Those of *names* that are in it; or, unless they are to be *there*, those that are not."""
-        cdef list found = []
-        for name in names:
-            if not PyBytes_CheckExact(name):
-                raise TypeError(f"a name is bytes, not {name!r}")
-            if has(self, name) == there:
-                found.append(name)
-        return found
+        return which(self, names, there)
+
+    def picked(self, places):
+        """The members at *places*."""
+        cdef Py_ssize_t place
+        cdef list found
+        if form_of(self) == SMALL:
+            found = listed(self)
+            return [found[place] for place in within(self, places)]
+        return [name_of(item_at(crowd_of(self), place)) for place in within(self, places)]
 
     def add(self, bytes member not None):
         """Add *member*, which must not be there yet, and return what it is accounted for."""
-        return add(self, member) if form_of(self) == SMALL else add_large(self, member)
+        return add(self, member)
 
     def add_all(self, members):
         """Add *members*, each once, none of which is there yet; what they are accounted for."""
-        return add_all(self, members if type(members) is list else list(members))
+        return add_all(self, members)
 
     def remove(self, bytes member not None):
         """Take out *member*, which must be there, and return what it was accounted for. The last takes its place."""
-        return remove(self, member) if form_of(self) == SMALL else remove_large(self, member)
+        return remove(self, member)
 
-    def remove_all(self, members):
+    def remove_all(self, members, list garbage not None):
         """Take out *members*, each once, all of them there, and return what they were accounted for.
 
-        The others move up. What it was made of before is left as it was.
+        The others move up. What is to be freed in slices comes to *garbage*.
         """
-        return remove_all(self, members)
+        cdef int64_t before = account(self)
+        if form_of(self) == SMALL:
+            remove_small(self, members)
+        else:
+            garbage.append(unlinked(crowd_of(self), members))
+        return before - account(self)
 
     def page(self, cursor, count):
         """Up to *count* members, and the cursor of the next page; 0 begins, and ends. The walk goes down the places."""
-        if form_of(self) != SMALL:
-            return large(self).page(cursor, count)
-        top = min(cursor or count_of(self), count_of(self))
-        end = max(top - count, 0)
-        return end, flat(self)[end:top][::-1]
+        cdef Py_ssize_t size = size_of(self)
+        cdef Py_ssize_t top = min(cursor or size, size)
+        cdef Py_ssize_t end = max(top - count, 0)
+        return end, self.picked(range(top - 1, end - 1, -1))
 
     def copy(self):
         """The same, to be changed apart."""
         cdef Set made = Set.__new__(Set)
-        if form_of(self) != SMALL:
-            adopt(made, large(self).copy())
-            charge(made, account(self))
-        else:
-            take(made, self)
-        made.version, made.expires_ms = self.version, self.expires_ms
+        take(made, self)
         return made
 
     def pieces(self):
-        return [] if form_of(self) == SMALL else large(self).pieces()
+        return pieces_of(self)
 
     def dump(self):
         """The members in their order."""
-        return flat(self) if form_of(self) == SMALL else large(self).dump()
+        return listed(self)
 
     @classmethod
     def load(cls, dumped):
@@ -122,13 +111,15 @@ cdef class Set(Packed):
         cdef list members = dumped if type(dumped) is list else list(dumped)
         cdef int64_t size = fit(made, members)
         if size < 0:
-            adopt(made, LargeSet.load(members))
-            return made
-        made.block = resized(NULL, 0, <uint32_t>size)
-        for member in members:
-            if find(made, member) is not NULL:
-                raise ValueError("a member twice")
-            append(made, member)
+            begin(made, OF_MEMBERS)
+            join_all(crowd_of(made), members)
+        else:
+            made.block = resized(NULL, 0, <uint32_t>size)
+            for member in members:
+                if find(made, member) is NULL:
+                    append(made, member)
+        if size_of(made) != len(members):
+            raise ValueError("a member twice")
         return made
 
     @classmethod
@@ -139,23 +130,66 @@ cdef class Set(Packed):
             if count_of(made):
                 yield
             return made
-        found = yield from LargeSet.loading(dumped)
-        adopt(made, found)
+        begin(made, OF_MEMBERS)
+        for part in parts(dumped):
+            join_all(crowd_of(made), part)
+            yield
+        if size_of(made) != len(dumped):
+            raise ValueError("a member twice")
         return made
 
     @property
     def outgrown(self):
-        """Whether it holds a `LargeSet`: that stays, also if what is left could be packed."""
+        """Whether it is large: that it stays, also if what is left could be packed."""
         return form_of(self) != SMALL
 
     @property
     def bytes(self):
-        """What the members are accounted for. Every change keeps this itself: what is set is what it is already."""
+        """What the members are accounted for."""
         return OWN_BYTES + account(self)
 
-    @bytes.setter
-    def bytes(self, counted):
-        pass
+
+cdef inline bytes name_of(Item* item):
+    return PyBytes_FromStringAndSize(item.bytes, item.length)
+
+
+cpdef bint has(Set self, bytes member) except -1:
+    cdef uint64_t hash
+    check(member)
+    if form_of(self) == SMALL:
+        return find(self, member) is not NULL
+    return find_in(crowd_of(self), member, &hash) is not NULL
+
+
+cpdef list which(Set self, names, bint there):
+    cdef list found = []
+    for name in names:
+        if not PyBytes_CheckExact(name):
+            raise TypeError(f"a name is bytes, not {name!r}")
+        if has(self, name) == there:
+            found.append(name)
+    return found
+
+
+cdef list listed(Set self):
+    """All of them in the order of their places."""
+    cdef list found = []
+    cdef uint32_t place = 0
+    if form_of(self) != SMALL:
+        return [name_of(item_at(crowd_of(self), place)) for place in range(crowd_of(self).count)]
+    while place < self.size:
+        found.append(PyBytes_FromStringAndSize(<char*>self.block + place + 1, self.block[place]))
+        place += 1 + self.block[place]
+    return found
+
+
+cdef within(Set self, places):
+    """*places*, all of which there are."""
+    cdef Py_ssize_t place
+    for place in places:
+        if not 0 <= place < size_of(self):
+            raise IndexError(place)
+    return places
 
 
 # ---- packed
@@ -170,19 +204,6 @@ cdef inline unsigned char* find(Set self, bytes member) noexcept:
             return at
         at += 1 + at[0]
     return NULL
-
-
-cdef inline bint has(Set self, bytes member) except -1:
-    return find(self, member) is not NULL if form_of(self) == SMALL else PyDict_Contains(large(self).places, member)
-
-
-cdef list flat(Set self):
-    cdef list found = []
-    cdef uint32_t place = 0
-    while place < self.size:
-        found.append(PyBytes_FromStringAndSize(<char*>self.block + place + 1, self.block[place]))
-        place += 1 + self.block[place]
-    return found
 
 
 cdef int64_t fit(Set self, list more) noexcept:
@@ -206,33 +227,43 @@ cdef inline void append(Set self, bytes member) noexcept:
     set_count(self, count_of(self) + 1)
 
 
-cdef int64_t add(Set self, bytes member) except? -1:
-    cdef Py_ssize_t length = PyBytes_GET_SIZE(member)
-    cdef int64_t before = room(self.size)
-    if count_of(self) < MOST_ELEMENTS and length <= MOST_LENGTH and self.size + 1 + length <= MOST_BYTES:
+cpdef int64_t add(Set self, bytes member) except? -1:
+    cdef int64_t before = account(self)
+    cdef Py_ssize_t length
+    check(member)
+    length = PyBytes_GET_SIZE(member)
+    if form_of(self) != SMALL:
+        join(crowd_of(self), member)
+    elif count_of(self) < MOST_ELEMENTS and length <= MOST_LENGTH and self.size + 1 + length <= MOST_BYTES:
         self.block = resized(self.block, self.size, <uint32_t>(self.size + 1 + length))
         append(self, member)
-        return room(self.size) - before
-    adopt(self, LargeSet(flat(self)))
-    add_large(self, member)
+    else:
+        return add_all(self, [member])
     return account(self) - before
 
 
-cdef int64_t add_all(Set self, list members) except? -1:
+cpdef int64_t add_all(Set self, members) except? -1:
     cdef int64_t before = account(self)
-    cdef int64_t size = fit(self, members)
+    cdef int64_t size
+    cdef Set made
+    members = members if type(members) is list else list(members)
+    size = fit(self, members)
     if size >= 0:
         self.block = resized(self.block, self.size, <uint32_t>size)
-        for member in members:
+        for member in <list>members:
             append(self, member)
+    elif form_of(self) != SMALL:
+        join_all(crowd_of(self), members)
     else:
-        if form_of(self) == SMALL:
-            adopt(self, LargeSet(flat(self)))
-        charge(self, account(self) + large(self).add_all(members))
+        made = Set.__new__(Set)
+        begin(made, OF_MEMBERS)
+        join_all(crowd_of(made), listed(self))
+        join_all(crowd_of(made), members)
+        adopt(self, surrender(made))
     return account(self) - before
 
 
-cdef int64_t remove(Set self, bytes member) except? -1:
+cdef int64_t remove_packed(Set self, bytes member) except? -1:
     cdef unsigned char[1 + MOST_LENGTH] moved
     cdef unsigned char* at = find(self, member)
     cdef unsigned char* last = at
@@ -254,16 +285,10 @@ cdef int64_t remove(Set self, bytes member) except? -1:
     return <int64_t>room(before) - room(self.size)
 
 
-cdef int64_t remove_all(Set self, members) except? -1:
-    cdef int64_t before = account(self)
+cdef int remove_small(Set self, members) except -1:
     cdef uint32_t size = self.size
-    cdef list kept
-    if form_of(self) != SMALL:
-        charge(self, before - <int64_t>large(self).remove_all(members))
-        untrack_set(large(self))
-        return before - account(self)
     gone = frozenset(members)
-    kept = [member for member in flat(self) if member not in gone]
+    cdef list kept = [member for member in listed(self) if member not in gone]
     if len(kept) + len(gone) != count_of(self):
         raise KeyError("members that are not there")
     self.size = 0
@@ -271,39 +296,37 @@ cdef int64_t remove_all(Set self, members) except? -1:
     for member in kept:
         append(self, member)
     self.block = resized(self.block, size, self.size)
+    return 0
+
+
+cpdef int64_t remove(Set self, bytes member) except? -1:
+    cdef int64_t before
+    cdef uint64_t hash
+    cdef Item* item
+    check(member)
+    if form_of(self) == SMALL:
+        return remove_packed(self, member)
+    before = account(self)
+    item = find_in(crowd_of(self), member, &hash)
+    if item is NULL:
+        raise KeyError(member)
+    crowd_remove(crowd_of(self), item, hash)
     return before - account(self)
 
 
 # ---- large
-cdef int adopt(Set self, found) except -1:
-    """Hold the `LargeSet` that was *found* from here on."""
-    untrack_set(found)
-    return hold(self, found, LARGE_BYTES + found.bytes)
+cdef inline int join(Crowd* large, bytes member) except -1:
+    check(member)
+    if crowd_join(large, PyBytes_AS_STRING(member), PyBytes_GET_SIZE(member)) < 0:
+        raise MemoryError
+    return 0
 
 
-cdef int64_t add_large(Set self, bytes member) except? -1:
-    cdef list members = large(self).members
-    PyDict_SetItem(large(self).places, member, len(members))
-    members.append(member)
-    charge(self, account(self) + PyBytes_GET_SIZE(member) + _MEMBER_BYTES)
-    return PyBytes_GET_SIZE(member) + _MEMBER_BYTES
+cdef int join_all(Crowd* large, members) except -1:
+    for member in members:
+        join(large, member)
+    return 0
 
 
-cdef int64_t remove_large(Set self, bytes member) except? -1:
-    cdef list members = large(self).members
-    cdef dict places = large(self).places
-    cdef PyObject* found = PyDict_GetItemWithError(places, member)
-    if found is NULL:
-        raise KeyError(member)
-    number = <object>found
-    place = <Py_ssize_t>number
-    PyDict_DelItem(places, member)
-    last = members.pop()
-    if place < len(members):
-        members[place] = last
-        PyDict_SetItem(places, last, number)
-    charge(self, account(self) - PyBytes_GET_SIZE(member) - _MEMBER_BYTES)
-    return PyBytes_GET_SIZE(member) + _MEMBER_BYTES
-
-
+seed_hashing()
 CONTAINERS[SET] = Set

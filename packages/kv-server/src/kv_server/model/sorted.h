@@ -5,11 +5,11 @@
 #include "scored.h"
 #include "scored_few.h"
 
-static inline Scored *large_of(const Few *few) { return (Scored *)(void *)few->block; }
+static inline Crowd *large_of(const Few *few) { return (Crowd *)(void *)few->block; }
 
 static inline uint32_t sorted_count(const Few *few) { return few->large ? large_of(few)->count : few->count; }
 
-static inline size_t sorted_bytes(const Few *few) { return few->large ? scored_bytes(large_of(few)) : few_bytes(few); }
+static inline size_t sorted_bytes(const Few *few) { return few->large ? crowd_bytes(large_of(few)) : few_bytes(few); }
 
 static inline uint32_t sorted_below(const Few *few, const Key *key) {
     return few->large ? ranks_below(&large_of(few)->ranks, key) : few_below(few, key);
@@ -19,8 +19,8 @@ static inline uint32_t sorted_below(const Few *few, const Key *key) {
 static inline int sorted_find(const Few *few, const char *bytes, size_t length, double *score) {
     if (few->large) {
         uint64_t hash;
-        const Item *item = scored_find(large_of(few), bytes, length, &hash);
-        if (item) *score = item->score;
+        Item *item = crowd_find(large_of(few), bytes, length, &hash);
+        if (item) *score = *score_of(item);
         return item != NULL;
     }
     uint32_t at = few_find(few, bytes, length);
@@ -29,17 +29,17 @@ static inline int sorted_find(const Few *few, const char *bytes, size_t length, 
 }
 
 /* Be large from here on. */
-static void sorted_adopt(Few *few, Scored *scored) {
+static void sorted_adopt(Few *few, Crowd *scored) {
     if (!few->large) PyMem_Free(few->block);
     *few = (Few){(unsigned char *)scored, 0, 0, 1};
 }
 
 static int sorted_enlarge(Few *few) {
-    Scored *made = scored_new();
+    Crowd *made = crowd_new(OF_SCORES);
     if (!made) return -1;
     for (uint32_t at = 0; at < few->size; at = few_after(few, at))
         if (scored_put(made, few_score(few, at), few_member(few, at), few_length(few, at), 1) < 0) {
-            scored_free_some(&made, SIZE_MAX);
+            crowd_free_some(&made, SIZE_MAX);
             return -1;
         }
     sorted_adopt(few, made);
@@ -65,9 +65,9 @@ static int sorted_put(Few *few, double score, const char *bytes, size_t length) 
 static int sorted_remove(Few *few, const char *bytes, size_t length) {
     if (few->large) {
         uint64_t hash;
-        Item *item = scored_find(large_of(few), bytes, length, &hash);
+        Item *item = crowd_find(large_of(few), bytes, length, &hash);
         if (!item) return -1;
-        scored_remove(large_of(few), item, hash);
+        crowd_remove(large_of(few), item, hash);
         return 0;
     }
     uint32_t at = few_find(few, bytes, length);
@@ -78,15 +78,15 @@ static int sorted_remove(Few *few, const char *bytes, size_t length) {
 
 static int sorted_copy(Few *made, const Few *from) {
     if (!from->large) return few_copy(made, from);
-    Scored *copy = scored_copy(large_of(from));
+    Crowd *copy = crowd_copy(large_of(from));
     if (!copy) return -1;
     sorted_adopt(made, copy);
     return 0;
 }
 
 static void sorted_free(Few *few) {
-    Scored *large = few->large ? large_of(few) : NULL;
-    if (large) scored_free_some(&large, SIZE_MAX);
+    Crowd *large = few->large ? large_of(few) : NULL;
+    if (large) crowd_free_some(&large, SIZE_MAX);
     else PyMem_Free(few->block);
     *few = (Few){0};
 }

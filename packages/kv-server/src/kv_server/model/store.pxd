@@ -16,6 +16,6 @@ cdef class Store(Account):
     cdef public bint frozen
     @cython.locals(table=Table)
     cpdef Table table(self, Namespace namespace, int shard)
-    @cython.locals(first=object)
+    @cython.locals(first=cython.longlong)
     cpdef object schedule(self, Namespace namespace, Table table)
     cpdef object discard(self, entry)

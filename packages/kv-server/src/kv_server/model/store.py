@@ -75,7 +75,7 @@ class Store(Account):
     # ---- deadlines
     def schedule(self, namespace: Namespace, table: Table) -> None:
         """See to it that *table* is looked at when its first deadline comes."""
-        first = table.first_due_ms
+        first = table.first_due()
         if first and (not table.due_ms or first < table.due_ms):
             table.due_ms = first
             self.due.add(first, (table, namespace))

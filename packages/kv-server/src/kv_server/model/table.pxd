@@ -1,4 +1,4 @@
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from kv_server.model.account cimport Account
 from kv_server.model.cells cimport Cells
@@ -31,14 +31,17 @@ cdef class Table:
     cdef void sink(self, size_t at) noexcept
     cdef Entry due(self, uint64_t deadline, list found)
     cdef int gather(self, size_t at, unsigned char* seen, list found) except -1
+    cpdef int64_t first_due(self) noexcept
     cdef bint shared(self) noexcept
     cdef int drop_deadline(self) except -1
     cdef int sweep(self) except -1
+    cdef int sweep_cells(self, Cells* cells) except -1
     cdef int add_deadline(self, int64_t at_ms, uint64_t code) except -1
     cpdef Entry get(self, bytes key)
     cpdef Entry put(self, bytes key, Entry entry)
     cpdef Entry replace(self, bytes key, Entry entry, bytes value, uint64_t version)
     cpdef Entry remove(self, bytes key)
+    cpdef object content(self, Entry entry, uint32_t kind)
     cpdef object set_expiry(self, bytes key, Entry entry, int64_t expires_ms)
     cpdef object grow(self, int64_t delta)
     cdef int reserve(self, size_t more, size_t count) except -1

@@ -1,7 +1,7 @@
 """The keys of one shard of one namespace in a dict, with the heap of their deadlines.
 
 A table is a small interface: get, put, delete, iterate, account. This is the plain one. The heap may hold entries that
-a later change made stale: they are known by not matching their key's expiry, and swept out once they are a third of it.
+a later change made stale: they are known by not matching their key's expiry, and swept out once they are half of it.
 """
 
 from __future__ import annotations
@@ -98,6 +98,10 @@ class Table(dict[bytes, Entry]):
         entry.version = version
         return entry
 
+    def content(self, entry: Entry, kind: int) -> Any:
+        """The value of *entry*, which lies here; None if it is of another *kind*."""
+        return entry.value if entry.kind == kind else None
+
     def remove(self, key: bytes) -> Entry:
         """Take *key*, which must be present, out."""
         entry = self.pop(key)
@@ -119,8 +123,7 @@ class Table(dict[bytes, Entry]):
             self.grow(DEADLINE_BYTES)
         self.sweep()
 
-    @property
-    def first_due_ms(self) -> int:
+    def first_due(self) -> int:
         """The first deadline, be it stale or not; 0 if there is none."""
         return self.deadlines[0][0] if self.deadlines else 0
 
@@ -146,8 +149,8 @@ class Table(dict[bytes, Entry]):
         self.deadlines = []
 
     def sweep(self) -> None:
-        """Rebuild the heap of deadlines when a third of it is stale."""
-        if 2 * len(self.deadlines) > 3 * self.expiring + 2 * _STALE_FLOOR:
+        """Rebuild the heap of deadlines when half of it is stale."""
+        if len(self.deadlines) > 2 * self.expiring + _STALE_FLOOR:
             self.sweep_all()
 
     def sweep_all(self) -> None:

@@ -3,7 +3,7 @@
 
 When the cells are full, others, a third more, are made and filled step by step: meanwhile an entry is in one of both.
 The heap knows deadlines by bits of the hash that are in the cells; those that a later change made stale match no key,
-and are swept out once they are a third of it.
+and are swept out once they are half of it.
 """
 
 from heapq import heapify, heappop
@@ -11,15 +11,15 @@ from heapq import heapify, heappop
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.object cimport PyObject, PyTypeObject
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_TYPE
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from kv_server.model.account cimport Account
 from kv_server.model.cells cimport (
-    GONE, MOMENT, Cells, cell_of, deadline_of, empty, entry_in, fill, find, hashed, home, seed_hashing
+    ADDRESS, GONE, MOMENT, Cells, cell_of, deadline_of, empty, entry_in, fill, find, hashed, home, prefetch, seed_hashing
 )
 from kv_server.model.entry cimport (
-    LOOSE, PLAIN, Cached, Entry, Loose, Packed, blob_of, container_of, key_of, key_size, laid, laid_packed
+    LOOSE, PLAIN, Cached, Entry, Loose, Packed, blob_of, container_of, key_of, key_size, kind_of, laid, laid_packed
 )
 
 from kv_server.model.entry import DEADLINE_BYTES, ENTRY_BYTES
@@ -30,6 +30,7 @@ cdef enum:
     LEAST = 16  # cells of a table
     STEP = 32  # cells that are moved with each key that comes
     STALE_FLOOR = 64  # a heap this small is not worth a sweep
+    AHEAD = 8  # cells whose entries are on their way from memory
 
 cdef extern from "pages.h" nogil:
     size_t array_room(size_t size) noexcept
@@ -316,6 +317,12 @@ cdef class Table:
         self.grow(grown)
         return made
 
+    cpdef object content(self, Entry entry, uint32_t kind):
+        """The value of *entry*, which lies here; None if it is of another *kind*."""
+        if kind_of(entry) != kind:
+            return None
+        return entry.value if kind == PLAIN else <object>container_of(entry)
+
     cpdef Entry remove(self, bytes key):
         """Take *key*, which must be present, out."""
         cdef const char* octets = PyBytes_AS_STRING(key)
@@ -404,8 +411,7 @@ cdef class Table:
             cells = &self.old
         return None
 
-    @property
-    def first_due_ms(self):
+    cpdef int64_t first_due(self) noexcept:
         """The first deadline, be it stale or not; 0 if there is none."""
         return self.heap[0] >> MOMENT if self.deadlines else 0
 
@@ -475,8 +481,8 @@ cdef class Table:
         return None
 
     cdef int sweep(self) except -1:
-        """Rebuild the heap of deadlines when a third of it is stale."""
-        if 2 * <int64_t>self.deadlines > 3 * self.expiring + 2 * STALE_FLOOR:
+        """Rebuild the heap of deadlines when half of it is stale."""
+        if <int64_t>self.deadlines > 2 * self.expiring + STALE_FLOOR:
             self.sweep_all()
         return 0
 
@@ -484,12 +490,22 @@ cdef class Table:
         """Make the heap of deadlines anew."""
         cdef size_t before = self.deadlines, at
         self.clear_deadlines()
-        for entry in self.all():
-            if (<Entry>entry).expires_ms:
-                self.add_deadline(
-                    (<Entry>entry).expires_ms, hashed(key_of(<Entry>entry), key_size(<Entry>entry))
-                )
+        self.sweep_cells(&self.now)
+        if self.old.at != NULL:
+            self.sweep_cells(&self.old)
         self.grow((<int64_t>self.deadlines - <int64_t>before) * _DEADLINE)
+
+    cdef int sweep_cells(self, Cells* cells) except -1:
+        """Add the deadlines of what lies in *cells*."""
+        cdef size_t at
+        for at in range(cells.size):
+            if at + AHEAD < cells.size:
+                prefetch(<const void*>(cells.at[at + AHEAD] & ADDRESS))
+            if cells.at[at] > GONE:
+                entry = entry_in(cells.at[at])
+                if entry.expires_ms:
+                    self.add_deadline(entry.expires_ms, cells.at[at])
+        return 0
 
     def clear_deadlines(self):
         """Forget all deadlines, without a word to the account."""

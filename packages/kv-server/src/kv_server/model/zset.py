@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from kv_server.model.container import CONTAINERS, Piece
 from kv_server.model.entry import ZSET
-from kv_server.model.large_set import MEMBER_BYTES, LargeSet, few
+from kv_server.model.large_set import MEMBER_BYTES, LargeSet, few, weight
 from kv_server.model.ranking import Pair, Ranking, in_order
 from kv_server.model.steps import Steps, parts, sorting
 
@@ -24,7 +24,7 @@ class SortedSet:
     *members* tells them apart and says in what order to walk over them: no change of a score disturbs a walk.
     """
 
-    __slots__ = ("bytes", "members", "ranking", "scores")
+    __slots__ = ("members", "ranking", "scores")
 
     def __init__(self, members: Iterable[bytes] = (), scores: Iterable[float] = ()) -> None:
         self.members = LargeSet(members)
@@ -32,7 +32,6 @@ class SortedSet:
         if any(copysign(1.0, zero) < 0 for zero in filterfalse(None, self.scores)):
             self.scores = [score + 0.0 for score in self.scores]
         self.ranking = Ranking(in_order(self.scores, zip(self.scores, self.members, strict=True)))
-        self.bytes = self.members.bytes + (SCORE_BYTES - MEMBER_BYTES) * len(self.scores)
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -86,6 +85,7 @@ class SortedSet:
                 scores.append(score + 0.0)
                 fresh.append(member)
         self.members.members += fresh
+        self.members.bytes += weight(fresh)
         ordered = chain.from_iterable(self.ranking.chunks)
         if len(fresh) == len(pairs):
             self.ranking = Ranking(
@@ -142,7 +142,7 @@ class SortedSet:
         """The same, to be changed apart."""
         made = SortedSet.__new__(SortedSet)
         made.members, made.scores = self.members.copy(), self.scores.copy()
-        made.ranking, made.bytes = self.ranking.copy(), self.bytes
+        made.ranking = self.ranking.copy()
         return made
 
     def pieces(self) -> list[Piece]:
@@ -166,7 +166,6 @@ class SortedSet:
         members, scores = dumped
         made = cls()
         made.members = yield from LargeSet.loading(members)
-        made.bytes = made.members.bytes + (SCORE_BYTES - MEMBER_BYTES) * len(members)
         pairs: list[Pair] = []
         for some, found in zip(parts(scores), parts(members), strict=True):
             made.scores += [score + 0.0 for score in some]
@@ -174,6 +173,11 @@ class SortedSet:
             yield
         made.ranking = Ranking((yield from sorting(pairs)))
         return made
+
+    @property
+    def bytes(self) -> int:
+        """What the members are accounted for."""
+        return self.members.bytes + (SCORE_BYTES - MEMBER_BYTES) * len(self.scores)
 
 
 CONTAINERS[ZSET] = SortedSet

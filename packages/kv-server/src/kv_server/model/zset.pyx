@@ -8,8 +8,11 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.list cimport PyList_New, PyList_SET_ITEM
 from cpython.ref cimport Py_INCREF
-from libc.stdint cimport SIZE_MAX, int64_t, uint32_t, uint64_t
+from libc.stdint cimport SIZE_MAX, int64_t, uint32_t
 
+from kv_server.model.crowd cimport *
+from kv_server.model.entry cimport Remains
+from kv_server.model.packed cimport unlinked
 from kv_server.model.scored cimport *
 
 from kv_server.model.container import CONTAINERS
@@ -22,36 +25,11 @@ __all__ = ["SortedSet"]
 
 @cython.final
 @cython.auto_pickle(False)
-cdef class Remains:
-    """What a large sorted set was made of, to be freed in slices."""
-
-    cdef Scored* scored
-    cdef Item* chain
-    cdef size_t chained
-
-    def __dealloc__(self):
-        chain_free(&self.chain, SIZE_MAX)
-        scored_free_some(&self.scored, SIZE_MAX)
-
-    def __len__(self):
-        return self.chained + (self.scored.count if self.scored is not NULL else 0)
-
-    def free(self, size_t count):
-        """Free up to *count* members, and return how many that were."""
-        cdef size_t freed = chain_free(&self.chain, count)
-        self.chained -= freed
-        return freed + scored_free_some(&self.scored, count - freed)
-
-
-@cython.final
-@cython.auto_pickle(False)
 cdef class SortedSet:
     """Members, each with a score that is a number, in the order of the scores and, where those tie, of their bytes.
 
     Places are another order: new members come at the end. Walks go by it: no change of a score disturbs them.
     """
-
-    cdef Few few
 
     def __init__(self, members=(), scores=()):
         fill(self, list(members), list(scores))
@@ -106,7 +84,7 @@ cdef class SortedSet:
             for member in members:
                 remove(self, member)
         elif self.few.large:
-            garbage.append(unlinked(self, members))
+            garbage.append(unlinked(large(self), members))
         else:
             gone = frozenset(members)
             if not all([each in self for each in gone]):
@@ -167,7 +145,7 @@ cdef class SortedSet:
         if not self.few.large:
             return []
         rest = Remains.__new__(Remains)
-        rest.scored = large(self)
+        rest.crowd = large(self)
         self.few = Few(NULL, 0, 0, 0)
         return [rest]
 
@@ -204,15 +182,11 @@ cdef class SortedSet:
 
     @property
     def bytes(self):
-        """What the members are accounted for. Every change keeps this itself: what is set is what it is already."""
+        """What the members are accounted for."""
         return account(self)
 
-    @bytes.setter
-    def bytes(self, counted):
-        pass
 
-
-cdef inline Scored* large(SortedSet self) noexcept:
+cdef inline Crowd* large(SortedSet self) noexcept:
     return large_of(&self.few)
 
 
@@ -249,25 +223,6 @@ cdef inline int64_t remove(SortedSet self, bytes member) except? -1:
     return before - account(self)
 
 
-cdef Remains unlinked(SortedSet self, members):
-    """Take *members* out of a large one; the others move up."""
-    cdef Remains rest = Remains.__new__(Remains)
-    cdef uint64_t hash
-    cdef Item* item
-    cdef bytes member
-    try:
-        for member in members:
-            check(0, member)
-            item = scored_find(large(self), PyBytes_AS_STRING(member), PyBytes_GET_SIZE(member), &hash)
-            if item is NULL:
-                raise KeyError(member)
-            scored_unlink(large(self), item, hash, &rest.chain)
-            rest.chained += 1
-    finally:
-        scored_move_up(large(self))
-    return rest
-
-
 cdef int refill(SortedSet self, list left) except -1:
     """Hold *left* alone, which are fewer and small."""
     cdef SortedSet made = SortedSet.__new__(SortedSet)
@@ -279,7 +234,7 @@ cdef int refill(SortedSet self, list left) except -1:
 
 cdef int fill(SortedSet self, list members, list scores) except -1:
     """Take in *members* with their *scores* where there are none: many are ranked together."""
-    cdef Scored* made
+    cdef Crowd* made
     cdef Py_ssize_t at, size = len(members)
     cdef double score
     cdef bytes member
@@ -289,7 +244,7 @@ cdef int fill(SortedSet self, list members, list scores) except -1:
         for at in range(size):
             put(self, scores[at], members[at])
         return 0
-    made = scored_new()
+    made = crowd_new(OF_SCORES)
     try:
         for at in range(size):
             score, member = scores[at], members[at]
@@ -299,7 +254,7 @@ cdef int fill(SortedSet self, list members, list scores) except -1:
         if scored_rank(made):
             raise MemoryError
     except BaseException:
-        scored_free_some(&made, SIZE_MAX)
+        crowd_free_some(&made, SIZE_MAX)
         raise
     sorted_adopt(&self.few, made)
     return 0
@@ -315,7 +270,7 @@ cdef inline uint32_t below(SortedSet self, Key key) noexcept:
 
 
 cdef inline object pair_of(Item* item):
-    return item.score, PyBytes_FromStringAndSize(item.bytes, item.length)
+    return score_of(item)[0], PyBytes_FromStringAndSize(item.bytes, item.length)
 
 
 cdef inline bytes few_bytes_at(SortedSet self, uint32_t at):
@@ -370,7 +325,7 @@ cdef list whole(SortedSet self):
     for place in range(size):
         if self.few.large:
             item = item_at(large(self), place)
-            member, score = PyBytes_FromStringAndSize(item.bytes, item.length), item.score
+            member, score = PyBytes_FromStringAndSize(item.bytes, item.length), score_of(item)[0]
         else:
             member, score = few_bytes_at(self, at), few_score(&self.few, at)
             at = few_after(&self.few, at)

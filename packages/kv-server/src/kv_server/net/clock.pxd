@@ -6,6 +6,7 @@ cdef long long _NS_PER_MS, _SLEW, _LOOK_EVERY_NS
 
 
 cdef class Clock:
+    cdef readonly object timer
     cdef object _wall, _elapsed
     cdef long long _last, _offset, _drift
 

@@ -9,25 +9,20 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-__all__ = ["Clock", "elapsed_ns"]
+from kv_server.net.wire import elapsed_ns
+
+__all__ = ["Clock"]
 
 _NS_PER_MS: Final = 1_000_000
 _SLEW: Final = 2_000  # one part in so many: 500 ppm
 _LOOK_EVERY_NS: Final = 10 * _NS_PER_MS  # how often the machine's wall clock is compared
 
 
-def elapsed_ns() -> int:
-    """Nanoseconds since the machine started, suspension included where the system counts it."""
-    return time.clock_gettime_ns(_ELAPSED)
-
-
-_ELAPSED: Final[int] = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-
-
 class Clock:
     """Reads both clocks. *wall* and *elapsed* count nanoseconds.
 
-    Neither begins below the milliseconds of *floor*: wall and elapsed time when the data was last written.
+    Neither begins below the milliseconds of *floor*: wall and elapsed time when the data was last written. *timer*
+    counts seconds, for whoever shares out time: a test's stands still while anything is done.
     """
 
     def __init__(
@@ -35,7 +30,9 @@ class Clock:
         wall: Callable[[], int] = time.time_ns,
         elapsed: Callable[[], int] = elapsed_ns,
         floor: tuple[int, int] = (0, 0),
+        timer: Callable[[], float] = time.perf_counter,
     ) -> None:
+        self.timer = timer
         self._wall = wall
         now, ahead = elapsed(), floor[1] * _NS_PER_MS
         self._elapsed = elapsed if now >= ahead else lambda: elapsed() + ahead - now

@@ -18,7 +18,8 @@ cdef class Counters:
 cdef class Connections:
     cdef public object limits, on_drop
     cdef public Counters counters
-    cdef public dict peers, dirty, stalled
+    cdef public dict peers, stalled
+    cdef public list dirty
     cdef public Py_ssize_t admitted
     cdef public long long elapsed_ms
     cdef object _readiness, _doors, _change
@@ -26,7 +27,10 @@ cdef class Connections:
 
     @cython.locals(peer=Peer, surface=Surface, data=bytes)
     cpdef receive(self, int fd, int bits)
-    @cython.locals(peer=Peer, dirty=dict)
+    cpdef mark(self, Peer peer)
+    @cython.locals(peer=Peer, dirty=list)
+    cpdef list _dirty(self)
+    @cython.locals(peer=Peer)
     cpdef flush(self)
     cpdef wake(self, Peer peer)
     @cython.locals(peer=Peer)

@@ -66,7 +66,7 @@ class Connections:
         self.counters = Counters()
         self.peers: dict[int, Peer] = {}
         self.admitted = 0
-        self.dirty: dict[Peer, None] = {}
+        self.dirty: list[Peer] = []
         self.stalled: dict[Peer, None] = {}
         self._sealed: list[Peer] = []
         self.elapsed_ms = 0
@@ -110,10 +110,13 @@ class Connections:
         peer = self.peers.get(fd)
         if peer is None:
             return
-        if bits & WRITE or not peer.wants & READ:
-            self.dirty[peer] = None
         surface = peer.surface
-        if not (bits & (READ | TROUBLE) and peer.wants & READ) or (surface is not None and surface.stalled):
+        if bits != READ or peer.wants != READ:
+            if bits & WRITE or not peer.wants & READ:
+                self.mark(peer)
+            if not (bits & (READ | TROUBLE) and peer.wants & READ):
+                return
+        if surface is not None and surface.stalled:
             return
         try:
             data = wire.receive(peer.socket, peer.fd)
@@ -135,7 +138,7 @@ class Connections:
         except Exception as error:
             self._bug(peer, error)
         else:
-            self.dirty[peer] = None
+            self.mark(peer)
 
     def _open(self, peer: Peer, first: int) -> Surface:
         """The surface for *peer*, whose first byte is *first*."""
@@ -157,24 +160,35 @@ class Connections:
         except Exception as error:
             self._bug(peer, error)
         else:
-            self.dirty[peer] = None
+            self.mark(peer)
+
+    def mark(self, peer: Peer) -> None:
+        """*peer* may have output."""
+        if not peer.dirty:
+            peer.dirty = True
+            self.dirty.append(peer)
+
+    def _dirty(self) -> list[Peer]:
+        """Those that may have output, which from here on are not known to."""
+        dirty, self.dirty = self.dirty, []
+        for peer in dirty:
+            peer.dirty = False
+        return dirty
 
     def flush(self) -> None:
         """Send once to every connection that has output."""
         while self.dirty:
-            dirty, self.dirty = self.dirty, {}
-            for peer in dirty:
+            for peer in self._dirty():
                 self._send(peer)
 
     def seal(self) -> None:
         """Take the output there is, to be sent at `release`. What comes meanwhile waits for the next time; what was let
         out before, and the kernel had no room for, goes on leaving.
         """
-        dirty, self.dirty = self.dirty, {}
-        for peer in dirty:
+        for peer in self._dirty():
             if peer.rest is not None:
                 self._send(peer)
-            if self.peers.get(peer.fd) is not peer or peer.surface is None:
+            if peer.gone or peer.surface is None:
                 continue
             data = peer.surface.data_to_send() if peer.rest is None else b""
             if data:
@@ -183,42 +197,41 @@ class Connections:
                 self._sealed.append(peer)
             elif peer.rest is None:
                 self._settle(peer)
-            if peer.surface.held and self.peers.get(peer.fd) is peer:
-                self.dirty[peer] = None
+            if peer.surface.held and not peer.gone:
+                self.mark(peer)
 
     def release(self) -> None:
         """Send what was sealed."""
         sealed, self._sealed = self._sealed, []
         for peer in sealed:
             peer.sealed = False
-            if self.peers.get(peer.fd) is peer:
-                self._send(peer)
+            self._send(peer)
 
     def retract(self, refusal: Callable[[], KvError]) -> int:
         """Put errors in the place of all answers that have not left; end connections where that cannot be done."""
         sealed, self._sealed = self._sealed, []
         held = dict.fromkeys((*sealed, *self.dirty))
         for peer in held:
-            if peer.surface is None or self.peers.get(peer.fd) is not peer:
+            if peer.surface is None or peer.gone:
                 continue
             taken = b""
             if peer.sealed:
                 assert peer.rest is not None
                 taken, peer.rest, peer.sealed = bytes(peer.rest), None, False
             if peer.surface.retract(taken, refusal):
-                self.dirty[peer] = None
+                self.mark(peer)
             else:
                 self.drop(peer)
         return len(held)
 
     def wake(self, peer: Peer) -> None:
         """*peer* has output that no input of its own caused."""
-        if not peer.half_closed and self.peers.get(peer.fd) is peer:
-            self.dirty[peer] = None
+        if not peer.half_closed and not peer.gone:
+            self.mark(peer)
 
     def _send(self, peer: Peer) -> None:
         surface = peer.surface
-        if surface is None or peer.sealed:
+        if surface is None or peer.sealed or peer.gone:
             return
         data = surface.data_to_send() if peer.rest is None else peer.rest
         if data:
@@ -265,13 +278,14 @@ class Connections:
             self.drop(peer)
         else:
             peer.surface.refuse(error)
-            self.dirty[peer] = None
+            self.mark(peer)
 
     def drop(self, peer: Peer) -> None:
         """Close *peer* now."""
-        if self.peers.pop(peer.fd, None) is None:
+        if peer.gone:
             return
-        self.dirty.pop(peer, None)
+        peer.gone = True
+        del self.peers[peer.fd]
         self.stalled.pop(peer, None)
         if peer.refusal is None:
             self.admitted -= 1
@@ -300,7 +314,7 @@ class Connections:
             self.drop(peer)
         else:
             self._leave(peer)
-            self.dirty[peer] = None
+            self.mark(peer)
 
     def _leave(self, peer: Peer) -> None:
         peer.left = True
@@ -357,14 +371,14 @@ class Connections:
                 self.drop(peer)
             else:
                 peer.surface.go_away(error)
-                self.dirty[peer] = None
+                self.mark(peer)
 
     def leave_all(self) -> None:
         """Take no more calls; what was answered is still sent."""
         for peer in list(self.peers.values()):
             if peer.surface is not None and not peer.left:
                 self._leave(peer)
-                self.dirty[peer] = None
+                self.mark(peer)
 
     def drop_all(self) -> None:
         for peer in list(self.peers.values()):

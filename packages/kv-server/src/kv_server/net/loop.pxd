@@ -2,6 +2,10 @@
 
 cimport cython
 
+from kv_protocol.patience cimport Patience
+from kv_server.engine.engine cimport Engine
+from kv_server.engine.ticks cimport Ticks
+from kv_server.net.clock cimport Clock
 from kv_server.net.connections cimport Connections
 
 cdef double _BUDGET_S, LOOK_S
@@ -16,7 +20,12 @@ cdef class Pulse:
 
 cdef class Loop:
     cdef public Pulse pulse
-    cdef object _engine, _clock, _readiness, _acceptor, _alarm, _patience
+    cdef Clock _clock
+    cdef Engine _engine
+    cdef Ticks _ticks
+    cdef object _readiness, _acceptor, _alarm
+    cdef list _left
+    cdef Patience _patience
     cdef readonly object _gate
     cdef Connections _connections
     cdef int _gate_fd
@@ -25,7 +34,10 @@ cdef class Loop:
 
     @cython.locals(connections=Connections, listeners=dict, fd=int, bits=int, done=Py_ssize_t)
     cpdef list round(self, list events, double until)
+    @cython.locals(connections=Connections, events=list, until=double)
+    cpdef bint drain(self) except -1
     cpdef set_clocks(self)
+    @cython.locals(heap=list, now_ms=cython.longlong, elapsed_ms=cython.longlong)
     cpdef _read_clocks(self)
     cpdef _advance(self, long long now_ms, long long elapsed_ms)
     @cython.locals(due_ms=cython.longlong)

@@ -14,6 +14,7 @@ import trio
 
 from kv_protocol.patience import LOOK_S, Patience
 from kv_server.engine.engine import Engine
+from kv_server.engine.ticks import Ticks
 from kv_server.net.accept import Acceptor
 from kv_server.net.clock import Clock
 from kv_server.net.connections import Connections
@@ -89,34 +90,43 @@ class Loop:
         self._sweep_ms = 0
         self._more = False
         self._retry_ms = 0
-        self._patience = Patience()
+        self._ticks = Ticks(clock.timer)
+        self._left: list[tuple[int, int]] = []
+        """What was ready when the time was up."""
+        self._patience = Patience(real=clock.timer is perf_counter)
         self.set_clocks()
 
     async def serve(self) -> None:
         """Run rounds for ever."""
-        readiness, connections = self._readiness, self._connections
         while True:
             self._set_alarm()
-            await readiness.wait()
-            until = perf_counter() + _BUDGET_S
-            events = readiness.poll()
-            while events or connections.stalled:
-                events = self.round(events, until)
-                if perf_counter() >= until:
-                    self._set_alarm()
-                    await trio.lowlevel.checkpoint()
-                    until = perf_counter() + _BUDGET_S
-                events = events or readiness.poll()
-                if not events and not connections.stalled and self._patience.worth_it():
-                    events = self._look()
+            await self._readiness.wait()
+            while self.drain():
+                self._set_alarm()
+                await trio.lowlevel.checkpoint()
+
+    def drain(self) -> bool:
+        """Serve what is ready until nothing is; True if there is more, but it is the turn of others."""
+        readiness, connections = self._readiness, self._connections
+        until = self._ticks.read() + _BUDGET_S
+        events, self._left = self._left or readiness.poll(), []
+        while events or connections.stalled:
+            events = self.round(events, until)
+            if self._ticks.read() >= until:
+                self._left = events
+                return True
+            if not events:
+                waits = not connections.stalled and self._patience.worth_it()
+                events = self._look() if waits else readiness.poll()
+        return False
 
     def _look(self) -> list[tuple[int, int]]:
-        """Wait some microseconds for whom was served: they may have more to say, and a sleep of trio costs more. Few
-        callers are waited for awake: to be woken would take longer than all that is done for them.
+        """What is ready, or is some microseconds later: who was served may have more to say, and a sleep of trio costs
+        more. Few callers are waited for awake: to be woken would take longer than all that is done for them.
         """
         if len(self._connections.peers) <= _FEW:
-            until = perf_counter() + LOOK_S
-            while not (events := self._readiness.poll()) and perf_counter() < until:
+            until = self._ticks.read() + LOOK_S
+            while not (events := self._readiness.poll()) and self._ticks.read() < until:
                 pass
         else:
             events = self._readiness.look(LOOK_S)
@@ -143,9 +153,9 @@ class Loop:
                 self._gate.synced()
             else:
                 connections.receive(fd, bits)
-            if not done & 7 and perf_counter() >= until:
+            if not done & 7 and self._ticks.read() >= until:
                 break
-        while connections.stalled and perf_counter() < until:
+        while connections.stalled and self._ticks.read() < until:
             connections.resume_one()
         rest = events[done:]
         if self._gate is None:
@@ -173,12 +183,8 @@ class Loop:
     def _read_clocks(self) -> None:
         """The same, unless no time has passed and nothing fell due meanwhile."""
         now_ms, elapsed_ms = self._clock.read()
-        first_ms = self._engine.due.first_ms
-        if (
-            elapsed_ms != self._connections.elapsed_ms
-            or self._more
-            or (first_ms is not None and first_ms <= elapsed_ms)
-        ):
+        heap = self._engine.due.heap
+        if elapsed_ms != self._connections.elapsed_ms or self._more or (heap and heap[0][0] <= elapsed_ms):
             self._advance(now_ms, elapsed_ms)
 
     def _advance(self, now_ms: int, elapsed_ms: int) -> None:
@@ -229,7 +235,7 @@ class Loop:
                     self._gate.tend()
             self.send()
             while self._connections.stalled:  # an answer that came late lets the calls behind it go on
-                self.round([], perf_counter() + _BUDGET_S)
+                self.round([], self._ticks.read() + _BUDGET_S)
                 await trio.lowlevel.checkpoint()
 
     def _next_due_ms(self) -> int:

@@ -7,5 +7,5 @@ cdef class Peer:
     cdef public object socket, address, refusal, certified, rest, ends_ms
     cdef public Surface surface
     cdef public int fd, wants
-    cdef public bint sealed, left, half_closed
+    cdef public bint dirty, sealed, left, half_closed, gone
     cdef public long long opened_ms, active_ms, begun_ms, begun_calls

@@ -25,8 +25,8 @@ class Peer:
     """Times are milliseconds of the elapsed clock."""
 
     __slots__ = (
-        "active_ms", "address", "begun_calls", "begun_ms", "certified", "ends_ms", "fd", "half_closed", "left",
-        "opened_ms", "refusal", "rest", "sealed", "socket", "surface", "wants",
+        "active_ms", "address", "begun_calls", "begun_ms", "certified", "dirty", "ends_ms", "fd", "gone", "half_closed",
+        "left", "opened_ms", "refusal", "rest", "sealed", "socket", "surface", "wants",
     )  # fmt: skip
 
     def __init__(self, socket: Wire, fd: int, address: str, now_ms: int) -> None:
@@ -38,10 +38,12 @@ class Peer:
         self.certified: str | None = None  # whom its certificate names, once it has shown one
         self.surface: Surface | None = None
         self.wants = READ
+        self.dirty = False  # there may be output
         self.rest: memoryview | None = None  # output taken from the surface that the kernel had no room for
         self.sealed = False  # `rest` may not leave yet
         self.left = False  # the engine knows that it is over
         self.half_closed = False
+        self.gone = False  # it was dropped
         self.ends_ms: int | None = None  # it is dropped then, whatever it is still owed
         self.begun_ms, self.begun_calls = 0, -1  # when an unfinished frame was first seen, and after how many calls
 

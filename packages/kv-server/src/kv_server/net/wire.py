@@ -1,17 +1,24 @@
-"""What is asked of the system round by round: which connections are ready, what came, and to take what is to leave."""
+"""What is asked of the system round by round: the time, which connections are ready, what came, to take what leaves."""
 
 from __future__ import annotations
 
 import select
+import time
 from typing import Final
 
 from kv_protocol.tls import Wire
 
-__all__ = ["ready", "receive", "send"]
+__all__ = ["elapsed_ns", "ready", "receive", "send"]
 
 _CHUNK: Final = 64 * 1024
 _MOST_EVENTS: Final = 1024
 _SELECTED: Final = 1024  # descriptors of which `select` can tell, which waits for microseconds
+_ELAPSED: Final[int] = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def elapsed_ns() -> int:
+    """Nanoseconds since the machine started, suspension included where the system counts it."""
+    return time.clock_gettime_ns(_ELAPSED)
 
 
 def ready(epoll: select.epoll, fd: int, wait_s: float = 0.0) -> list[tuple[int, int]]:

@@ -6,11 +6,14 @@ What stands where a socket would is asked as ever. Errors are those that sockets
 """
 
 import socket
+import time
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_SetFromErrno
+from libc.stdint cimport int64_t
+from posix.time cimport clock_gettime, timespec
 
-__all__ = ["ready", "receive", "send"]
+__all__ = ["elapsed_ns", "ready", "receive", "send"]
 
 cdef extern from "<sys/socket.h>":
     int MSG_DONTWAIT
@@ -58,6 +61,15 @@ cdef enum:
 cdef char buffer[CHUNK]
 cdef epoll_event happened[MOST_EVENTS]
 cdef object OWN = socket.socket
+cdef int ELAPSED = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+cpdef int64_t elapsed_ns() except -1:
+    """Nanoseconds since the machine started, suspension included where the system counts it."""
+    cdef timespec now
+    if clock_gettime(ELAPSED, &now):
+        PyErr_SetFromErrno(OSError)
+    return <int64_t>now.tv_sec * 1_000_000_000 + now.tv_nsec
 
 
 cpdef list ready(epoll, int fd, double wait_s=0.0):

@@ -224,6 +224,10 @@ class Command:
         object.__setattr__(self, "shapes", made["shapes"])
         return self
 
+    def shape_of(self, view: View | None) -> Callable[[Any], Any] | None:
+        """What makes the reply in that *view* what RESP has; None where it is."""
+        return (self.shapes or self._ready().shapes)[view]
+
     @property
     def call(self) -> Callable[..., Any]:
         return self.hot.call
@@ -297,13 +301,13 @@ class Command:
             if view is None or view.rescue is None:
                 raise
             reply = view.rescue(error)
-        shape = (self.shapes or self._ready().shapes)[view]
+        shape = self.shape_of(view)
         return reply if shape is None else shape(reply)
 
     def late(self, reply: Any) -> Any:
         """*reply*, which came when the time to wait was over, as RESP has it."""
         view = self.plain_view
-        shape = (self.shapes or self._ready().shapes)[view]
+        shape = self.shape_of(view)
         reply = reply if view is None else view.project(reply)
         return reply if shape is None else shape(reply)
 

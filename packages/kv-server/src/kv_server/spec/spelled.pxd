@@ -7,3 +7,4 @@ cpdef double text_float(bytes raw) except? -1
 cpdef bytes text_number(bytes raw)
 cpdef bytes resp_value(bytes blob)
 cpdef object spread(function, tuple first, tuple rest)
+cpdef bytes int_sum(bytes blob, step)

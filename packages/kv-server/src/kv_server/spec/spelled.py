@@ -6,11 +6,12 @@ from typing import Any, Final
 from kv_protocol import limits
 from kv_protocol.blobs import HEADS, NULL
 from kv_protocol.errors import InvalidArgument
-from kv_protocol.values import from_octets, octets
+from kv_protocol.values import from_octets, int_blob, number, octets
 from kv_server.spec.numerals import text_float, text_int, text_number
 
 __all__ = [
     "from_octets",
+    "int_sum",
     "new",
     "resp_value",
     "spread",
@@ -47,3 +48,12 @@ def resp_value(blob: bytes) -> bytes | None:
     if head:
         return blob[head:]
     return None if blob == NULL else octets(blob)
+
+
+def int_sum(blob: bytes, step: int) -> bytes | None:
+    """The int that *blob* is and *step* added up; nothing if that is no int, or one of them has more than 64 bits."""
+    if not (blob[0] < 0x80 or 0xCC <= blob[0] < 0xD4 or blob[0] >= 0xE0):
+        return None
+    old = number(blob)
+    assert isinstance(old, int)
+    return int_blob(old + step) if all(-(2**63) <= each < 2**63 for each in (old, step, old + step)) else None

@@ -6,10 +6,11 @@ from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
 from cpython.object cimport PyObject, PyTypeObject
 from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE, PyTuple_New, PyTuple_SET_ITEM
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint8_t
 
 cdef extern from "Python.h":
     object PyType_GenericAlloc(PyTypeObject*, Py_ssize_t)
+    int64_t PyLong_AsLongLongAndOverflow(object, int*) except? -1
     object PyObject_Vectorcall(object, PyObject**, size_t, void*)
     size_t PY_VECTORCALL_ARGUMENTS_OFFSET
 
@@ -19,7 +20,10 @@ from kv_protocol import limits, values
 from kv_protocol.errors import InvalidArgument
 from kv_server.spec import numerals
 
-__all__ = ["from_octets", "new", "resp_value", "spread", "text_float", "text_int", "text_name", "text_number", "values_in"]
+__all__ = [
+    "from_octets", "int_sum", "new", "resp_value", "spread", "text_float", "text_int", "text_name", "text_number",
+    "values_in",
+]
 
 cdef enum:
     MOST_SPREAD = 32  # arguments for which the stack has room
@@ -142,3 +146,17 @@ cpdef bytes resp_value(bytes blob):
     if size and int_in(<const uint8_t*>at, size, &number):
         return PyBytes_FromStringAndSize(text, digits(text, number))
     return None if blob == b"\xc0" else values.octets(blob)
+
+
+cpdef bytes int_sum(bytes blob, step):
+    """The int that *blob* is and *step* added up; nothing if that is no int, or one of them has more than 64 bits."""
+    cdef const uint8_t* at = <const uint8_t*>octets_of(blob)
+    cdef char[9] total
+    cdef int64_t old = 0, more
+    cdef int beyond
+    if not PyBytes_GET_SIZE(blob) or not int_in(at, PyBytes_GET_SIZE(blob), &old):
+        return None
+    more = PyLong_AsLongLongAndOverflow(step, &beyond)
+    if beyond or (more > INT64_MAX - old if old > 0 else more < INT64_MIN - old):
+        return None
+    return PyBytes_FromStringAndSize(total, int_blob(total, old + more))

@@ -4,8 +4,10 @@ from kv_server.commands.swift cimport Swift
 from kv_server.engine.executor cimport Executor
 from kv_server.engine.observation cimport Observation
 from kv_server.engine.session cimport Session
+from kv_server.engine.tallies cimport Figures
 from kv_server.engine.ticks cimport Ticks
 from kv_server.engine.tx cimport Tx
+from kv_server.model.ahead cimport WINDOW, Sought
 from kv_server.spec.gate cimport Hot
 
 cdef enum:
@@ -18,16 +20,26 @@ cdef struct Word:
     size_t size
 
 
+cdef struct Line:
+    Word* words
+    size_t count
+    const char* following
+    bint again  # its first word behind the command is that of the line before
+
+
 cdef class Lane:
     cdef readonly object command
     cdef bytes word
     cdef Hot hot
+    cdef Figures figures
+    cdef bint fast
     cdef object function, project, shape
     cdef int[MOST_KINDS] kinds  # of the words that every line has
     cdef int[MOST_KINDS] rest  # of those that follow, again and again
     cdef size_t fixed, again
+    cdef bint begins(self, Word* word) noexcept
     cdef bint fits(self, size_t count) noexcept
-    cdef tuple arguments(self, Tx tx, Word* words, size_t count)
+    cdef tuple arguments(self, Tx tx, Word* words, size_t count, bytes key)
 
 
 cdef class Lanes:
@@ -42,10 +54,19 @@ cdef class Lanes:
     cdef readonly object long, command
     cdef char* out
     cdef size_t size, room
-    cdef Word[MOST_WORDS] words
+    cdef Line[WINDOW] ahead
+    cdef Word[MOST_WORDS] words  # of all of them
+    cdef Sought[WINDOW] sought
+    cdef bytes key  # that the line before began with
+    cdef Lane lately  # that was used last
+    cdef Lane lane_of(self, Word* word)
     cdef Lane find(self, bytes word)
-    cdef object run(self, Session session, Lane lane, size_t count)
+    cdef int look_within(self, Word* key, size_t count) except -1
+    cdef size_t look(self, Session session, const char* at, const char* end) except? 0
+    cdef object run(self, Session session, Lane lane, Line* line)
+    cdef int tell(self, Session session, Lane lane, long long calls, double spent_s, long long revision) except -1
     cdef bint say(self, reply, int protocol) except -1
     cdef char* need(self, size_t more) except NULL
     cdef bytes lines(self, Session session, bytes data, int protocol, Ticks ticks)
+    cdef int see(self, Session session, Lane lane, Line* line, double spent_s) except -1
     cpdef bytes text(self, Session session, bytes data, int protocol, Ticks ticks)

@@ -11,25 +11,32 @@ from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
 from kv_server.commands.calls cimport ended, read_number
-from kv_server.model.octets cimport digits, int_blob, spelled, text_blob
 from kv_server.commands.swift cimport Swift
 from kv_server.engine.executor cimport Executor
 from kv_server.engine.observation cimport Observation
 from kv_server.engine.session cimport Session
+from kv_server.engine.tallies cimport add_up
 from kv_server.engine.ticks cimport Ticks
 from kv_server.engine.tx cimport Tx
+from kv_server.model.ahead cimport RANKED, WINDOW, crowd_in, fetch, fetch_names, sought
+from kv_server.model.cells cimport hashed, seed_hashing
+from kv_server.model.crowd cimport Crowd
+from kv_server.model.entry cimport kind_of
+from kv_server.model.octets cimport digits, int_blob, spelled, text_blob
+from kv_server.model.table cimport Table
 from kv_server.spec.gate cimport Hot
 from kv_server.surfaces cimport resp_frames
 
 from kv_protocol import limits, values
 from kv_server.commands.swift import swift_of
+from kv_server.spec.command import FAST
+from kv_server.spec.lines import Word as Kind
+from kv_server.spec.lines import line_of
 from kv_server.spec.resp_kinds import OK as _OK
-from kv_server.spec.signature import Block, Shape
-from kv_server.spec.types import Row
 from kv_server.surfaces.resp_replies import RESP2, RESP3
 
 __all__ = ["Lanes", "lanes_of"]
@@ -40,27 +47,25 @@ cdef extern from "Python.h":
     int64_t integer_of "PyLong_AsLongLongAndOverflow"(object, int* beyond) except? -1
 
 cdef enum:
-    UNKNOWN = 0  # what a word is read as
-    KEY, NAME, VALUE, INT, FLOAT, NUMBER
     MOST_OUTPUT = 1 << 20
     MOST_KNOWN = 4_096  # words, in whatever case
     EXACT = 15  # digits of a number that is a float without rounding
+    AT_ONCE = 7  # and one: so many fast calls run between two looks at the clock
 
-KINDS = {
-    "text_name({raw}, {label})": KEY, "{raw}": NAME, "from_octets({raw})": VALUE, "text_int({raw})": INT,
-    "text_float({raw})": FLOAT, "text_number({raw})": NUMBER,
-}
 cdef object OK = _OK
+cdef int KEY = Kind.KEY, NAME = Kind.NAME, VALUE = Kind.VALUE, INT = Kind.INT, FLOAT = Kind.FLOAT
 cdef size_t MOST_NAME = limits.MAX_NAME
 cdef double SLICE_S = 0.002  # how long the lines of one connection run before others have their turn
 cdef double LEAST_S = 1e-3  # calls of which shorter ones are to be seen are run one by one
 
+seed_hashing()
 
-cdef const char* read_words(const char* at, const char* end, Word* words, size_t* count) noexcept:
-    """Read the words of one line; where it ends, or NULL if it is not complete, or has too many."""
+
+cdef const char* read_words(const char* at, const char* end, Word* words, size_t room, size_t* count) noexcept:
+    """Read the words of one line; where it ends, or NULL if it is not complete, or has more than there is room for."""
     cdef size_t place
     at = read_number(at, end, c"*", count)
-    if at == NULL or not 0 < count[0] <= MOST_WORDS:
+    if at == NULL or not 0 < count[0] <= room:
         return NULL
     for place in range(count[0]):
         at = read_number(at, end, c"$", &words[place].size)
@@ -71,13 +76,17 @@ cdef const char* read_words(const char* at, const char* end, Word* words, size_t
     return at
 
 
+cdef inline bint same(const Word* one, const Word* other) noexcept:
+    return one.size == other.size and not memcmp(one.at, other.at, one.size)
+
+
 cdef object read_word(int kind, Word* word):
     """What *word* is read as; None if that is not so simple."""
     cdef int64_t number
     cdef char[16] head
     if kind == KEY and word.size > MOST_NAME:
         return None
-    if kind <= NAME:
+    if kind == KEY or kind == NAME:
         return PyBytes_FromStringAndSize(word.at, word.size)
     if kind == VALUE:
         blob = text_blob(word.at, word.size)
@@ -94,18 +103,26 @@ cdef object read_word(int kind, Word* word):
 cdef class Lane:
     """How lines of one *command* are read, and what is called with them."""
 
-    def __init__(self, bytes word not None, command, project, shape, kinds, rest):
+    def __init__(self, bytes word not None, command, figures, line):
         self.word = word
+        self.figures = figures
         self.command = command
         self.hot = command.hot
+        self.fast = command.flags & FAST
         self.function = command.function
-        self.project = project
-        self.shape = shape
-        self.fixed, self.again = len(kinds), len(rest)
-        for place, kind in enumerate(kinds):
+        self.project = None if line.view is None else line.view.project
+        self.shape = line.shape
+        self.fixed, self.again = len(line.words), len(line.rest)
+        for place, kind in enumerate(line.words):
             self.kinds[place] = kind
-        for place, kind in enumerate(rest):
+        for place, kind in enumerate(line.rest):
             self.rest[place] = kind
+
+    cdef bint begins(self, Word* word) noexcept:
+        """Whether *word* is that of its command, as it was spelled when this was made."""
+        return word.size == <size_t>PyBytes_GET_SIZE(self.word) and not memcmp(
+            word.at, PyBytes_AS_STRING(self.word), word.size
+        )
 
     cdef bint fits(self, size_t count) noexcept:
         """Whether a line may have so many words behind its first."""
@@ -113,15 +130,17 @@ cdef class Lane:
             return count == self.fixed
         return count > self.fixed and (count - self.fixed) % self.again == 0
 
-    cdef tuple arguments(self, Tx tx, Word* words, size_t count):
-        """What the function is called with; None if the words are not so simple."""
+    cdef tuple arguments(self, Tx tx, Word* words, size_t count, bytes key):
+        """What the function is called with, beginning with *key* if that is known; None if the words are not so
+        simple.
+        """
         cdef size_t rows = (count - self.fixed) // self.again if self.again else 0, row, place
         cdef tuple found = PyTuple_New(1 + self.fixed + rows)
         cdef tuple one
         Py_INCREF(tx)
         PyTuple_SET_ITEM(found, 0, tx)
         for place in range(self.fixed):
-            word = read_word(self.kinds[place], words + place)
+            word = read_word(self.kinds[place], words + place) if place or key is None else key
             if word is None:
                 return None
             Py_INCREF(word)
@@ -147,40 +166,6 @@ cdef class Lane:
         return found
 
 
-def lane_of(word, command):
-    """The lane of *command*; None if its lines are not so simple."""
-    declaration, params = command.declaration, command.signature.positional
-    tail = command.signature.tail
-    without = [view for view in declaration.views if view.without]
-    absent = [param for param in params if not param.required and param is not tail]
-    if declaration.grammar is not None or declaration.one_of or not command.hot.common:
-        return None
-    if any([param.required for param in command.signature.options]):
-        return None
-    if any([param.shape not in (Shape.FIXED, Shape.TAIL) for param in params]):
-        return None
-    kinds = [kind for param in params if param.required and param is not tail for kind in kinds_of(param)]
-    rest = kinds_of(tail) if tail is not None and not tail.empty else []
-    spelled_out = declaration.selects or any([not param.native for param in command.signature.options]) or any(
-        [view.tokens for view in declaration.views]
-    )
-    if rest and (without or absent or (spelled_out and rest[0] != FLOAT)):
-        return None
-    if UNKNOWN in kinds or UNKNOWN in rest or not kinds + rest or max(len(kinds), len(rest)) > MOST_KINDS:
-        return None
-    view = without[len(without) - 1] if without else command.plain_view
-    shapes = command.shapes or command._ready().shapes
-    return Lane(word, command, None if view is None else view.project, shapes[view], kinds, rest)
-
-
-cdef list kinds_of(param):
-    """As what the words of a parameter are read."""
-    elements = param.element.fields.values() if isinstance(param.element, Block) else [param.element]
-    if isinstance(param.element, Block) and not param.several:
-        return [UNKNOWN]
-    return [KINDS.get(each.text, UNKNOWN) if isinstance(each, Row) else UNKNOWN for each in elements]
-
-
 cdef class Lanes:
     """Runs the lines at the beginning of an input, as many as are of that form."""
 
@@ -194,26 +179,92 @@ cdef class Lanes:
     def __dealloc__(self):
         PyMem_Free(self.out)
 
-    cdef Lane find(self, bytes word):
+    cdef Lane lane_of(self, Word* word):
         """The lane of lines that begin with *word*, or None."""
+        if self.lately is None or not self.lately.begins(word):
+            self.lately = self.find(PyBytes_FromStringAndSize(word.at, word.size))
+        return self.lately
+
+    cdef Lane find(self, bytes word):
         if word not in self.known:
             name = word.upper()
             catalog = self.engine.catalog
             if name not in catalog.spoken or not catalog.is_whole(name) or len(self.known) == MOST_KNOWN:
                 return None
-            self.known[word] = lane_of(word, catalog.spoken[name])
+            command = catalog.spoken[name]
+            line = line_of(command)
+            if line is not None and max(len(line.words), len(line.rest)) > MOST_KINDS:
+                line = None
+            figures = self.observation.counted.figures[command.bit]
+            self.known[word] = None if line is None else Lane(word, command, figures, line)
         return self.known[word]
 
-    cdef object run(self, Session session, Lane lane, size_t count):
-        """The reply to the line that was read last, as RESP has it; self if it must go another way."""
+    cdef size_t look(self, Session session, const char* at, const char* end) except? 0:
+        """Read the next lines, and have the keys they begin with on their way from memory; how many lines there are."""
+        cdef Tx tx = self.tx
+        cdef Word* words = self.words
+        cdef Word* key = NULL
+        cdef Line* line
+        cdef size_t count = 0, keys = 0
+        while count < WINDOW and at < end:
+            line = &self.ahead[count]
+            at = read_words(at, end, words, MOST_WORDS - (words - self.words), &line.count)
+            if at == NULL:
+                break
+            line.words, line.following = words, at
+            words += line.count
+            count += 1
+            line.again = line.count > 1 and key != NULL and same(key, &line.words[1])
+            if line.count > 1 and not line.again:
+                key = &line.words[1]
+                self.sought[keys] = sought(key.at, key.size, tx.store.shift)
+                keys += 1
+        if count > 1 and keys:
+            tx.start(session.namespace, session)
+            if tx.space is not None:
+                fetch(tx.space.tables, self.sought, keys)
+                if keys == 1:
+                    self.look_within(key, count)
+        return count
+
+    cdef int look_within(self, Word* key, size_t count) except -1:
+        """Have the names on their way that *count* lines will look for in what is at *key*."""
+        cdef uint64_t[WINDOW] codes
+        cdef const Crowd* crowd
+        cdef Word* name
+        cdef size_t place, names = 0
+        entry = (<Table>self.tx.space.tables[self.sought[0].shard]).seek(key.at, key.size, self.sought[0].code)
+        if entry is None:
+            return 0
+        crowd = crowd_in(entry)
+        if crowd == NULL:
+            return 0
+        for place in range(count):
+            if self.ahead[place].count > 2:
+                name = &self.ahead[place].words[2 if kind_of(entry) != RANKED else self.ahead[place].count - 1]
+                codes[names] = hashed(name.at, name.size)
+                names += 1
+        fetch_names(crowd, codes, names)
+        return 0
+
+    cdef object run(self, Session session, Lane lane, Line* line):
+        """The reply to *line*, as RESP has it; self if it must go another way.
+
+        A line with the key of the one before goes on where that was: what it has found there is still the truth.
+        """
         cdef Tx tx = self.tx
         cdef tuple given
-        tx.start(session.namespace, session)
+        cdef bint keyed = lane.fixed and lane.kinds[0] == KEY
+        if not (keyed and line.again):
+            self.key = None
+        if self.key is None:
+            tx.start(session.namespace, session)
         if tx.space is not None and tx.space.cache is not None:  # there a second try would be one more use
             return self
-        given = lane.arguments(tx, self.words + 1, count - 1)
+        given = lane.arguments(tx, line.words + 1, line.count - 1, self.key)
         if given is None:
             return self
+        self.key = <bytes>given[1] if keyed else None
         try:
             reply = PyObject_Vectorcall(lane.function, PySequence_Fast_ITEMS(given), len(given), NULL)
             if lane.project is not None:
@@ -228,10 +279,27 @@ cdef class Lanes:
         self.engine.settle(session, lane.command, True, None, reply, None)
         return reply
 
+    cdef int tell(self, Session session, Lane lane, long long calls, double spent_s, long long revision) except -1:
+        """What `Observation.ran` does, without objects."""
+        add_up(lane.figures, calls, spent_s)
+        self.observation.runs += 1
+        if self.tx.revision != revision:
+            self.observation.wrote(session, lane.command, revision)
+        return 0
+
+    cdef int see(self, Session session, Lane lane, Line* line, double spent_s) except -1:
+        """Show *line* if it took long, or the fast ones up to it did."""
+        cdef size_t place
+        if line == NULL or spent_s <= self.observation.least_s:
+            return 0
+        words = [PyBytes_FromStringAndSize(line.words[place].at, line.words[place].size) for place in range(line.count)]
+        self.observation.see(session, lane.command, words, None, spent_s)
+        return 0
+
     cpdef bytes text(self, Session session, bytes data, int protocol, Ticks ticks):
         """Run command lines, the commonest ones first, and return their replies in the *protocol* of RESP."""
         cdef Swift swift = self.swift
-        cdef list parts = []
+        cdef list parts = None
         cdef double until = 0
         self.calls = self.taken = 0
         self.long = None
@@ -242,68 +310,86 @@ cdef class Lanes:
                 self.taken += swift.taken
                 self.command = swift.commands[swift.lately]
                 if swift.taken == <size_t>len(data):
-                    return replies if not parts else b"".join((*parts, replies))
-                parts.append(replies)
+                    return replies if parts is None else b"".join((*parts, replies))
+                parts = [replies] if parts is None else parts + [replies]
                 data = data[swift.taken:]
             replies = self.lines(session, data, protocol, ticks)
             if not self.ran:
                 break
             self.calls += self.ran
             self.taken += self.read
-            parts.append(replies)
+            if parts is None and self.read == <size_t>len(data):
+                return replies
+            parts = [replies] if parts is None else parts + [replies]
             until = until or self.until
             if self.read == <size_t>len(data) or self.long is not None or self.now > until:
                 break
             data = data[self.read:]
-        return <bytes>parts[0] if len(parts) == 1 else b"".join(parts)
+        return b"" if parts is None else b"".join(parts)
 
     cdef bytes lines(self, Session session, bytes data, int protocol, Ticks ticks):
         """The same of plain lines alone."""
         cdef Executor engine = self.engine
         cdef const char* at = PyBytes_AS_STRING(data)
         cdef const char* end = at + PyBytes_GET_SIZE(data)
-        cdef const char* following
-        cdef Word* words = self.words
-        cdef size_t count = 0, since = 0
+        cdef Line* line = NULL
+        cdef Line* last = NULL  # that ran since somebody looked at the clock
+        cdef Word* words
+        cdef size_t count = 0, place = 0, since = 0
         cdef Lane lane = None, other
-        cdef double before = 0, began = 0, now
-        cdef object revision = 0
+        cdef double before = 0, began = 0, now = 0
+        cdef long long revision = 0
         self.ran = self.read = self.size = 0
         if self.observation.least_s < LEAST_S or session.detour is not None or self.tx.effects:
             return b""
         while at < end and self.size < MOST_OUTPUT and self.long is None:
-            following = read_words(at, end, words, &count)
-            if following == NULL or engine.sinks or engine.watchers.live or self.tx.notices:
+            if engine.sinks or engine.watchers.live or self.tx.notices:
                 break
-            if lane is None or words[0].size != <size_t>len(lane.word) or memcmp(words[0].at, PyBytes_AS_STRING(lane.word), words[0].size):
-                other = self.find(PyBytes_FromStringAndSize(words[0].at, words[0].size))
+            if place == count:
+                place, count = 0, self.look(session, at, end)
+                if count == 0:
+                    break
+            line = &self.ahead[place]
+            words = line.words
+            if lane is None or not lane.begins(words):
+                other = self.lane_of(words)
                 if other is None:
                     break
                 if lane is not None and self.ran > since:
-                    self.observation.ran(session, lane.command, self.ran - since, before - began, revision)
-                lane, since, began, revision = other, self.ran, before, self.tx.revision
-            if not lane.fits(count - 1) or not engine._let.let(session.open, engine.open, lane.hot.bit):
+                    now = ticks.read()
+                    self.see(session, lane, last, now - before)
+                    last = NULL
+                    self.tell(session, lane, self.ran - since, now - began, revision)
+                    before = began = now
+                lane, since, revision = other, self.ran, self.tx.revision
+            if not lane.fits(line.count - 1) or not engine._let.let(session.open, engine.open, lane.hot.bit):
                 break
             if not self.ran:
                 before = began = ticks.read()
                 self.until = before + SLICE_S
-            reply = self.run(session, lane, count)
+            reply = self.run(session, lane, line)
             if reply is self:
                 break
             self.say(reply, protocol)
             self.ran += 1
             self.command = lane.command
-            at = following
-            now = ticks.read()
-            if now - before > self.observation.least_s:
-                line = [PyBytes_FromStringAndSize(words[place].at, words[place].size) for place in range(count)]
-                self.observation.see(session, lane.command, line, None, now - before)
+            at = line.following
+            place += 1
+            last = line
+            if lane.fast and self.ran & AT_ONCE and place < count:
+                continue
+            now = ticks.roughly()
+            self.see(session, lane, last, now - before)
+            last = NULL
             self.now = before = now
             if now > self.until:
                 break
         self.read = at - PyBytes_AS_STRING(data)
+        self.key = None
         if lane is not None and self.ran > since:
-            self.observation.ran(session, lane.command, self.ran - since, before - began, revision)
+            self.now = now = ticks.read()
+            self.see(session, lane, last, now - before)
+            self.tell(session, lane, self.ran - since, now - began, revision)
         engine.calls += self.ran
         return PyBytes_FromStringAndSize(self.out, self.size) if self.size else b""
 

@@ -2,5 +2,5 @@
 
 
 cdef class Pausing:
-    cdef public object engine, commands, whole
+    cdef public object engine, commands, whole, ticks
     cdef object _pause

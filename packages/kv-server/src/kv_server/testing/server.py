@@ -103,7 +103,7 @@ class TrioServer:
             raise RuntimeError("the server runs already")
         storage = Storage(self._config, Mortal, AtOnce, at_once) if self._config.data_dir else None
         floor = storage.floor if storage is not None else (0, 0)
-        clock = Clock(self.clock.wall_ns, self.clock.elapsed_ns, floor)
+        clock = Clock(self.clock.wall_ns, self.clock.elapsed_ns, floor, trio.current_time)
         scope, ended = trio.CancelScope(), trio.Event()
         server = await self._nursery.start(self._live, storage, clock, scope, ended)
         self._life = Life(server, storage, scope, ended)

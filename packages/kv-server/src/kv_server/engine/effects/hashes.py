@@ -5,7 +5,7 @@ from __future__ import annotations
 from kv_server.engine.effects.keys import KeyEffects
 from kv_server.engine.rows import HASH_DROP, HASH_PUT
 from kv_server.model.entry import HASH
-from kv_server.model.hash import Hash
+from kv_server.model.hash import Hash, drop, get, has, put
 
 __all__ = ["HashEffects"]
 
@@ -20,7 +20,11 @@ class HashEffects(KeyEffects):
     def hash_get(self, key: bytes, field: bytes) -> bytes | None:
         """The value blob of *field*."""
         fields = self.hash_of(key)
-        return fields.get(field) if fields is not None else None
+        return get(fields, field) if fields is not None else None
+
+    def hash_has(self, key: bytes, field: bytes) -> bool:
+        fields = self.hash_of(key)
+        return fields is not None and has(fields, field)
 
     def hash_len(self, key: bytes) -> int:
         fields = self.hash_of(key)
@@ -49,14 +53,16 @@ class HashEffects(KeyEffects):
         fields = self.hash_of(key)
         return fields.pick(count, self.dice, repeats=repeats) if fields is not None else []
 
-    def hash_put(self, key: bytes, field: bytes, blob: bytes) -> None:
-        """Set *field* to the value *blob*."""
+    def hash_put(self, key: bytes, field: bytes, blob: bytes) -> bool:
+        """Set *field* to the value *blob*, and tell whether it is new."""
         fields: Hash = self.open_collection(key, HASH)
+        before = len(fields)
         self.effects.append((HASH_PUT, key, field, blob))
-        self.close_collection(key, fields, fields.put(field, blob))
+        self.close_collection(key, fields, put(fields, field, blob))
+        return len(fields) > before
 
     def hash_drop(self, key: bytes, field: bytes) -> None:
         """Take *field*, which is there, away; with the last one goes the key."""
         fields: Hash = self.open_collection(key, HASH)
         self.effects.append((HASH_DROP, key, field))
-        self.close_collection(key, fields, -fields.drop(field))
+        self.close_collection(key, fields, -drop(fields, field))

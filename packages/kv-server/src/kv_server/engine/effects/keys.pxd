@@ -7,6 +7,7 @@ from kv_server.model.table cimport Table
 
 
 cdef class KeyEffects(PatternReads):
+    @cython.locals(entry=Entry)
     cpdef bytes value(self, bytes key)
     @cython.locals(entry=Entry, space=Namespace, table=Table)
     cpdef key_put(self, bytes key, bytes value, long long expires_ms)

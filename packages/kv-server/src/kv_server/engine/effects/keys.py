@@ -23,9 +23,9 @@ class KeyEffects(PatternReads):
         entry = self.find(key)
         if entry is None:
             return None
-        if entry.kind != SCALAR:
+        value: bytes | None = self.last_table.content(entry, SCALAR)
+        if value is None:
             raise wrong_type(SCALAR, entry.kind)
-        value: bytes = entry.value
         return value
 
     def count(self) -> int:
@@ -114,12 +114,11 @@ class KeyEffects(PatternReads):
         entry = self.touch(key)
         assert entry is not None
         self.effects.append((KEY_EXPIRY, key, expires_ms))
-        self.note_gone(key)
-        space = self.open_namespace()
-        table = self.table_of(space, key)
+        self.mark()
+        table = self.last_table
         table.set_expiry(key, entry, expires_ms)
         if expires_ms:
-            self.store.schedule(space, table)
+            self.store.schedule(self.open_namespace(), table)
 
     def key_move(self, key: bytes, namespace: bytes, target: bytes) -> None:
         """Give the entry at *key* the name *target* in *namespace*, in the place of whatever is there."""
@@ -127,7 +126,7 @@ class KeyEffects(PatternReads):
         entry = self.touch(key)
         assert entry is not None
         self.effects.append((KEY_MOVE, key, namespace, target))
-        self.note_gone(key)
+        self.mark()
         self.table_of(self.open_namespace(), key).remove(key)
         self.last_key = None
         table = self.table_of(home, target)
@@ -146,7 +145,7 @@ class KeyEffects(PatternReads):
         entry = self.find(key)
         assert entry is not None
         self.effects.append((KEY_COPY, key, namespace, target))
-        self.note_gone(key)
+        self.mark()
         table = self.table_of(home, target)
         if self.before is not None:
             self.before.keep_key(namespace, target)

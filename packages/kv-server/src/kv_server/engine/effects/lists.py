@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
-
 from kv_server.engine.effects.hashes import HashEffects
 from kv_server.engine.rows import LIST_INSERT, LIST_POP, LIST_PUSH, LIST_REMOVE, LIST_SET, LIST_TRIM
 from kv_server.model.entry import LIST
@@ -40,8 +38,8 @@ class ListEffects(HashEffects):
         elements = self.list_of(key)
         if elements is None or skip >= len(elements):
             return []
-        found = elements.places(blob, backward=backward, most=most)
-        return list(islice(found, skip, None if count is None else skip + min(count, len(elements))))
+        wanted = None if count is None else min(count, len(elements))
+        return elements.places(blob, backward=backward, most=most, skip=skip, count=wanted)
 
     def list_push(self, key: bytes, left: bool, *blobs: bytes) -> None:
         """Add *blobs*, one after the other, at the left or the right end."""
@@ -50,7 +48,7 @@ class ListEffects(HashEffects):
     def list_add(self, key: bytes, left: bool, blobs: tuple[bytes, ...]) -> int:
         """The same, and how many elements there are then."""
         elements: List = self.open_collection(key, LIST)
-        self.effects.append((LIST_PUSH, key, left) + blobs)
+        self.effects.append((LIST_PUSH, key, left, blobs[0]) if len(blobs) == 1 else (LIST_PUSH, key, left) + blobs)
         self.close_collection(key, elements, elements.push(left, blobs))
         return len(elements)
 
@@ -78,9 +76,8 @@ class ListEffects(HashEffects):
         """Take out the first, or *backward* the last, *count* elements that are *blob* (0: all); how many it were."""
         elements: List = self.open_collection(key, LIST)
         self.effects.append((LIST_REMOVE, key, blob, backward, count))
-        found = list(
-            islice(elements.places(blob, backward=backward, most=len(elements)), min(count, len(elements)) or None)
-        )
+        wanted = min(count, len(elements)) or None
+        found = elements.places(blob, backward=backward, most=len(elements), count=wanted)
         self.close_collection(key, elements, elements.remove(found[::-1] if backward else found))
         return len(found)
 
@@ -88,6 +85,4 @@ class ListEffects(HashEffects):
         """Keep the elements from *start* up to *end* alone, places within the list; if that is none, the key goes."""
         elements: List = self.open_collection(key, LIST)
         self.effects.append((LIST_TRIM, key, start, end))
-        _, right = elements.pop(False, len(elements) - end)
-        _, left = elements.pop(True, start)
-        self.close_collection(key, elements, right + left)
+        self.close_collection(key, elements, elements.trim(start, end))

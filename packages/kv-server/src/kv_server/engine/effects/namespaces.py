@@ -14,7 +14,7 @@ class NamespaceEffects(AnswerEffects):
     def namespace_flush(self, name: bytes) -> None:
         """Take every key of the namespace *name* away; its locks stay."""
         self.effects.append((NAMESPACE_FLUSH, name))
-        self.note_gone(name)
+        self.mark()
         self.store.flush(self.store.namespaces[name])
         self.last_key = None
 
@@ -25,7 +25,7 @@ class NamespaceEffects(AnswerEffects):
         for lock, held in space.locks.items():
             self.notices += [(hold.session, name, lock, hold.token, "broken") for hold in held.values()]
         self.effects.append((NAMESPACE_DROP, name))
-        self.note_gone(name)
+        self.mark()
         self.store.drop(name)
         if name == self.name:
             self.space = None
@@ -35,7 +35,7 @@ class NamespaceEffects(AnswerEffects):
         """Exchange the keys of two namespaces; their locks stay."""
         one, two = self.namespace(name), self.namespace(other)
         self.effects.append((NAMESPACE_SWAP, name, other))
-        self.note_gone(name)
+        self.mark()
         self.store.swap(one, two)
         self.space = self.store.namespaces.get(self.name)
         self.last_key = None

@@ -8,7 +8,7 @@ from itertools import islice
 from kv_server.engine.effects.namespaces import NamespaceEffects
 from kv_server.engine.rows import SET_ADD, SET_REMOVE
 from kv_server.model.entry import SET
-from kv_server.model.set import Set, few, sample
+from kv_server.model.set import Set, add, add_all, few, has, remove, sample, which
 
 __all__ = ["SetEffects"]
 
@@ -22,18 +22,20 @@ class SetEffects(NamespaceEffects):
         return found
 
     def set_len(self, key: bytes) -> int:
-        return len(self.set_at(key) or ())
+        found = self.set_at(key)
+        return len(found) if found is not None else 0
 
     def set_has(self, key: bytes, member: bytes) -> bool:
-        return member in (self.set_at(key) or ())
-
-    def set_which(self, key: bytes, members: Sequence[bytes], *, there: bool) -> list[bytes]:
-        """Those of *members*, each once, that are in the set; or that are not."""
         found = self.set_at(key)
-        names = members if len(members) == 1 else dict.fromkeys(members)
+        return found is not None and has(found, member)
+
+    def set_which(self, key: bytes, members: Sequence[bytes], there: bool) -> list[bytes]:
+        """Those of *members*, each once, that are in the set; or, unless they are to be *there*, that are not."""
+        found = self.set_at(key)
+        names: Iterable[bytes] = members if len(members) == 1 else dict.fromkeys(members)
         if found is None:
             return [] if there else list(names)
-        return found.which(names, there)
+        return which(found, names, there)
 
     def set_members(self, key: bytes) -> list[bytes]:
         found = self.set_at(key)
@@ -49,14 +51,15 @@ class SetEffects(NamespaceEffects):
         found = self.set_at(key)
         if found is None:
             return []
+        places = range(len(found))
         if count == 1:
-            return [self.dice.choice(found.members)]
-        return sample(self.dice, found.members, min(count, len(found)))
+            return found.picked([self.dice.choice(places)])
+        return found.picked(sample(self.dice, places, min(count, len(found))))
 
     def set_draws(self, key: bytes, count: int) -> list[bytes]:
         """*count* members at random, each drawn from all of them."""
         found = self.set_at(key)
-        return self.dice.choices(found.members, k=count) if found is not None else []
+        return found.picked(self.dice.choices(range(len(found)), k=count)) if found is not None else []
 
     def set_common(self, keys: Sequence[bytes], most: int | None = None) -> list[bytes]:
         """The members that the sets at all of *keys* have, in the order of the smallest; at most *most*."""
@@ -65,9 +68,9 @@ class SetEffects(NamespaceEffects):
         if len(sets) < len(found):
             return []
         sets.sort(key=len)
-        common: Iterable[bytes] = sets[0].members
+        common: Iterable[bytes] = sets[0]
         for each in sets[1:]:
-            common = filter(each.places.__contains__, common)
+            common = filter(each.__contains__, common)
         return list(islice(common, most))
 
     def set_union(self, keys: Sequence[bytes]) -> list[bytes]:
@@ -75,7 +78,7 @@ class SetEffects(NamespaceEffects):
         union: dict[bytes, None] = {}
         for found in [self.set_at(key) for key in keys]:
             if found is not None:
-                union |= dict.fromkeys(found.members)
+                union |= dict.fromkeys(found)
         return list(union)
 
     def set_rest(self, key: bytes, others: Sequence[bytes]) -> list[bytes]:
@@ -89,17 +92,18 @@ class SetEffects(NamespaceEffects):
 
     def set_add(self, key: bytes, members: Sequence[bytes]) -> None:
         """Add *members*, none of which is there yet, to the set at *key*."""
-        found = self.open_collection(key, SET)
+        found: Set = self.open_collection(key, SET)
         self.effects.append((SET_ADD, key, members))
-        one_by_one = few(len(members), len(found))
-        self.close_collection(key, found, sum(map(found.add, members)) if one_by_one else found.add_all(members))
+        self.close_collection(key, found, add(found, members[0]) if len(members) == 1 else add_all(found, members))
 
     def set_remove(self, key: bytes, members: Sequence[bytes]) -> None:
         """Take *members*, all of which are there, out of the set at *key*."""
-        found = self.open_collection(key, SET)
+        found: Set = self.open_collection(key, SET)
         self.effects.append((SET_REMOVE, key, members))
-        if few(len(members), len(found)):
-            self.close_collection(key, found, -sum(map(found.remove, members)))
+        if not few(len(members), len(found)):
+            gone = found.remove_all(members, self.store.garbage)
         else:
-            self.store.garbage += found.pieces()
-            self.close_collection(key, found, -found.remove_all(members))
+            gone = 0
+            for member in members:
+                gone += remove(found, member)
+        self.close_collection(key, found, -gone)

@@ -1,0 +1,5 @@
+from kv_server.model.scored cimport Few
+
+
+cdef class SortedSet:
+    cdef Few few
