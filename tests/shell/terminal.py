@@ -12,8 +12,9 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 TMUX = shutil.which("tmux")
 WITHOUT_TMUX = "tmux is not installed (Debian, Ubuntu: apt-get install tmux)"
 
@@ -48,6 +49,11 @@ class Terminal:
     def in_full_screen(self) -> bool:
         """Whether a program has the alternate screen."""
         return self._tmux("display-message", "-p", "#{alternate_on}").strip() == "1"
+
+    def child(self) -> int:
+        """The process that the plain shell runs now."""
+        shell = self._tmux("display-message", "-p", "#{pane_pid}").strip()
+        return int(Path(f"/proc/{shell}/task/{shell}/children").read_text().split()[0])
 
     def resize(self, columns: int, rows: int) -> None:
         self._tmux("resize-window", "-x", str(columns), "-y", str(rows))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import stat
 import subprocess
 import sys
@@ -106,6 +108,16 @@ def test_ctrl_c_cancels_the_call_and_nothing_else(prompt: Terminal, client: kv_c
     prompt.type("half a line", "C-c")
     prompt.line("ping")
     prompt.wait_for(r"^PONG$")
+
+
+def test_ctrl_c_between_two_lines_ends_nothing(prompt: Terminal) -> None:
+    program = prompt.child()
+    for _ in range(10):
+        prompt.line("ping")
+        for _ in range(1_000):
+            os.kill(program, signal.SIGINT)
+    prompt.line("echo here")
+    prompt.wait_for(r'^"here"$')
 
 
 def test_history_is_kept_for_its_owner_without_secrets(prompt: Terminal, url: str, state: Path) -> None:

@@ -53,21 +53,27 @@ async def _converse(target: Target, json: bool) -> int:
             history=_history(), completer=Words(talk.ask), complete_while_typing=False
         )
         write_line("kv: help lists commands, Tab completes, Ctrl-D leaves")
-        while not talk.over:
-            try:
-                line = await typed.prompt_async(f"{target.address.place.partition('://')[2]}/{bare(talk.namespace)}> ")
-            except KeyboardInterrupt:
-                continue
-            except EOFError:
-                break
-            try:
-                await talk.line(line)
-            except (KvError, WrongUse, ValueError) as error:
-                doubt = "; it may have been applied" if getattr(error, "maybe_applied", False) else ""
-                sys.stderr.write(f"{f'{error.code}: ' if isinstance(error, KvError) else ''}{error}{doubt}\n")
-            except asyncio.CancelledError:
-                sys.stderr.write("cancelled\n")
+        with _interrupts(talk.cancel):
+            while not talk.over:
+                place = f"{target.address.place.partition('://')[2]}/{bare(talk.namespace)}> "
+                try:
+                    line = await typed.prompt_async(place, handle_sigint=False)
+                except KeyboardInterrupt:
+                    continue
+                except EOFError:
+                    break
+                await _do(talk, line)
     return 0
+
+
+async def _do(talk: "Talk", line: str) -> None:
+    try:
+        await talk.line(line)
+    except (KvError, WrongUse, ValueError) as error:
+        doubt = "; it may have been applied" if getattr(error, "maybe_applied", False) else ""
+        sys.stderr.write(f"{f'{error.code}: ' if isinstance(error, KvError) else ''}{error}{doubt}\n")
+    except asyncio.CancelledError:
+        sys.stderr.write("cancelled\n")
 
 
 class Talk:
@@ -80,6 +86,12 @@ class Talk:
         self._target = target
         self._json = json
         self._timing = False
+        self._call: asyncio.Future[Any] | None = None
+
+    def cancel(self) -> None:
+        """Give up the call that is waited for, if there is one."""
+        if self._call is not None:
+            self._call.cancel()
 
     async def ask(self, word: str, args: Sequence[Any], options: dict[str, Any] | None) -> Any:
         """Make a call that only looks."""
@@ -113,9 +125,11 @@ class Talk:
         fence = None if asked.fence is None else Fence(text(asked.fence[0]), asked.fence[1])
         start = perf_counter()
         space = self._client.ns(self.namespace)
-        call = asyncio.ensure_future(space._call(asked.name, asked.args, asked.options, _kind(asked), fence))
-        with _on_interrupt(call.cancel):
-            body = await call
+        self._call = asyncio.ensure_future(space._call(asked.name, asked.args, asked.options, _kind(asked), fence))
+        try:
+            body = await self._call
+        finally:
+            self._call = None
         spent = perf_counter() - start
         show(asked, body, json=self._json or asked.json)
         if self._timing:
@@ -125,12 +139,11 @@ class Talk:
         """Run a tool as the program that it is, on this terminal."""
         options = [*self._target.words, "--namespace", self.namespace, *(["--json"] if self._json else [])]
         sys.stdout.flush()
-        with _on_interrupt(lambda: None):
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "kv_client.shell", *options, *words,
-                env={**os.environ, "KV_URL": self._target.url},
-            )  # fmt: skip
-            await process.wait()
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "kv_client.shell", *options, *words,
+            env={**os.environ, "KV_URL": self._target.url},
+        )  # fmt: skip
+        await process.wait()
 
 
 def _kind(asked: Asked) -> int:
@@ -140,15 +153,13 @@ def _kind(asked: Asked) -> int:
 
 
 @contextmanager
-def _on_interrupt(do: Callable[[], object]) -> Iterator[None]:
-    """Let Ctrl-C *do* that in the block."""
+def _interrupts(do: Callable[[], object]) -> Iterator[None]:
+    """Let Ctrl-C *do* that in the block. At the prompt it is a key; between two lines it must not end the talk."""
     loop = asyncio.get_running_loop()
-    before = signal.getsignal(signal.SIGINT)
-    loop.add_signal_handler(signal.SIGINT, do)
+    before = signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(do))
     try:
         yield
     finally:
-        loop.remove_signal_handler(signal.SIGINT)
         signal.signal(signal.SIGINT, before)
 
 
