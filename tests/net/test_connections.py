@@ -14,7 +14,7 @@ from kv_protocol.frames import FrameReader, pack
 from kv_protocol.types import Change
 from kv_server.net.connections import Connections, NetLimits
 from kv_server.net.peer import Peer
-from kv_server.net.readiness import READ, TROUBLE, WRITE
+from kv_server.net.readiness import ONCE, READ, TROUBLE, WRITE, Readiness
 from kv_server.surfaces.native import NativeConnection, NativeDoor
 from kv_server.surfaces.surface import HIGH_WATER, Surface
 from tests.surfaces.line import LIMITS, PretendEngine
@@ -22,14 +22,14 @@ from tests.surfaces.line import LIMITS, PretendEngine
 HELLO = pack([1, "HELLO", [1]])
 
 
-class Watched:
+class Watched(Readiness):
     """A readiness that only remembers what it was asked."""
 
     def __init__(self) -> None:
         self.wants: dict[int, int] = {}
 
     def watch(self, fd: int, wants: int) -> None:
-        self.wants[fd] = wants
+        self.wants[fd] = wants & ~ONCE
 
     def forget(self, fd: int) -> None:
         self.wants.pop(fd, None)

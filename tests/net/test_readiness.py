@@ -12,7 +12,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from kv_server.net.readiness import READ, TROUBLE, WRITE, Readiness, open_readiness
+from kv_server.net.readiness import HANGS_UP, ONCE, READ, TROUBLE, WRITE, Readiness, open_readiness
 
 forms = pytest.mark.parametrize(
     "nested", [pytest.param(True, marks=pytest.mark.skipif(not hasattr(select, "epoll"), reason="no epoll")), False]
@@ -54,6 +54,24 @@ async def test_what_is_not_read_is_told_again(nested: bool, autojump_clock: Mock
             assert await told(readiness) == {ours.fileno(): READ}
         ours.recv(10)
         assert await silent(readiness)
+
+
+@pytest.mark.skipif(not hasattr(select, "epoll"), reason="no epoll")
+async def test_what_is_watched_once_is_told_when_it_comes_and_so_is_the_end(autojump_clock: MockClock) -> None:
+    async with watching(nested=True) as (readiness, ours, theirs):
+        readiness.watch(ours.fileno(), READ | ONCE)
+        for _ in range(2):
+            theirs.send(b"x")
+            assert await told(readiness) == {ours.fileno(): READ}
+            assert await silent(readiness)
+        readiness.watch(ours.fileno(), READ | ONCE)
+        assert await told(readiness) == {ours.fileno(): READ}
+        theirs.send(b"x")
+        theirs.shutdown(socket.SHUT_WR)
+        assert await told(readiness) == {ours.fileno(): READ | HANGS_UP}
+        assert ours.recv(10) == b"xxx" and await silent(readiness)
+        readiness.watch(ours.fileno(), READ | ONCE)
+        assert await told(readiness) == {ours.fileno(): READ | HANGS_UP}
 
 
 @forms

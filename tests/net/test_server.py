@@ -86,7 +86,35 @@ async def test_sockets_wait_for_nothing_and_notice_the_dead() -> None:
             assert found == [30, 5, 3]
 
 
+@pytest.mark.parametrize("together", [True, False])
+async def test_a_caller_that_has_said_everything_is_answered_and_left(together: bool) -> None:
+    async with serving() as server, dial(server, hello=False) as caller:
+        await caller.send(b"PING\r\n")
+        assert await caller.stream.receive_some() == b"+PONG\r\n"
+        end = socket.socket(fileno=os.dup(caller.stream.socket.fileno()))
+        with end:  # nobody else runs between the words and the end of them
+            end.send(b"PING\r\n")
+            if not together:
+                assert await caller.stream.receive_some(1) == b"+"
+            end.shutdown(socket.SHUT_WR)
+        assert (await caller.rest()).endswith(b"PONG\r\n")
+        await condition(lambda: not server.connections.peers)
+
+
 # ---- calls
+@pytest.mark.parametrize("size", [65_535, 65_536, 65_537, 131_072, 1_000_000])
+async def test_input_is_read_to_its_end_however_much_came_at_once(size: int) -> None:
+    async with serving() as server, dial(server, hello=False) as caller:
+        head = b"*2\r\n$4\r\nECHO\r\n$%d\r\n" % size
+        word = b"x" * (size - len(head) - 2)
+        for _ in range(3):
+            await caller.send(b"*2\r\n$4\r\nECHO\r\n$%d\r\n" % len(word) + word + b"\r\n")
+            said = b""
+            while len(said) < len(word) + 2 or not said.endswith(b"\r\n"):
+                said += await caller.stream.receive_some()
+            assert said == b"$%d\r\n" % len(word) + word + b"\r\n"
+
+
 async def test_a_long_pipeline_is_answered_in_order_while_others_are_served() -> None:
     async with serving() as server, dial(server) as many, dial(server) as other:
         count = 20_000

@@ -20,7 +20,8 @@ from kv_server.engine.node import Connected, Saver, keeps_nothing
 from kv_server.model import table
 from kv_server.net.address import Address
 from kv_server.net.clock import Clock
-from kv_server.net.connections import Connections, Counters
+from kv_server.net.connections import Connections
+from kv_server.net.counters import Counters
 from kv_server.net.loop import Pulse
 from kv_server.net.peer import local_address
 

@@ -3,6 +3,7 @@
 cimport cython
 
 from kv_server.engine.executor cimport Executor
+from kv_server.engine.session cimport Session
 from kv_server.engine.tallies cimport Figures
 from kv_server.engine.tx cimport Tx
 
@@ -18,6 +19,6 @@ cdef class Observation:
     @cython.locals(figures=Figures)
     cpdef ran(self, session, command, long long calls, double spent_s, long long revision)
     @cython.locals(engine=Executor, tx=Tx)
-    cpdef wrote(self, session, command, long long revision)
+    cpdef wrote(self, Session session, command, long long revision)
     @cython.locals(row=Figures, calls=cython.longlong, spent_s=double, mean_s=double)
     cpdef settle(self)

@@ -3,16 +3,13 @@
 cimport cython
 
 from kv_server.net cimport wire
+from kv_server.net.counters cimport Counters
 from kv_server.net.peer cimport Peer
+from kv_server.net.readiness cimport Readiness
 from kv_server.surfaces.surface cimport Surface
 
 cdef int READ, TROUBLE, WRITE
 cdef Py_ssize_t HIGH_WATER
-
-
-cdef class Counters:
-    cdef public long long accepted, refused, overflowed, timed_out, not_secured, accept_pauses
-    cdef public long long bytes_received, bytes_sent
 
 
 cdef class Connections:
@@ -22,7 +19,8 @@ cdef class Connections:
     cdef public list dirty
     cdef public Py_ssize_t admitted
     cdef public long long elapsed_ms
-    cdef object _readiness, _doors, _change
+    cdef Readiness _readiness
+    cdef object _doors, _change
     cdef list _sealed
 
     @cython.locals(peer=Peer, surface=Surface, data=bytes)
@@ -39,3 +37,4 @@ cdef class Connections:
     cpdef _send(self, Peer peer)
     @cython.locals(surface=Surface, unsent=Py_ssize_t, wants=int)
     cpdef _settle(self, Peer peer)
+    cpdef _watch(self, Peer peer, int wants)

@@ -18,6 +18,7 @@ from attrs import frozen
 from kv_protocol.errors import KvError, ProtocolError, ShuttingDown, TooManyConnections
 from kv_protocol.limits import MAX_CONNECTIONS
 from kv_server.net import wire
+from kv_server.net.counters import Counters
 from kv_server.net.doors import Doors, open_door
 from kv_server.net.peer import Peer, prepare_socket
 from kv_server.net.readiness import READ, TROUBLE, WRITE, Readiness
@@ -26,7 +27,7 @@ from kv_server.surfaces.events import events_of
 from kv_server.surfaces.surface import HIGH_WATER, Surface
 from kv_server.surfaces.trace import trace_of
 
-__all__ = ["Connections", "Counters", "NetLimits"]
+__all__ = ["Connections", "NetLimits"]
 
 _LINGER_MS: Final = 2_000  # how long a peer may take to close after we have
 _LAST_OUTPUT_MS: Final = 30_000  # how long it may take to read its last answers
@@ -43,19 +44,6 @@ class NetLimits:
     hello_ms: int = 30_000
     frame_ms: int = 300_000
     idle_ms: int = 0
-
-
-class Counters:
-    """What happened since the start."""
-
-    __slots__ = (
-        "accept_pauses", "accepted", "bytes_received", "bytes_sent", "not_secured", "overflowed", "refused",
-        "timed_out",
-    )  # fmt: skip
-
-    def __init__(self) -> None:
-        self.accepted = self.refused = self.overflowed = self.timed_out = self.not_secured = self.accept_pauses = 0
-        self.bytes_received = self.bytes_sent = 0
 
 
 class Connections:
@@ -90,7 +78,7 @@ class Connections:
         peer = Peer(end, sock.fileno(), address, self.elapsed_ms)
         try:
             prepare_socket(sock)
-            self._readiness.watch(peer.fd, READ)
+            self._watch(peer, READ)
         except OSError as error:  # it was reset already, or the system has no room to watch it
             log.info("a connection was lost at once", address=address, reason=error.strerror)
             sock.close()
@@ -117,6 +105,7 @@ class Connections:
             if not (bits & (READ | TROUBLE) and peer.wants & READ):
                 return
         if surface is not None and surface.stalled:
+            peer.unread = True
             return
         try:
             data = wire.receive(peer.socket, peer.fd)
@@ -125,6 +114,8 @@ class Connections:
         except OSError as error:
             self._lost(peer, error)
             return
+        if bits != READ or len(data) == wire.CHUNK:  # there may be more
+            self._watch(peer, peer.wants)
         if peer.half_closed or not data:
             if not data:
                 self._hang_up(peer)
@@ -244,7 +235,14 @@ class Connections:
                 return
             self.counters.bytes_sent += sent
             peer.rest = None if sent == len(data) else memoryview(data)[sent:]
-        if peer.rest is not None or surface.held or surface.stalled or surface.closing or peer.wants != READ:
+        if (
+            peer.rest is not None
+            or surface.held
+            or surface.stalled
+            or surface.closing
+            or peer.wants != READ
+            or peer.unread
+        ):
             self._settle(peer)
 
     def _settle(self, peer: Peer) -> None:
@@ -267,9 +265,13 @@ class Connections:
             self.stalled[peer] = None
         if unsent:
             wants |= WRITE
-        if wants != peer.wants:
-            peer.wants = wants
-            self._readiness.watch(peer.fd, wants)
+        if wants != peer.wants or (peer.unread and not surface.stalled):
+            self._watch(peer, wants)
+
+    def _watch(self, peer: Peer, wants: int) -> None:
+        """Watch *peer* for that, from here on."""
+        peer.wants, peer.unread = wants, False
+        self._readiness.watch(peer.fd, wants | peer.once)
 
     # ---- ending
     def refuse(self, peer: Peer, error: KvError) -> None:
@@ -329,8 +331,7 @@ class Connections:
         peer.ends_ms = self.elapsed_ms + _LINGER_MS
         with contextlib.suppress(OSError):
             peer.socket.shutdown(socket.SHUT_WR)
-        peer.wants = READ
-        self._readiness.watch(peer.fd, READ)
+        self._watch(peer, READ)
         self._changed()
 
     def _bug(self, peer: Peer, error: Exception) -> None:

@@ -7,8 +7,9 @@ from kv_server.engine.engine cimport Engine
 from kv_server.engine.ticks cimport Ticks
 from kv_server.net.clock cimport Clock
 from kv_server.net.connections cimport Connections
+from kv_server.net.readiness cimport Readiness
 
-cdef double _BUDGET_S, LOOK_S
+cdef double _BUDGET_S, _PAUSE_S, LOOK_S
 
 
 cdef class Pulse:
@@ -23,8 +24,9 @@ cdef class Loop:
     cdef Clock _clock
     cdef Engine _engine
     cdef Ticks _ticks
-    cdef object _readiness, _acceptor, _alarm
-    cdef list _left
+    cdef Readiness _readiness
+    cdef object _acceptor, _alarm
+    cdef list _left, _due
     cdef Patience _patience
     cdef readonly object _gate
     cdef Connections _connections
@@ -37,7 +39,7 @@ cdef class Loop:
     @cython.locals(connections=Connections, events=list, until=double)
     cpdef bint drain(self) except -1
     cpdef set_clocks(self)
-    @cython.locals(heap=list, now_ms=cython.longlong, elapsed_ms=cython.longlong)
+    @cython.locals(due=list, now_ms=cython.longlong, elapsed_ms=cython.longlong)
     cpdef _read_clocks(self)
     cpdef _advance(self, long long now_ms, long long elapsed_ms)
     @cython.locals(due_ms=cython.longlong)

@@ -25,7 +25,8 @@ from kv_server.surfaces.trace import trace_of
 
 __all__ = ["Loop", "Pulse"]
 
-_BUDGET_S: Final = 0.002  # how long the loop keeps other tasks of the process waiting
+_BUDGET_S: Final = 0.002  # how long the loop keeps other tasks of the process waiting,
+_PAUSE_S: Final = 0.001  # and how much of that it may sleep, where it expects more
 _SWEEP_MS: Final = 1_000
 _FEW: Final = 4  # connections
 _LAGS: Final = 16  # powers of two of milliseconds
@@ -93,6 +94,7 @@ class Loop:
         self._ticks = Ticks(clock.timer)
         self._left: list[tuple[int, int]] = []
         """What was ready when the time was up."""
+        self._due = engine.due.heap
         self._patience = Patience(real=clock.timer is perf_counter)
         self.set_clocks()
 
@@ -121,15 +123,15 @@ class Loop:
         return False
 
     def _look(self) -> list[tuple[int, int]]:
-        """What is ready, or is some microseconds later: who was served may have more to say, and a sleep of trio costs
-        more. Few callers are waited for awake: to be woken would take longer than all that is done for them.
+        """What is ready, or is a moment later: who was served may have more to say, and a sleep of trio costs more. Few
+        callers are waited for awake: to be woken would take longer than all that is done for them.
         """
         if len(self._connections.peers) <= _FEW:
             until = self._ticks.read() + LOOK_S
             while not (events := self._readiness.poll()) and self._ticks.read() < until:
                 pass
         else:
-            events = self._readiness.look(LOOK_S)
+            events = self._readiness.look(_PAUSE_S)
         if events:
             self._patience.hit()
         else:
@@ -183,8 +185,8 @@ class Loop:
     def _read_clocks(self) -> None:
         """The same, unless no time has passed and nothing fell due meanwhile."""
         now_ms, elapsed_ms = self._clock.read()
-        heap = self._engine.due.heap
-        if elapsed_ms != self._connections.elapsed_ms or self._more or (heap and heap[0][0] <= elapsed_ms):
+        due = self._due
+        if elapsed_ms != self._connections.elapsed_ms or self._more or (due and due[0][0] <= elapsed_ms):
             self._advance(now_ms, elapsed_ms)
 
     def _advance(self, now_ms: int, elapsed_ms: int) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 from kv_protocol.errors import KvError
 from kv_protocol.tls import Wire
 from kv_server.net.address import Address
-from kv_server.net.readiness import READ
+from kv_server.net.readiness import ONCE, READ
 from kv_server.surfaces.surface import Surface
 
 __all__ = ["Peer", "local_address", "prepare_socket"]
@@ -18,6 +18,7 @@ KEEPALIVE_IDLE_S: Final = 30  # a peer that has vanished is noticed 45 s after i
 KEEPALIVE_INTERVAL_S: Final = 5
 KEEPALIVE_PROBES: Final = 3
 
+_OWN: Final = socket.socket
 _HANGS_UP: Final = getattr(select, "POLLRDHUP", 0) if hasattr(select, "poll") else None
 
 
@@ -26,7 +27,7 @@ class Peer:
 
     __slots__ = (
         "active_ms", "address", "begun_calls", "begun_ms", "certified", "dirty", "ends_ms", "fd", "gone", "half_closed",
-        "left", "opened_ms", "refusal", "rest", "sealed", "socket", "surface", "wants",
+        "left", "once", "opened_ms", "refusal", "rest", "sealed", "socket", "surface", "unread", "wants",
     )  # fmt: skip
 
     def __init__(self, socket: Wire, fd: int, address: str, now_ms: int) -> None:
@@ -38,6 +39,8 @@ class Peer:
         self.certified: str | None = None  # whom its certificate names, once it has shown one
         self.surface: Surface | None = None
         self.wants = READ
+        self.once = ONCE if type(socket) is _OWN else 0  # how it is watched: what decrypts may keep some back
+        self.unread = False  # there was input that was told of, and left for later
         self.dirty = False  # there may be output
         self.rest: memoryview | None = None  # output taken from the surface that the kernel had no room for
         self.sealed = False  # `rest` may not leave yet

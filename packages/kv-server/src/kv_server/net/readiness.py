@@ -1,44 +1,55 @@
 """Which descriptors are ready: one nested epoll watched by one task, or, where there is no epoll, a task for each.
 
-Both are level triggered: what is not read is told again. `wait` returns when something may be ready, `poll` says what.
+Both are level triggered, so that what is not read is told again, but for what is watched `ONCE`. `wait` returns when
+something may be ready, `poll` says what.
 """
 
 import select
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Final, Protocol
+from typing import Final
 
 import trio
 
 from kv_server.net.wire import ready
 
-__all__ = ["READ", "TROUBLE", "WRITE", "NestedEpoll", "Readiness", "TaskEach", "open_readiness"]
+__all__ = ["HANGS_UP", "ONCE", "READ", "TROUBLE", "WRITE", "NestedEpoll", "Readiness", "TaskEach", "open_readiness"]
 
 READ: Final = 1  # the bits of epoll
 WRITE: Final = 4
 TROUBLE: Final = 8 | 16  # an error or a hang-up: told whether one asks or not
+HANGS_UP: Final = 0x2000  # the other side has said everything
+ONCE: Final = 1 << 31 | HANGS_UP
+"""To be told of what comes when it comes, of the end of it as well, and again after `watch`; where that can be had. It
+saves the system a look at everything that was ready a round ago.
+"""
 
 
-class Readiness(Protocol):
+class Readiness:
     """Watches descriptors."""
 
     def watch(self, fd: int, wants: int) -> None:
         """Begin to watch *fd* for the bits *wants*, or watch it for others than before."""
+        raise NotImplementedError
 
     def forget(self, fd: int) -> None:
         """Stop watching *fd*; to be called before it is closed."""
+        raise NotImplementedError
 
     async def wait(self) -> None:
         """Sleep until something may be ready."""
+        raise NotImplementedError
 
     def poll(self) -> list[tuple[int, int]]:
         """Descriptors and bits that are ready now."""
+        raise NotImplementedError
 
     def look(self, wait_s: float) -> list[tuple[int, int]]:
         """The same, for which everybody may be kept waiting so long."""
+        raise NotImplementedError
 
 
-class NestedEpoll:
+class NestedEpoll(Readiness):
     """An epoll of our own, which trio sees as one descriptor: a wake-up costs the same for one connection or many."""
 
     def __init__(self) -> None:
@@ -71,7 +82,7 @@ class NestedEpoll:
         self._epoll.close()
 
 
-class TaskEach:
+class TaskEach(Readiness):
     """A task for each descriptor and direction, run in *nursery*."""
 
     def __init__(self, nursery: trio.Nursery) -> None:

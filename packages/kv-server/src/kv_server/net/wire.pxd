@@ -2,6 +2,9 @@
 
 from libc.stdint cimport int64_t
 
+cpdef enum:
+    CHUNK = 65_536
+
 
 cpdef int64_t elapsed_ns() except -1
 cpdef list ready(epoll, int fd, double wait_s=*)

@@ -8,9 +8,11 @@ from typing import Final
 
 from kv_protocol.tls import Wire
 
-__all__ = ["elapsed_ns", "ready", "receive", "send"]
+__all__ = ["CHUNK", "elapsed_ns", "ready", "receive", "send"]
 
-_CHUNK: Final = 64 * 1024
+CHUNK: Final = 64 * 1024
+"""The most that is received at once."""
+
 _MOST_EVENTS: Final = 1024
 _SELECTED: Final = 1024  # descriptors of which `select` can tell, which waits for microseconds
 _ELAPSED: Final[int] = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -30,7 +32,7 @@ def ready(epoll: select.epoll, fd: int, wait_s: float = 0.0) -> list[tuple[int, 
 
 def receive(sock: Wire, fd: int) -> bytes:
     """What came over *sock*, whose descriptor is *fd*: some of it."""
-    return sock.recv(_CHUNK)
+    return sock.recv(CHUNK)
 
 
 def send(sock: Wire, fd: int, data: bytes | memoryview) -> int:

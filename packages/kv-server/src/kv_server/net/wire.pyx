@@ -13,12 +13,7 @@ from cpython.exc cimport PyErr_SetFromErrno
 from libc.stdint cimport int64_t
 from posix.time cimport clock_gettime, timespec
 
-__all__ = ["elapsed_ns", "ready", "receive", "send"]
-
-cdef extern from "<sys/socket.h>":
-    int MSG_DONTWAIT
-    ssize_t system_recv "recv"(int fd, void* buffer, size_t size, int flags)
-    ssize_t system_send "send"(int fd, const void* buffer, size_t size, int flags)
+__all__ = ["CHUNK", "elapsed_ns", "ready", "receive", "send"]
 
 cdef extern from *:
     """
@@ -27,7 +22,15 @@ cdef extern from *:
     #include <sys/epoll.h>
     #include <sys/syscall.h>
     #include <time.h>
+    #include <sys/socket.h>
     #include <unistd.h>
+    /* Not by way of the functions of libc: there a thread could be cancelled, which each call makes ready for. */
+    static ssize_t receive_now(int fd, void *octets, size_t size) {
+        return (ssize_t)syscall(SYS_recvfrom, fd, octets, size, MSG_DONTWAIT, NULL, NULL);
+    }
+    static ssize_t send_now(int fd, const void *octets, size_t size) {
+        return (ssize_t)syscall(SYS_sendto, fd, octets, size, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0);
+    }
     /* Where the system cannot wait for less than a millisecond, it does not wait at all. */
     static int epoll_soon(int epoll, struct epoll_event *events, int most, long wait_ns) {
     #if defined(SYS_epoll_pwait2) && defined(__LP64__)
@@ -39,7 +42,11 @@ cdef extern from *:
     #endif
         return epoll_wait(epoll, events, most, 0);
     }
-    #else  /* never called: nothing there is an epoll */
+    #else
+    #include <sys/socket.h>
+    static ssize_t receive_now(int fd, void *octets, size_t size) { return recv(fd, octets, size, MSG_DONTWAIT); }
+    static ssize_t send_now(int fd, const void *octets, size_t size) { return send(fd, octets, size, MSG_DONTWAIT); }
+    /* never called: nothing there is an epoll */
     struct epoll_event { unsigned int events; union { int fd; } data; };
     static int epoll_wait(int epoll, struct epoll_event *events, int most, int wait_ms) { return 0; }
     static int epoll_soon(int epoll, struct epoll_event *events, int most, long wait_ns) { return 0; }
@@ -50,11 +57,12 @@ cdef extern from *:
     struct epoll_event:
         unsigned int events
         epoll_data data
+    ssize_t receive_now(int fd, void* octets, size_t size) noexcept
+    ssize_t send_now(int fd, const void* octets, size_t size) noexcept
     int epoll_wait(int epoll, epoll_event* events, int most, int wait_ms) noexcept nogil
     int epoll_soon(int epoll, epoll_event* events, int most, long wait_ns) noexcept nogil
 
 cdef enum:
-    CHUNK = 64 * 1024
     MOST_EVENTS = 1024
     FEW_EVENTS = 128
 
@@ -93,7 +101,7 @@ cpdef bytes receive(sock, int fd):
     cdef ssize_t size
     if type(sock) is not OWN:
         return sock.recv(CHUNK)
-    size = system_recv(fd, buffer, CHUNK, MSG_DONTWAIT)
+    size = receive_now(fd, buffer, CHUNK)
     if size < 0:
         PyErr_SetFromErrno(OSError)
     return PyBytes_FromStringAndSize(buffer, size)
@@ -104,7 +112,7 @@ cpdef Py_ssize_t send(sock, int fd, data) except -1:
     cdef ssize_t size
     if type(sock) is not OWN or type(data) is not bytes:
         return sock.send(data)
-    size = system_send(fd, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), MSG_DONTWAIT)
+    size = send_now(fd, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
     if size < 0:
         PyErr_SetFromErrno(OSError)
     return size

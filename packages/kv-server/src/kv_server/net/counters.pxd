@@ -1,0 +1,6 @@
+"""How the counters are laid out where they are compiled."""
+
+
+cdef class Counters:
+    cdef public long long accepted, refused, overflowed, timed_out, not_secured, accept_pauses
+    cdef public long long bytes_received, bytes_sent
