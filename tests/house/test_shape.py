@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,17 @@ def test_every_module_is_used(modules: list[Module], root: Path) -> None:
     packages = {module.name for module in modules if module.path.name == "__init__.py"}
     dead = {module.name for module in modules} - packages - used
     assert not dead, f"no module of the packages imports {sorted(dead)}"
+
+
+def test_a_module_with_a_layout_is_compiled(root: Path) -> None:
+    for project in root.glob("packages/*/pyproject.toml"):
+        compiled = tomllib.loads(project.read_text())["tool"].get("kv", {}).get("compile", [])
+        source = project.parent / "src"
+        laid_out = [path for path in source.glob("**/*.pxd") if path.stem != "__init__"]
+        for path in [path.with_suffix(".py").relative_to(source) for path in laid_out]:
+            leaf = (source / path).with_suffix(".pyx").exists()
+            alone = not (source / path).exists()  # it says what a header holds
+            assert leaf or alone or any(map(path.match, compiled)), f"{path} would be read with the layout of another"
 
 
 def test_every_package_is_typed_and_licensed(root: Path) -> None:
