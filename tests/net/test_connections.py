@@ -71,7 +71,7 @@ class Table:
 
     def round(self, peer: Peer, bits: int = 0) -> None:
         """One round in which *peer* is ready for what it is watched for, or for *bits*."""
-        self.connections.receive(peer.fd, bits or self.readiness.wants.get(peer.fd, 0))
+        self.connections.receive(peer, bits or self.readiness.wants.get(peer.fd, 0))
         self.connections.flush()
 
     def pass_ms(self, span_ms: int) -> None:
@@ -355,9 +355,8 @@ def test_a_connection_that_fails_us_ends_alone(caplog: pytest.LogCaptureFixture)
         assert "ValueError at test_connections.py" in caplog.text and "secret" not in caplog.text
 
 
-def test_a_stale_descriptor_is_no_concern() -> None:
+def test_being_told_of_nothing_is_no_concern() -> None:
     with table() as held:
-        held.connections.receive(12_345, READ)
         peer, _ = held.connect()
-        held.connections.receive(peer.fd, READ)
+        held.connections.receive(peer, READ)
         assert held.connections.peers == {peer.fd: peer}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from kv_protocol import values
@@ -62,8 +63,26 @@ def test_ints_are_added_up_within_64_bits(old: int, step: int) -> None:
     assert spelled.int_sum(values.encode(old), step) == (values.int_blob(old + step) if fit else None)
 
 
+@given(INTS, INTS, st.sampled_from([values.from_octets, values.bytes_blob]))
+def test_text_and_bytes_that_spell_an_int_are_added_to_and_stay_what_they_are(
+    old: int, step: int, made: Callable[[bytes], bytes]
+) -> None:
+    fit = all(-(2**63) <= each < 2**63 for each in (old, step, old + step))
+    assert spelled.int_sum(made(b"%d" % old), step) == (made(b"%d" % (old + step)) if fit else None)
+    if -(2**63) <= old < 2**63:
+        assert spelled.whole(made(b"%d" % old)) == spelled.whole(values.encode(old)) == old
+
+
 @given(st.none() | st.booleans() | st.floats() | st.text() | st.binary() | st.decimals())
+@example("")
+@example("01")
+@example("-0")
+@example(" 1")
+@example("1.0")
+@example(b"+1")
 def test_what_is_no_int_is_not_added_to(value: values.Value) -> None:
+    if isinstance(value, str | bytes):
+        assume(not re.fullmatch(r"0|-?[1-9]\d*", value if isinstance(value, str) else value.decode("latin-1"), re.A))
     assert spelled.int_sum(values.encode(value), 1) is None
 
 

@@ -16,6 +16,7 @@ from kv_server.model.entry import SCALAR
 from kv_server.spec.catalog import command
 from kv_server.spec.checks import text_int
 from kv_server.spec.command import FAST, GROWS, WRITE, View
+from kv_server.spec.spelled import int_sum, whole
 from kv_server.spec.types import NATIVE, Duration, Number, TakenKey
 
 INT64_MIN: Final = -(2**63)
@@ -27,7 +28,7 @@ EXACT: Final = Context(prec=1_000, traps=[Inexact, InvalidOperation, Overflow])
 
 def as_int(total: bytes) -> int:
     """Text clients count with whole numbers alone."""
-    return int(number(total))
+    return whole(total)
 
 
 def no_int(error: CommandError) -> int:
@@ -111,6 +112,10 @@ def count(
     if entry.kind != SCALAR:
         raise wrong_type(SCALAR, entry.kind)
     blob: bytes = entry.value
+    plain = int_sum(blob, step) if minimum is None and maximum is None and type(step) is int else None
+    if plain is not None:
+        tx.key_put(key, plain, entry.expires_ms)
+        return plain
     old = number(blob)
     if type(old) is not type(step):
         old = operand(blob, step)

@@ -36,13 +36,21 @@ class Clock:
         self._wall = wall
         now, ahead = elapsed(), floor[1] * _NS_PER_MS
         self._elapsed = elapsed if now >= ahead else lambda: elapsed() + ahead - now
+        self._own = self._elapsed is elapsed_ns
         self._last = self._elapsed()
         self._offset = max(wall(), floor[0] * _NS_PER_MS) - self._last
         self._drift = 0
+        self.now_ms = self.elapsed_ms = 0
+        """What was read last."""
 
     def read(self) -> tuple[int, int]:
         """Wall milliseconds since 1970 and elapsed milliseconds; neither ever goes back."""
-        elapsed = self._elapsed()
+        self.tick()
+        return self.now_ms, self.elapsed_ms
+
+    def tick(self) -> None:
+        """Read both, into `now_ms` and `elapsed_ms`."""
+        elapsed = elapsed_ns() if self._own else self._elapsed()
         if elapsed - self._last >= _LOOK_EVERY_NS:
             most = (elapsed - self._last) // _SLEW
             self._last = elapsed
@@ -50,7 +58,8 @@ class Clock:
             step = max(-most, min(most, self._drift))
             self._offset += step
             self._drift -= step
-        return (elapsed + self._offset) // _NS_PER_MS, elapsed // _NS_PER_MS
+        self.now_ms = (elapsed + self._offset) // _NS_PER_MS
+        self.elapsed_ms = elapsed // _NS_PER_MS
 
     @property
     def offset_ms(self) -> int:

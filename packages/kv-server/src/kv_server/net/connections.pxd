@@ -23,8 +23,8 @@ cdef class Connections:
     cdef object _doors, _change
     cdef list _sealed
 
-    @cython.locals(peer=Peer, surface=Surface, data=bytes)
-    cpdef receive(self, int fd, int bits)
+    @cython.locals(surface=Surface, data=bytes)
+    cpdef receive(self, Peer peer, int bits)
     cpdef mark(self, Peer peer)
     @cython.locals(peer=Peer, dirty=list)
     cpdef list _dirty(self)

@@ -93,11 +93,8 @@ class Connections:
         self.peers[peer.fd] = peer
 
     # ---- one round
-    def receive(self, fd: int, bits: int) -> None:
-        """Read from a descriptor that is ready and run what came; or note that it can be written to."""
-        peer = self.peers.get(fd)
-        if peer is None:
-            return
+    def receive(self, peer: Peer, bits: int) -> None:
+        """Read from *peer*, which is ready, and run what came; or note that it can be written to."""
         surface = peer.surface
         if bits != READ or peer.wants != READ:
             if bits & WRITE or not peer.wants & READ:

@@ -7,6 +7,7 @@ from kv_server.engine.engine cimport Engine
 from kv_server.engine.ticks cimport Ticks
 from kv_server.net.clock cimport Clock
 from kv_server.net.connections cimport Connections
+from kv_server.net.peer cimport Peer
 from kv_server.net.readiness cimport Readiness
 
 cdef double _BUDGET_S, _PAUSE_S, LOOK_S
@@ -34,12 +35,12 @@ cdef class Loop:
     cdef long long _alarm_ms, _sweep_ms, _retry_ms
     cdef bint _more
 
-    @cython.locals(connections=Connections, listeners=dict, fd=int, bits=int, done=Py_ssize_t)
+    @cython.locals(connections=Connections, peer=Peer, fd=int, bits=int, done=Py_ssize_t)
     cpdef list round(self, list events, double until)
     @cython.locals(connections=Connections, events=list, until=double)
     cpdef bint drain(self) except -1
     cpdef set_clocks(self)
-    @cython.locals(due=list, now_ms=cython.longlong, elapsed_ms=cython.longlong)
+    @cython.locals(due=list, clock=Clock, elapsed_ms=cython.longlong)
     cpdef _read_clocks(self)
     cpdef _advance(self, long long now_ms, long long elapsed_ms)
     @cython.locals(due_ms=cython.longlong)

@@ -142,19 +142,20 @@ class Loop:
         """Serve *events* while there is time; return those that are left."""
         self.pulse.rounds += 1
         self._read_clocks()
-        connections, listeners = self._connections, self._acceptor.listeners
+        connections = self._connections
         if connections.stalled:
             connections.resume_one()
         done = 0
         for fd, bits in events:
             done += 1
-            if fd in listeners:
+            peer = connections.peers.get(fd)
+            if peer is not None:
+                connections.receive(peer, bits)
+            elif fd in self._acceptor.listeners:
                 self._acceptor.accept(fd)
             elif fd == self._gate_fd:
                 assert self._gate is not None
                 self._gate.synced()
-            else:
-                connections.receive(fd, bits)
             if not done & 7 and self._ticks.read() >= until:
                 break
         while connections.stalled and self._ticks.read() < until:
@@ -184,10 +185,11 @@ class Loop:
 
     def _read_clocks(self) -> None:
         """The same, unless no time has passed and nothing fell due meanwhile."""
-        now_ms, elapsed_ms = self._clock.read()
-        due = self._due
+        clock, due = self._clock, self._due
+        clock.tick()
+        elapsed_ms = clock.elapsed_ms
         if elapsed_ms != self._connections.elapsed_ms or self._more or (due and due[0][0] <= elapsed_ms):
-            self._advance(now_ms, elapsed_ms)
+            self._advance(clock.now_ms, elapsed_ms)
 
     def _advance(self, now_ms: int, elapsed_ms: int) -> None:
         self._connections.elapsed_ms = elapsed_ms

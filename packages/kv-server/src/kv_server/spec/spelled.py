@@ -6,7 +6,7 @@ from typing import Any, Final
 from kv_protocol import limits
 from kv_protocol.blobs import HEADS, NULL
 from kv_protocol.errors import InvalidArgument
-from kv_protocol.values import from_octets, int_blob, number, octets
+from kv_protocol.values import bytes_blob, from_octets, int_blob, number, octets
 from kv_server.spec.numerals import text_float, text_int, text_number
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "text_name",
     "text_number",
     "values_in",
+    "whole",
 ]
 
 new: Final[Any] = tuple.__new__
@@ -51,9 +52,27 @@ def resp_value(blob: bytes) -> bytes | None:
 
 
 def int_sum(blob: bytes, step: int) -> bytes | None:
-    """The int that *blob* is and *step* added up; nothing if that is no int, or one of them has more than 64 bits."""
-    if not (blob[0] < 0x80 or 0xCC <= blob[0] < 0xD4 or blob[0] >= 0xE0):
+    """The int that *blob* is or spells and *step* added up, in the class of *blob*; nothing if that is no int, or
+    one of the three has more than 64 bits.
+    """
+    head = HEADS[blob[0]]
+    if head:
+        try:
+            old = text_int(blob[head:])
+        except InvalidArgument:
+            return None
+    elif blob[0] < 0x80 or 0xCC <= blob[0] < 0xD4 or blob[0] >= 0xE0:
+        old = int(number(blob))
+    else:
         return None
-    old = number(blob)
-    assert isinstance(old, int)
-    return int_blob(old + step) if all(-(2**63) <= each < 2**63 for each in (old, step, old + step)) else None
+    if not all(-(2**63) <= each < 2**63 for each in (old, step, old + step)):
+        return None
+    if not head:
+        return int_blob(old + step)
+    total = b"%d" % (old + step)
+    return bytes_blob(total) if 0xC4 <= blob[0] <= 0xC6 else from_octets(total)
+
+
+def whole(blob: bytes) -> int:
+    """The number that *blob* is or spells, without what is behind its point."""
+    return int(number(blob))

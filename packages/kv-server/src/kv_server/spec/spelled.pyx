@@ -7,6 +7,7 @@ from cpython.object cimport PyObject, PyTypeObject
 from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE, PyTuple_New, PyTuple_SET_ITEM
 from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint8_t
+from libc.string cimport memcpy
 
 cdef extern from "Python.h":
     object PyType_GenericAlloc(PyTypeObject*, Py_ssize_t)
@@ -14,7 +15,7 @@ cdef extern from "Python.h":
     object PyObject_Vectorcall(object, PyObject**, size_t, void*)
     size_t PY_VECTORCALL_ARGUMENTS_OFFSET
 
-from kv_server.model.octets cimport digits, int_blob, int_in, octets_of as octets_in, spelled, text_blob
+from kv_server.model.octets cimport bin_head, digits, int_blob, int_in, octets_of as octets_in, spelled, str_head, text_blob
 
 from kv_protocol import limits, values
 from kv_protocol.errors import InvalidArgument
@@ -22,7 +23,7 @@ from kv_server.spec import numerals
 
 __all__ = [
     "from_octets", "int_sum", "new", "resp_value", "spread", "text_float", "text_int", "text_name", "text_number",
-    "values_in",
+    "values_in", "whole",
 ]
 
 cdef enum:
@@ -148,15 +149,51 @@ cpdef bytes resp_value(bytes blob):
     return None if blob == b"\xc0" else values.octets(blob)
 
 
-cpdef bytes int_sum(bytes blob, step):
-    """The int that *blob* is and *step* added up; nothing if that is no int, or one of them has more than 64 bits."""
+cdef enum:
+    NO_INT, INT, TEXT, OCTETS
+    MOST_DIGITS = 20  # of an int of 64 bits, with its sign
+
+
+cdef int int_within(bytes blob, int64_t* number) except -1:
+    """What *blob* has the *number* as: an int, or text or bytes that spell one."""
     cdef const uint8_t* at = <const uint8_t*>octets_of(blob)
-    cdef char[9] total
+    cdef const char* found
+    cdef size_t size = PyBytes_GET_SIZE(blob), length
+    if size and int_in(at, size, number):
+        return INT
+    if not size or not octets_in(at, size, &found, &length) or length > MOST_DIGITS:
+        return NO_INT
+    if not spelled(found, length, number):
+        try:
+            number[0] = numerals.text_int(PyBytes_FromStringAndSize(found, length))
+        except InvalidArgument:
+            return NO_INT
+    return OCTETS if 0xC4 <= at[0] <= 0xC6 else TEXT
+
+
+cpdef bytes int_sum(bytes blob, step):
+    """The int that *blob* is or spells and *step* added up, in the class of *blob*; nothing if that is no int, or
+    one of the three has more than 64 bits.
+    """
+    cdef char[32] total
+    cdef char[24] text
     cdef int64_t old = 0, more
-    cdef int beyond
-    if not PyBytes_GET_SIZE(blob) or not int_in(at, PyBytes_GET_SIZE(blob), &old):
+    cdef int beyond, form = int_within(blob, &old)
+    cdef size_t size, head
+    if form == NO_INT:
         return None
     more = PyLong_AsLongLongAndOverflow(step, &beyond)
     if beyond or (more > INT64_MAX - old if old > 0 else more < INT64_MIN - old):
         return None
-    return PyBytes_FromStringAndSize(total, int_blob(total, old + more))
+    if form == INT:
+        return PyBytes_FromStringAndSize(total, int_blob(total, old + more))
+    size = digits(text, old + more)
+    head = str_head(total, size) if form == TEXT else bin_head(total, size)
+    memcpy(total + head, text, size)
+    return PyBytes_FromStringAndSize(total, head + size)
+
+
+cpdef object whole(bytes blob):
+    """The number that *blob* is or spells, without what is behind its point."""
+    cdef int64_t number
+    return number if int_within(blob, &number) else int(values.number(blob))
