@@ -235,9 +235,13 @@ def test_more_repeats_than_a_reply_holds_are_refused() -> None:
 def test_what_spells_an_int_counts_as_one_and_stays_what_it_is() -> None:
     client = Rig().connect()
     client.call("HSET", "h", ("text", "5"), ("bytes", b"5"), ("int", 5))
-    for field in ("text", "bytes", "int", "absent"):
-        client.call("HINCRBY", "h", field, 2)
+    for field, sum_ in (("text", 7), ("bytes", 7), ("int", 7), ("absent", 2)):
+        assert client.call("HINCRBY", "h", field, 2) == sum_
     assert client.call("HGETALL", "h") == {b"text": "7", b"bytes": b"7", b"int": 7, b"absent": 2}
+    for number, kept in enumerate(("5", b"5", 5)):
+        client.call("SET", f"k{number}", kept)
+        assert client.call("INCR", f"k{number}") == client.call("DECR", f"k{number}") + 1 == 6
+        assert client.call("GET", f"k{number}").value == kept
 
 
 def test_text_clients_see_the_forms_that_redis_has() -> None:

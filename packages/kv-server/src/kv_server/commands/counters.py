@@ -115,7 +115,7 @@ def count(
     plain = int_sum(blob, step) if minimum is None and maximum is None and type(step) is int else None
     if plain is not None:
         tx.key_put(key, plain, entry.expires_ms)
-        return plain
+        return told(plain)
     old = number(blob)
     if type(old) is not type(step):
         old = operand(blob, step)
@@ -125,6 +125,11 @@ def count(
     result = int_blob(total) if type(total) is int else encode(total)
     tx.key_put(key, in_class_of(blob, result), entry.expires_ms)
     return result
+
+
+def told(total: bytes) -> bytes:
+    """A sum in the class that it is kept in, as the number that the caller is told."""
+    return int_blob(whole(total)) if HEADS[total[0]] else total
 
 
 def operand(blob: bytes, step: int | float | Decimal) -> int | float | Decimal:

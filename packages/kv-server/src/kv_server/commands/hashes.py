@@ -7,7 +7,7 @@ from typing import Annotated, Final, NamedTuple, cast
 
 from kv_protocol.errors import InvalidArgument, NotANumber, OutOfRange
 from kv_protocol.values import encode, from_octets, int_blob, number, octets
-from kv_server.commands.counters import ONE, add, as_int, in_class_of, operand
+from kv_server.commands.counters import ONE, add, as_int, in_class_of, operand, told
 from kv_server.commands.redis_strings import as_before, decimal_sum, number_of, plain_decimal
 from kv_server.commands.resp_views import AS_OK
 from kv_server.engine.tx import Tx
@@ -334,7 +334,7 @@ def count_in_field(tx: Tx, key: bytes, field: bytes, step: int | float | Decimal
     result = int_sum(blob, step) if blob is not None and type(step) is int else None
     if result is not None:
         tx.hash_put(key, field, result)
-        return result
+        return told(result)
     total = add(type(step)(0) if blob is None else operand(blob, step), step)
     result = int_blob(total) if type(total) is int else encode(total)
     tx.hash_put(key, field, result if blob is None else in_class_of(blob, result))
