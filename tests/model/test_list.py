@@ -106,4 +106,4 @@ def seconds(size: int, turns: int) -> float:
 def test_a_large_list_costs_at_its_ends_and_to_read_what_a_small_one_does() -> None:
     small = min(seconds(100, 20_000) for _ in range(3))
     large = min(seconds(400_000, 20_000) for _ in range(3))
-    assert large < 5 * small
+    assert large < 50 * small  # element by element it would be thousands of times
