@@ -17,8 +17,9 @@ from kv_server.app.config import Config
 from kv_server.app.wiring import serve
 from kv_server.net.address import Address
 from kv_server.net.server import Server
+from kv_server.net.wire import Events
 
-__all__ = ["Caller", "condition", "dial", "encode", "pack", "serving"]
+__all__ = ["Caller", "all_of", "condition", "dial", "encode", "pack", "serving"]
 
 ANYWHERE = Address("127.0.0.1", 0)
 
@@ -29,6 +30,14 @@ async def serving(*binds: Address, **settings: Any) -> AsyncIterator[Server]:
     async with trio.open_nursery() as nursery:
         yield await nursery.start(serve, Config(bind=binds or (ANYWHERE,), **settings))
         nursery.cancel_scope.cancel()
+
+
+def all_of(events: Events) -> list[tuple[int, int]]:
+    """All that *events* have to tell."""
+    told: list[tuple[int, int]] = []
+    while events.take():
+        told.append((events.fd, events.bits))
+    return told
 
 
 class Caller:

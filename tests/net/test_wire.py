@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from kv_server.net.readiness import READ, TROUBLE, WRITE
-from kv_server.net.wire import ready, receive, send
+from kv_server.net.wire import Events, receive, send
+from tests.net.rig import all_of
 
 
 @pytest.fixture
@@ -21,6 +22,13 @@ def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 
 Ends = tuple[socket.socket, socket.socket]
+
+
+def asked(epoll: select.epoll) -> list[tuple[int, int]]:
+    """What *epoll* has ready."""
+    events = Events()
+    events.ask(epoll, epoll.fileno())
+    return all_of(events)
 
 
 @pytest.mark.parametrize("size", [1, 2, 65_535, 65_536])
@@ -86,24 +94,25 @@ def test_a_descriptor_that_is_closed_is_an_error(ends: Ends) -> None:
 def test_what_is_ready_is_what_an_epoll_says(ends: Ends) -> None:
     ours, theirs = ends
     with select.epoll() as epoll:
-        assert ready(epoll, epoll.fileno()) == []
+        assert asked(epoll) == []
         epoll.register(ours, READ)
         epoll.register(theirs, READ | WRITE)
-        assert ready(epoll, epoll.fileno()) == epoll.poll(0) == [(theirs.fileno(), WRITE)]
+        assert asked(epoll) == epoll.poll(0) == [(theirs.fileno(), WRITE)]
         theirs.send(b"x")
-        assert sorted(ready(epoll, epoll.fileno())) == sorted([(ours.fileno(), READ), (theirs.fileno(), WRITE)])
+        assert sorted(asked(epoll)) == sorted([(ours.fileno(), READ), (theirs.fileno(), WRITE)])
         ours.close()
-        [(fd, bits)] = ready(epoll, epoll.fileno())
+        [(fd, bits)] = asked(epoll)
         assert fd == theirs.fileno() and bits & TROUBLE
 
 
 @pytest.mark.skipif(not hasattr(select, "epoll"), reason="no epoll")
 def test_an_epoll_that_is_closed_is_an_error() -> None:
     epoll = select.epoll()
-    fd = epoll.fileno()
+    fd, events = epoll.fileno(), Events()
     epoll.close()
     with pytest.raises((OSError, ValueError)):
-        ready(epoll, fd)
+        events.ask(epoll, fd)
+    assert not events.left and not events.take()
 
 
 @pytest.mark.skipif(not hasattr(select, "epoll"), reason="no epoll")
@@ -114,7 +123,7 @@ def test_so_many_are_told_at_once(ends: Ends) -> None:
     with select.epoll() as epoll:
         for copy in copies:
             epoll.register(copy, READ)
-        assert sorted(ready(epoll, epoll.fileno())) == sorted((copy.fileno(), READ) for copy in copies)
+        assert sorted(asked(epoll)) == sorted((copy.fileno(), READ) for copy in copies)
     for copy in copies:
         copy.close()
 
@@ -129,3 +138,26 @@ def test_what_stands_where_a_socket_would_is_asked_itself() -> None:
 
     assert receive(Double(), -1) == b"65536"  # type: ignore[arg-type]
     assert send(Double(), -1, b"abc") == 2  # type: ignore[arg-type]
+
+
+def test_events_that_are_given_are_told_one_after_the_other() -> None:
+    events = Events()
+    for given in ([(3, READ), (4, WRITE)], [], [(5, READ | TROUBLE)]):
+        events.give(given)
+        assert events.left == len(given)
+        assert all_of(events) == given and events.left == 0
+
+
+@pytest.mark.skipif(not hasattr(select, "epoll"), reason="no epoll")
+def test_what_is_asked_replaces_what_was_not_told(ends: Ends) -> None:
+    ours, theirs = ends
+    theirs.send(b"x")
+    events = Events()
+    with select.epoll() as epoll:
+        epoll.register(ours, READ)
+        events.give([(1, READ), (2, READ)])
+        assert events.take()
+        events.ask(epoll, epoll.fileno())
+        assert all_of(events) == [(ours.fileno(), READ)]
+        events.give([(1, READ)])
+        assert all_of(events) == [(1, READ)]

@@ -257,7 +257,7 @@ def test_replies_can_be_skipped_and_a_pause_is_kept_to() -> None:
 def test_who_looks_on_sees_one_call_and_all_the_time_that_it_took() -> None:
     talk = filled()
     monitor = talk.another()
-    talk.rig.engine.observation.timer = busy
+    talk.rig.engine.observation.ticks = Ticks(busy)
     talk.line("CONFIG SET slowlog-log-slower-than 0")
     calls = talk.rig.engine.calls
     monitor.line("MONITOR")

@@ -11,6 +11,7 @@ from kv_server.engine.tx cimport Tx
 from kv_server.engine.watchers cimport Watchers
 from kv_server.model.ahead cimport WINDOW, Sought
 from kv_server.model.entry cimport Entry
+from kv_server.model.growing cimport Growing
 from kv_server.model.table cimport Table
 
 cdef struct Read:
@@ -29,8 +30,7 @@ cdef class Swift:
     cdef readonly Py_ssize_t taken
     cdef int may  # the calls that the gates let through, a bit each
     cdef bint writes
-    cdef char* out
-    cdef size_t size, room
+    cdef Growing out
     cdef char[MOST_VALUE + 8] scratch
     cdef Read[WINDOW] ahead
     cdef Sought[WINDOW] sought
@@ -42,7 +42,6 @@ cdef class Swift:
     cdef bint ready(self, Session session) except -1
     cdef bint fresh(self, Session session, Call* call) except -1
     cdef int see_gates(self, Session session) except -1
-    cdef double now(self) except? -1
     cdef int ran(self, int what, size_t calls, double spent_s) except -1
     cdef int wrote(self, Session session, int what, long long revision) except -1
     cdef int forget(self, Session session, int64_t seen) except -1
@@ -55,7 +54,6 @@ cdef class Swift:
     cdef int drop(self, Session session, Table table, Entry entry, Call* call, Answer* answer) except -1
     cdef int commit(self, Call* call, const char* blob, size_t size, int64_t expires_ms, Answer* answer) except -1
     cdef object keep(self, Call* call, Answer* answer)
-    cdef char* need(self, size_t more) except NULL
     cdef bytes go(self, Session session, bytes data, int protocol)
     cdef bint say(self, int kind, Call* call, Answer* answer, int protocol) except -1
     cpdef bytes text(self, Session session, bytes data, int protocol)

@@ -64,7 +64,7 @@ class Swift:
         if space is None:
             return b""
         engine, tx, observation, get = self._engine, self._tx, self._observation, self._get
-        tables, shift, let, timer = space.tables, tx.store.shift, self._let, observation.timer
+        tables, shift, let, timer = space.tables, tx.store.shift, self._let, observation.ticks.read
         at, done, since, hits, misses, held, end = 0, 0, 0, 0, 0, 0, len(data)
         last, used, began, revision = None, b"", 0.0, 0
         out: list[bytes] = []

@@ -7,11 +7,9 @@ a call, its key or who listens is left to the command itself: then a run ends be
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_Next
-from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
-from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
 from kv_server.commands.answers cimport BLOB, COUNT, DONE, NIL, NUMBER, ROOM, UNUSUAL, Answer, put_frame, put_line
 from kv_server.commands.calls cimport DEL, GET, INCR, MOST_VALUE, NONE, SET, Call, read_frame, read_line
@@ -20,14 +18,14 @@ from kv_server.engine.executor cimport Executor
 from kv_server.engine.groups cimport Group, Stamp
 from kv_server.engine.session cimport Session
 from kv_server.engine.tallies cimport Figures, add_up
+from kv_server.engine.ticks cimport Ticks
 from kv_server.engine.tx cimport Tx
 from kv_server.model.ahead cimport WINDOW, Sought, fetch, sought
 from kv_server.model.cells cimport seed_hashing
 from kv_server.model.entry cimport PLAIN, Entry, blob_of, kind_of
+from kv_server.model.growing cimport let_go, need
 from kv_server.model.space cimport Namespace
 from kv_server.model.table cimport Table
-
-from time import perf_counter
 
 from kv_protocol import limits
 from kv_server.engine.observation import MOST_NOTED as OBSERVED
@@ -40,7 +38,6 @@ cdef enum:
     BYTES = 5
     MOST_OUTPUT = 1 << 20
 
-cdef object TIMER = perf_counter
 cdef long long MOST_NOTED = OBSERVED
 cdef Py_ssize_t MAX_ANSWERS = limits.MAX_ANSWERS
 cdef long long MAX_ANSWER_BYTES = limits.MAX_ANSWER_BYTES
@@ -61,14 +58,14 @@ cdef class Swift:
         self.figures = [engine.observation.counted.figures[command.bit] for command in self.commands]
 
     def __dealloc__(self):
-        PyMem_Free(self.out)
+        let_go(&self.out)
 
     # ---- gates
     cdef bint ready(self, Session session) except -1:
         """Whether calls of *session* can run here at all; sees to which of them may."""
         cdef Tx tx = self.tx
         cdef bint writes
-        self.calls = self.taken = self.size = 0
+        self.calls = self.taken = self.out.size = 0
         self.writer = NONE
         if self.observation.least_s < LEAST_S or session.detour is not None:
             return False
@@ -122,13 +119,6 @@ cdef class Swift:
         return 0
 
     # ---- what is seen of calls
-    cdef double now(self) except? -1:
-        """What the timer says, which most often is the one that needs no Python."""
-        cdef timespec time
-        if self.observation.timer is TIMER and clock_gettime(CLOCK_MONOTONIC, &time) == 0:
-            return <double>time.tv_sec + 1e-9 * <double>time.tv_nsec
-        return self.observation.timer()
-
     cdef int ran(self, int what, size_t calls, double spent_s) except -1:
         """Count and time calls, as `Observation.ran` does, without objects."""
         add_up(<Figures>self.figures[what], calls, spent_s)
@@ -296,18 +286,6 @@ cdef class Swift:
         return (ANSWERED, self.caller, seq, reply, False, None if keeper is None else keeper.seen)
 
     # ---- both doors
-    cdef char* need(self, size_t more) except NULL:
-        """Where the next *more* octets of output can be written."""
-        cdef size_t room
-        cdef char* out
-        if self.size + more > self.room:
-            room = 2 * (self.size + more) + 65_536
-            out = <char*>PyMem_Realloc(self.out, room)
-            if out == NULL:
-                raise MemoryError
-            self.out, self.room = out, room
-        return self.out + self.size
-
     cpdef bytes text(self, Session session, bytes data, int protocol):
         """Run command lines, and return their replies in the *protocol* of RESP. `taken` says how far that went."""
         return self.go(session, data, protocol) if self.ready(session) else b""
@@ -329,10 +307,11 @@ cdef class Swift:
         cdef Call* call = NULL
         cdef int what = NONE, kind
         cdef size_t since = 0, place = 0, count = 0
-        cdef double began = self.now(), now
+        cdef Ticks ticks = self.observation.ticks
+        cdef double began = 0, now
         cdef const char* last = NULL
         cdef size_t last_size = 0
-        while self.size < MOST_OUTPUT:
+        while self.out.size < MOST_OUTPUT:
             if place == count:
                 place, count = 0, self.read(at, end, protocol)
                 if count == 0:
@@ -343,10 +322,10 @@ cdef class Swift:
             if not self.may >> call.what & 1:
                 break
             if call.what != what:
-                if what != NONE and self.calls > since:
-                    now = self.now()
+                now = ticks.read()
+                if self.calls > since:
                     self.ran(what, self.calls - since, now - began)
-                    began = now
+                began = now
                 what, since = call.what, self.calls
                 if what != GET and self.tx.gone is not None:
                     self.wrote(session, what, self.tx.revision)
@@ -364,7 +343,7 @@ cdef class Swift:
         self.taken = at - PyBytes_AS_STRING(data)
         if self.calls:
             self.engine.calls += self.calls
-            now = self.now() - began
+            now = ticks.read() - began
             if self.calls > since:
                 self.ran(what, self.calls - since, now)
             if self.writer != NONE:
@@ -375,16 +354,16 @@ cdef class Swift:
                 if self.calls > since and now > self.observation.least_s:
                     command = self.commands[what]
                     self.observation.see(session, command, [command.name.encode(), self.tx.last_key], None, now)
-        return PyBytes_FromStringAndSize(self.out, self.size)
+        return PyBytes_FromStringAndSize(self.out.octets, self.out.size)
 
     cdef bint say(self, int kind, Call* call, Answer* answer, int protocol) except -1:
         """Write the answer; False if this door has no form for the value."""
-        cdef char* out = self.need(answer.size + ROOM)
+        cdef char* out = need(&self.out, answer.size + ROOM)
         out = put_line(out, kind, answer, protocol) if protocol else put_frame(out, kind, answer, call.id)
         if out == NULL:
             self.engine.hits -= 1
             return False
-        self.size = out - self.out
+        self.out.size = out - self.out.octets
         return True
 
 

@@ -213,9 +213,9 @@ class Engine(Several):
 
     def run_within(self, session: Session, request_id: int, command: Command, words: list[bytes]) -> object:
         observation, revision = self.observation, self.tx.revision
-        began = observation.timer()
+        began = observation.ticks.read()
         reply = super().run_within(session, request_id, command, words)
-        spent_s = observation.timer() - began
+        spent_s = observation.ticks.read() - began
         observation.ran(session, command, 1, spent_s, revision)
         if spent_s > observation.least_s:
             observation.see(session, command, words, None, spent_s)
@@ -225,14 +225,14 @@ class Engine(Several):
 
     def run_inner(self, session: Session, command: Command, args: list[Any], options: Any) -> object:
         observation = self.observation
-        began = observation.timer()
+        began = observation.ticks.read()
         try:
             return super().run_inner(session, command, args, options)
         except KvError:
             observation.counted.fail(command)
             raise
         finally:
-            observation.counted.add(command, observation.timer() - began)
+            observation.counted.add(command, observation.ticks.read() - began)
 
     def withdraw(self, call: Waiting) -> None:
         super().withdraw(call)

@@ -10,6 +10,7 @@ from msgpack import Packer
 
 from kv_server.engine.logged import unpack_rows
 from kv_server.engine.rows import DELETED, KEY_DROP, KEY_PUT
+from kv_server.model.growing cimport let_go, need
 from kv_server.model.octets cimport array_head, bin_head, int_blob, put_big
 
 __all__ = ["Group"]
@@ -40,7 +41,7 @@ cdef class Group:
         self.pack = Packer(unicode_errors="surrogateescape", autoreset=True).pack
 
     def __dealloc__(self):
-        PyMem_Free(self.out)
+        let_go(&self.out)
         PyMem_Free(self.stamps)
 
     def __len__(self):
@@ -51,23 +52,21 @@ cdef class Group:
 
     cpdef append(self, row):
         """Add a commit."""
-        cdef size_t before = self.size, count = self.count
+        cdef size_t before = self.out.size, count = self.count
         revision, now_ms, elapsed_ms, name, effects = row
         self.begin(revision, now_ms, elapsed_ms, name)
         try:
             self.write(effects, 0)
         except:
-            self.size, self.count = before, count
+            self.out.size, self.count = before, count
             raise
 
     def clear(self):
         """Have none."""
-        self.size = self.count = 0
+        self.out.size = self.count = 0
         self.name = self.names = None
-        if self.room > KEPT:
-            PyMem_Free(self.out)
-            self.out = NULL
-            self.room = 0
+        if self.out.room > KEPT:
+            let_go(&self.out)
 
     @property
     def last(self):
@@ -107,12 +106,12 @@ cdef class Group:
                 end += int_blob(end, self.stamps[at].elapsed_ms)
             size = end - head
             end += array_head(end, count)
-            made = PyBytes_FromStringAndSize(NULL, (end - head) + PyBytes_GET_SIZE(names) + self.size)
+            made = PyBytes_FromStringAndSize(NULL, (end - head) + PyBytes_GET_SIZE(names) + self.out.size)
             at = PyBytes_GET_SIZE(names)
             memcpy(PyBytes_AS_STRING(made), head, size)
             memcpy(PyBytes_AS_STRING(made) + size, PyBytes_AS_STRING(names), at)
             memcpy(PyBytes_AS_STRING(made) + size + at, head + size, end - head - size)
-            memcpy(PyBytes_AS_STRING(made) + at + (end - head), self.out, self.size)
+            memcpy(PyBytes_AS_STRING(made) + at + (end - head), self.out.octets, self.out.size)
         finally:
             PyMem_Free(head)
         return made
@@ -140,18 +139,6 @@ cdef class Group:
         self.count += 1
         return 0
 
-    cdef char* need(self, size_t more) except NULL:
-        """Where the next *more* octets can be written."""
-        cdef size_t room
-        cdef char* out
-        if self.size + more > self.room:
-            room = 2 * (self.size + more) + 4_096
-            out = <char*>PyMem_Realloc(self.out, room)
-            if out == NULL:
-                raise MemoryError
-            self.out, self.room = out, room
-        return self.out + self.size
-
     cdef int write(self, thing, int depth) except -1:
         """Write *thing* as `Packer` does."""
         cdef int beyond = 0
@@ -162,60 +149,58 @@ cdef class Group:
         cdef bytes octets
         kind = type(thing)
         if kind is bytes and PyBytes_GET_SIZE(thing) <= MOST:
-            out = self.need(HEAD + PyBytes_GET_SIZE(thing))
-            self.size += octets_at(out, PyBytes_AS_STRING(thing), PyBytes_GET_SIZE(thing))
+            out = need(&self.out, HEAD + PyBytes_GET_SIZE(thing))
+            self.out.size += octets_at(out, PyBytes_AS_STRING(thing), PyBytes_GET_SIZE(thing))
             return 0
         if kind is int:
             number = integer_of(thing, &beyond)
             if not beyond:
-                self.size += int_blob(self.need(HEAD), number)
+                self.out.size += int_blob(need(&self.out, HEAD), number)
                 return 0
         elif thing is None or kind is bool:
-            out = self.need(1)
+            out = need(&self.out, 1)
             out[0] = <char>(0xC0 if thing is None else 0xC3 if thing else 0xC2)
-            self.size += 1
+            self.out.size += 1
             return 0
         elif (kind is tuple or kind is list) and depth < DEEPEST:
-            self.size += array_head(self.need(HEAD), len(thing))
+            self.out.size += array_head(need(&self.out, HEAD), len(thing))
             for each in thing:
                 self.write(each, depth + 1)
             return 0
         elif kind is float:
             real = thing
             memcpy(&bits, &real, 8)
-            out = self.need(HEAD)
+            out = need(&self.out, HEAD)
             out[0] = <char>0xCB
-            self.size += 1 + put_big(out + 1, bits, 8)
+            self.out.size += 1 + put_big(out + 1, bits, 8)
             return 0
         octets = self.pack(thing)
-        memcpy(self.need(PyBytes_GET_SIZE(octets)), PyBytes_AS_STRING(octets), PyBytes_GET_SIZE(octets))
-        self.size += PyBytes_GET_SIZE(octets)
+        memcpy(need(&self.out, PyBytes_GET_SIZE(octets)), PyBytes_AS_STRING(octets), PyBytes_GET_SIZE(octets))
+        self.out.size += PyBytes_GET_SIZE(octets)
         return 0
+
+    cdef char* about(self, Stamp stamp, bytes name, char opcode, int parts, const char* key, size_t size,
+                     size_t more) except NULL:
+        """Begin a commit of one effect, about *key*; where the *more* octets go that end it."""
+        cdef char* out = need(&self.out, 3 * HEAD + size + more)
+        self.begin(stamp.revision, stamp.now_ms, stamp.elapsed_ms, name)
+        out += array_head(out, 1)
+        out += array_head(out, parts)
+        out[0] = opcode
+        return out + 1 + octets_at(out + 1, key, size)
 
     cdef int put(self, Stamp stamp, bytes name, const char* key, size_t size, const char* blob, size_t length,
                  int64_t expires_ms) except -1:
         """Add a commit whose one effect puts *blob* at *key*."""
-        cdef char* out = self.need(4 * HEAD + size + length)
-        self.begin(stamp.revision, stamp.now_ms, stamp.elapsed_ms, name)
-        out += array_head(out, 1)
-        out += array_head(out, 4)
-        out[0] = PUT
-        out += 1
-        out += octets_at(out, key, size)
+        cdef char* out = self.about(stamp, name, PUT, 4, key, size, 2 * HEAD + length)
         out += octets_at(out, blob, length)
         out += int_blob(out, expires_ms)
-        self.size = out - self.out
+        self.out.size = out - self.out.octets
         return 0
 
     cdef int drop(self, Stamp stamp, bytes name, const char* key, size_t size) except -1:
         """Add a commit whose one effect takes away what is at *key*."""
-        cdef char* out = self.need(4 * HEAD + size)
-        self.begin(stamp.revision, stamp.now_ms, stamp.elapsed_ms, name)
-        out += array_head(out, 1)
-        out += array_head(out, 3)
-        out[0] = DROP
-        out += 1
-        out += octets_at(out, key, size)
+        cdef char* out = self.about(stamp, name, DROP, 3, key, size, 1)
         out[0] = CAUSE
-        self.size = out + 1 - self.out
+        self.out.size = out + 1 - self.out.octets
         return 0

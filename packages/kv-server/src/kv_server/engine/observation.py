@@ -19,6 +19,7 @@ from kv_server.engine.hot import HotKeys
 from kv_server.engine.onlookers import Onlooker
 from kv_server.engine.session import Session
 from kv_server.engine.tallies import Tallies, Tally
+from kv_server.engine.ticks import Ticks
 from kv_server.engine.wording import shortened, words_of
 from kv_server.spec.command import Command, Flag
 
@@ -55,11 +56,11 @@ class Sample(NamedTuple):
 
 
 class Observation:
-    """Who looks on, and what was seen. *timer* counts seconds from anywhere."""
+    """Who looks on, and what was seen, and how long it took by *ticks*."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.timer: Callable[[], float] = lambda: 0.0
+        self.ticks = Ticks(lambda: 0.0)
         self.monitors: dict[tuple[int, int], Onlooker] = {}
         """By session and call."""
         self.monitor_bytes = 1 << 20
@@ -113,14 +114,14 @@ class Observation:
             figures.add(calls, mean_s)
         self.runs += 1
         if self.engine.tx.revision != revision:
-            self.wrote(session, command, revision)
+            self.wrote(session, command.name, revision)
 
-    def wrote(self, session: Session, command: Command, revision: int) -> None:
-        """These calls made all revisions from that one on."""
+    def wrote(self, session: Session, command: str, revision: int) -> None:
+        """Calls of this one made all revisions from that one on."""
         engine = self.engine
         if engine.history.on:
             tx = engine.tx
-            engine.history.runs.add(revision, tx.revision, tx.now_ms, session.id, command.name)
+            engine.history.runs.add(revision, tx.revision, tx.now_ms, session.id, command)
 
     def settle(self) -> None:
         """Count what was noted, and the key that was asked for last: a sample."""

@@ -7,4 +7,4 @@ cdef class Ticks:
     cdef uint64_t counted
     cdef double lately
     cpdef double read(self) except? -1
-    cdef double roughly(self) except? -1
+    cpdef double roughly(self) except? -1

@@ -20,7 +20,7 @@ cdef extern from *:
     uint64_t counted "ticks_counted"() noexcept
 
 cdef enum:
-    FEW = 1 << 13  # counts that pass in some microseconds
+    FEW = 1 << 16  # counts that pass in some tens of microseconds
 
 
 cdef class Ticks:
@@ -40,6 +40,6 @@ cdef class Ticks:
         self.lately = <double>time.tv_sec + <double>time.tv_nsec * 1e-9
         return self.lately
 
-    cdef double roughly(self) except? -1:
-        """The same, at most some microseconds ago."""
+    cpdef double roughly(self) except? -1:
+        """The same, or what it was some tens of microseconds ago."""
         return self.lately if self.own and counted() - self.counted < FEW else self.read()

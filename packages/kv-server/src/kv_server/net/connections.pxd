@@ -28,7 +28,7 @@ cdef class Connections:
     cpdef mark(self, Peer peer)
     @cython.locals(peer=Peer, dirty=list)
     cpdef list _dirty(self)
-    @cython.locals(peer=Peer)
+    @cython.locals(peer=Peer, dirty=list)
     cpdef flush(self)
     cpdef wake(self, Peer peer)
     @cython.locals(peer=Peer)

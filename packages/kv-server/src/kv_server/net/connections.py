@@ -165,9 +165,11 @@ class Connections:
 
     def flush(self) -> None:
         """Send once to every connection that has output."""
-        while self.dirty:
-            for peer in self._dirty():
-                self._send(peer)
+        dirty = self.dirty
+        for peer in dirty:  # sending may add to them
+            peer.dirty = False
+            self._send(peer)
+        dirty.clear()
 
     def seal(self) -> None:
         """Take the output there is, to be sent at `release`. What comes meanwhile waits for the next time; what was let

@@ -9,6 +9,7 @@ from kv_server.net.clock cimport Clock
 from kv_server.net.connections cimport Connections
 from kv_server.net.peer cimport Peer
 from kv_server.net.readiness cimport Readiness
+from kv_server.net.wire cimport Events
 
 cdef double _BUDGET_S, _PAUSE_S, LOOK_S
 
@@ -26,8 +27,9 @@ cdef class Loop:
     cdef Engine _engine
     cdef Ticks _ticks
     cdef Readiness _readiness
+    cdef Events _events
     cdef object _acceptor, _alarm
-    cdef list _left, _due
+    cdef list _due
     cdef Patience _patience
     cdef readonly object _gate
     cdef Connections _connections
@@ -35,9 +37,9 @@ cdef class Loop:
     cdef long long _alarm_ms, _sweep_ms, _retry_ms
     cdef bint _more
 
-    @cython.locals(connections=Connections, peer=Peer, fd=int, bits=int, done=Py_ssize_t)
-    cpdef list round(self, list events, double until)
-    @cython.locals(connections=Connections, events=list, until=double)
+    @cython.locals(connections=Connections, events=Events, peer=Peer, done=Py_ssize_t)
+    cpdef round(self, double until)
+    @cython.locals(connections=Connections, readiness=Readiness, events=Events, until=double)
     cpdef bint drain(self) except -1
     cpdef set_clocks(self)
     @cython.locals(due=list, clock=Clock, elapsed_ms=cython.longlong)
@@ -47,5 +49,5 @@ cdef class Loop:
     cpdef _set_alarm(self)
     cpdef _next_due_ms(self)
     cpdef send(self)
-    @cython.locals(until=double)
-    cpdef list _look(self)
+    @cython.locals(readiness=Readiness, events=Events, until=double)
+    cpdef _look(self)

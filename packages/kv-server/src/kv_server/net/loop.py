@@ -81,7 +81,7 @@ class Loop:
         self.pulse = Pulse()
         self._engine = engine
         self._clock = clock
-        self._readiness = readiness
+        self._readiness, self._events = readiness, readiness.events
         self._connections = connections
         self._acceptor = acceptor
         self._gate: Gate | None = None
@@ -92,8 +92,6 @@ class Loop:
         self._more = False
         self._retry_ms = 0
         self._ticks = Ticks(clock.timer)
-        self._left: list[tuple[int, int]] = []
-        """What was ready when the time was up."""
         self._due = engine.due.heap
         self._patience = Patience(real=clock.timer is perf_counter)
         self.set_clocks()
@@ -109,64 +107,66 @@ class Loop:
 
     def drain(self) -> bool:
         """Serve what is ready until nothing is; True if there is more, but it is the turn of others."""
-        readiness, connections = self._readiness, self._connections
+        readiness, events, connections = self._readiness, self._events, self._connections
         until = self._ticks.read() + _BUDGET_S
-        events, self._left = self._left or readiness.poll(), []
-        while events or connections.stalled:
-            events = self.round(events, until)
-            if self._ticks.read() >= until:
-                self._left = events
+        if not events.left:
+            readiness.poll()
+        while events.left or connections.stalled:
+            self.round(until)
+            if self._ticks.roughly() >= until:
                 return True
-            if not events:
-                waits = not connections.stalled and self._patience.worth_it()
-                events = self._look() if waits else readiness.poll()
+            if not events.left:
+                if connections.stalled or not self._patience.worth_it():
+                    readiness.poll()
+                else:
+                    self._look()
         return False
 
-    def _look(self) -> list[tuple[int, int]]:
-        """What is ready, or is a moment later: who was served may have more to say, and a sleep of trio costs more. Few
-        callers are waited for awake: to be woken would take longer than all that is done for them.
+    def _look(self) -> None:
+        """See what is ready, or is a moment later: who was served may have more to say, and a sleep of trio costs more.
+        Few callers are waited for awake: to be woken would take longer than all that is done for them.
         """
+        readiness, events = self._readiness, self._events
         if len(self._connections.peers) <= _FEW:
             until = self._ticks.read() + LOOK_S
-            while not (events := self._readiness.poll()) and self._ticks.read() < until:
-                pass
+            readiness.poll()
+            while not events.left and self._ticks.read() < until:
+                readiness.poll()
         else:
-            events = self._readiness.look(_PAUSE_S)
-        if events:
+            readiness.look(_PAUSE_S)
+        if events.left:
             self._patience.hit()
         else:
             self._patience.miss()
-        return events
 
-    def round(self, events: list[tuple[int, int]], until: float) -> list[tuple[int, int]]:
-        """Serve *events* while there is time; return those that are left."""
+    def round(self, until: float) -> None:
+        """Serve what is ready while there is time; some may be left."""
         self.pulse.rounds += 1
         self._read_clocks()
-        connections = self._connections
+        events, connections = self._events, self._connections
         if connections.stalled:
             connections.resume_one()
         done = 0
-        for fd, bits in events:
+        while events.take():
             done += 1
-            peer = connections.peers.get(fd)
+            peer = connections.peers.get(events.fd)
             if peer is not None:
-                connections.receive(peer, bits)
-            elif fd in self._acceptor.listeners:
-                self._acceptor.accept(fd)
-            elif fd == self._gate_fd:
+                connections.receive(peer, events.bits)
+            elif events.fd in self._acceptor.listeners:
+                self._acceptor.accept(events.fd)
+            elif events.fd == self._gate_fd:
                 assert self._gate is not None
                 self._gate.synced()
             if not done & 7 and self._ticks.read() >= until:
                 break
         while connections.stalled and self._ticks.read() < until:
             connections.resume_one()
-        rest = events[done:]
         if self._gate is None:
             connections.flush()
         else:
-            rest = rest or self._readiness.poll()
-            self._gate.let_out(more=bool(rest or connections.stalled))
-        return rest
+            if not events.left:
+                self._readiness.poll()
+            self._gate.let_out(more=bool(events.left or connections.stalled))
 
     def guard(self, gate: Gate) -> None:
         """Let nothing out any more but through *gate*."""
@@ -239,7 +239,7 @@ class Loop:
                     self._gate.tend()
             self.send()
             while self._connections.stalled:  # an answer that came late lets the calls behind it go on
-                self.round([], self._ticks.read() + _BUDGET_S)
+                self.round(self._ticks.read() + _BUDGET_S)
                 await trio.lowlevel.checkpoint()
 
     def _next_due_ms(self) -> int:

@@ -1,10 +1,13 @@
 """How what watches descriptors is laid out where it is compiled."""
 
+from kv_server.net.wire cimport Events
+
 
 cdef class Readiness:
+    cdef readonly Events events
     cpdef watch(self, int fd, long long wants)
-    cpdef list poll(self)
-    cpdef list look(self, double wait_s)
+    cpdef poll(self)
+    cpdef look(self, double wait_s)
 
 
 cdef class NestedEpoll(Readiness):

@@ -1,7 +1,7 @@
 """Which descriptors are ready: one nested epoll watched by one task, or, where there is no epoll, a task for each.
 
 Both are level triggered, so that what is not read is told again, but for what is watched `ONCE`. `wait` returns when
-something may be ready, `poll` says what.
+something may be ready, `poll` finds out what: that is in `events` then.
 """
 
 import select
@@ -11,7 +11,7 @@ from typing import Final
 
 import trio
 
-from kv_server.net.wire import ready
+from kv_server.net.wire import Events
 
 __all__ = ["HANGS_UP", "ONCE", "READ", "TROUBLE", "WRITE", "NestedEpoll", "Readiness", "TaskEach", "open_readiness"]
 
@@ -28,6 +28,9 @@ saves the system a look at everything that was ready a round ago.
 class Readiness:
     """Watches descriptors."""
 
+    def __init__(self) -> None:
+        self.events = Events()
+
     def watch(self, fd: int, wants: int) -> None:
         """Begin to watch *fd* for the bits *wants*, or watch it for others than before."""
         raise NotImplementedError
@@ -40,11 +43,11 @@ class Readiness:
         """Sleep until something may be ready."""
         raise NotImplementedError
 
-    def poll(self) -> list[tuple[int, int]]:
-        """Descriptors and bits that are ready now."""
+    def poll(self) -> None:
+        """Have in `events` what is ready now."""
         raise NotImplementedError
 
-    def look(self, wait_s: float) -> list[tuple[int, int]]:
+    def look(self, wait_s: float) -> None:
         """The same, for which everybody may be kept waiting so long."""
         raise NotImplementedError
 
@@ -53,6 +56,7 @@ class NestedEpoll(Readiness):
     """An epoll of our own, which trio sees as one descriptor: a wake-up costs the same for one connection or many."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._epoll = select.epoll()
         self._fd = self._epoll.fileno()
         self._watched: set[int] = set()
@@ -72,11 +76,11 @@ class NestedEpoll(Readiness):
     async def wait(self) -> None:
         await trio.lowlevel.wait_readable(self._fd)
 
-    def poll(self) -> list[tuple[int, int]]:
-        return ready(self._epoll, self._fd)
+    def poll(self) -> None:
+        self.events.ask(self._epoll, self._fd)
 
-    def look(self, wait_s: float) -> list[tuple[int, int]]:
-        return ready(self._epoll, self._fd, wait_s)
+    def look(self, wait_s: float) -> None:
+        self.events.ask(self._epoll, self._fd, wait_s)
 
     def close(self) -> None:
         self._epoll.close()
@@ -86,6 +90,7 @@ class TaskEach(Readiness):
     """A task for each descriptor and direction, run in *nursery*."""
 
     def __init__(self, nursery: trio.Nursery) -> None:
+        super().__init__()
         self._nursery = nursery
         self._scopes: dict[tuple[int, int], trio.CancelScope] = {}
         self._ready: dict[int, int] = {}
@@ -111,17 +116,16 @@ class TaskEach(Readiness):
     async def wait(self) -> None:
         await self._arrived.wait()
 
-    def poll(self) -> list[tuple[int, int]]:
-        ready = list(self._ready.items())
+    def poll(self) -> None:
+        self.events.give(list(self._ready.items()))
         if self._arrived.is_set():
             self._ready.clear()
             self._collected.set()
             self._collected = trio.Event()
             self._arrived = trio.Event()
-        return ready
 
-    def look(self, wait_s: float) -> list[tuple[int, int]]:
-        return self.poll()  # what is ready comes with other tasks
+    def look(self, wait_s: float) -> None:
+        self.poll()  # what is ready comes with other tasks
 
     def _drop(self, fd: int, bit: int) -> None:
         self._scopes.pop((fd, bit)).cancel()

@@ -8,7 +8,7 @@ from typing import Final
 
 from kv_protocol.tls import Wire
 
-__all__ = ["CHUNK", "elapsed_ns", "ready", "receive", "send"]
+__all__ = ["CHUNK", "Events", "elapsed_ns", "receive", "send"]
 
 CHUNK: Final = 64 * 1024
 """The most that is received at once."""
@@ -23,11 +23,34 @@ def elapsed_ns() -> int:
     return time.clock_gettime_ns(_ELAPSED)
 
 
-def ready(epoll: select.epoll, fd: int, wait_s: float = 0.0) -> list[tuple[int, int]]:
-    """Descriptors and bits that *epoll*, whose own descriptor is *fd*, has ready, now or soon: some of them."""
-    if wait_s and fd < _SELECTED:
-        select.select((fd,), (), (), wait_s)
-    return epoll.poll(0, _MOST_EVENTS)
+class Events:
+    """What descriptors were ready for, some of them: told one after the other, by `take`, as `fd` and `bits`. So many
+    are `left`.
+    """
+
+    __slots__ = ("_given", "bits", "fd", "left")
+
+    def __init__(self) -> None:
+        self.fd = self.bits = self.left = 0
+        self._given: list[tuple[int, int]] = []
+
+    def take(self) -> bool:
+        """Go on to the next; False if all were told."""
+        if not self.left:
+            return False
+        self.fd, self.bits = self._given[-self.left]
+        self.left -= 1
+        return True
+
+    def give(self, given: list[tuple[int, int]]) -> None:
+        """Tell these from here on."""
+        self._given, self.left = given, len(given)
+
+    def ask(self, epoll: select.epoll, fd: int, wait_s: float = 0.0) -> None:
+        """Tell what *epoll*, whose own descriptor is *fd*, has ready, now or so soon."""
+        if wait_s and fd < _SELECTED:
+            select.select((fd,), (), (), wait_s)
+        self.give(epoll.poll(0, _MOST_EVENTS))
 
 
 def receive(sock: Wire, fd: int) -> bytes:

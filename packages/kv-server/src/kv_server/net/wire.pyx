@@ -5,6 +5,8 @@ A socket of the system's own is asked by its descriptor, which must not block: s
 What stands where a socket would is asked as ever. Errors are those that sockets raise.
 """
 
+cimport cython
+
 import socket
 import time
 
@@ -13,13 +15,12 @@ from cpython.exc cimport PyErr_SetFromErrno
 from libc.stdint cimport int64_t
 from posix.time cimport clock_gettime, timespec
 
-__all__ = ["CHUNK", "elapsed_ns", "ready", "receive", "send"]
+__all__ = ["CHUNK", "Events", "elapsed_ns", "receive", "send"]
 
 cdef extern from *:
     """
     #ifdef __linux__
     #include <errno.h>
-    #include <sys/epoll.h>
     #include <sys/syscall.h>
     #include <time.h>
     #include <sys/socket.h>
@@ -47,27 +48,16 @@ cdef extern from *:
     static ssize_t receive_now(int fd, void *octets, size_t size) { return recv(fd, octets, size, MSG_DONTWAIT); }
     static ssize_t send_now(int fd, const void *octets, size_t size) { return send(fd, octets, size, MSG_DONTWAIT); }
     /* never called: nothing there is an epoll */
-    struct epoll_event { unsigned int events; union { int fd; } data; };
     static int epoll_wait(int epoll, struct epoll_event *events, int most, int wait_ms) { return 0; }
     static int epoll_soon(int epoll, struct epoll_event *events, int most, long wait_ns) { return 0; }
     #endif
     """
-    ctypedef union epoll_data:
-        int fd
-    struct epoll_event:
-        unsigned int events
-        epoll_data data
     ssize_t receive_now(int fd, void* octets, size_t size) noexcept
     ssize_t send_now(int fd, const void* octets, size_t size) noexcept
     int epoll_wait(int epoll, epoll_event* events, int most, int wait_ms) noexcept nogil
     int epoll_soon(int epoll, epoll_event* events, int most, long wait_ns) noexcept nogil
 
-cdef enum:
-    MOST_EVENTS = 1024
-    FEW_EVENTS = 128
-
 cdef char buffer[CHUNK]
-cdef epoll_event happened[MOST_EVENTS]
 cdef object OWN = socket.socket
 cdef int ELAPSED = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
@@ -80,20 +70,38 @@ cpdef int64_t elapsed_ns() except -1:
     return <int64_t>now.tv_sec * 1_000_000_000 + now.tv_nsec
 
 
-cpdef list ready(epoll, int fd, double wait_s=0.0):
-    """Descriptors and bits that *epoll*, whose own descriptor is *fd*, has ready, now or soon: some of them."""
-    cdef epoll_event[FEW_EVENTS] few  # of its own: other threads go on meanwhile
-    cdef epoll_event* found = happened
-    cdef int place, count
-    if wait_s > 0.0:
-        found = few
-        with nogil:
-            count = epoll_soon(fd, few, FEW_EVENTS, <long>(wait_s * 1e9))
-    else:
-        count = epoll_wait(fd, happened, MOST_EVENTS, 0)
-    if count < 0:
-        PyErr_SetFromErrno(OSError)
-    return [(found[place].data.fd, found[place].events) for place in range(count)]
+@cython.auto_pickle(False)
+cdef class Events:
+    """What descriptors were ready for, some of them: told one after the other, by `take`, as `fd` and `bits`. So many
+    are `left`.
+    """
+
+    cpdef bint take(self) except -1:
+        """Go on to the next; False if all were told."""
+        if self.left == 0:
+            return False
+        if self.given is None:
+            self.fd, self.bits = self.found[self.told].data.fd, self.found[self.told].events
+        else:
+            self.fd, self.bits = self.given[self.told]
+        self.told += 1
+        self.left -= 1
+        return True
+
+    cpdef give(self, list given):
+        """Tell these from here on."""
+        self.given, self.told, self.left = given, 0, len(given)
+
+    cpdef ask(self, epoll, int fd, double wait_s=0.0):
+        """Tell what *epoll*, whose own descriptor is *fd*, has ready, now or so soon."""
+        cdef int count = epoll_wait(fd, self.found, MOST_EVENTS, 0)
+        self.given, self.told, self.left = None, 0, 0
+        if count == 0 and wait_s > 0.0:
+            with nogil:
+                count = epoll_soon(fd, self.found, MOST_EVENTS, <long>(wait_s * 1e9))
+        if count < 0:
+            PyErr_SetFromErrno(OSError)
+        self.left = count
 
 
 cpdef bytes receive(sock, int fd):

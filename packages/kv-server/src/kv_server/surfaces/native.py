@@ -261,7 +261,7 @@ class NativeConnection(Surface):
         if last is not None and done > since:
             note((last, done - since, before - began))
             if tx.revision != revision:
-                observation.wrote(session, last, revision)
+                observation.wrote(session, last.name, revision)
         self.held += held
         self.calls += done
         self._rest(bodies, done)

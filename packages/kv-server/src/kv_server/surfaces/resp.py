@@ -256,7 +256,7 @@ class RespConnection(Surface):
         if last is not None and done > since:
             note((last, done - since, before - began))
             if tx.revision != revision:
-                observation.wrote(session, last, revision)
+                observation.wrote(session, last.name, revision)
         self.held += held
         self.calls += done
         self._settle(lines, done)

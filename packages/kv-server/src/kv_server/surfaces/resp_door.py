@@ -27,8 +27,7 @@ class RespDoor(Pausing):
         super().__init__(engine, whole | {word.lower(): command for word, command in whole.items()})
         self.observation = engine.observation
         self.limits = limits
-        self.ticks = Ticks(timer)
-        engine.observation.timer = timer
+        self.ticks = engine.observation.ticks = Ticks(timer)
         self.lanes = lanes_of(engine)
         self.protocol_errors = 0
         self.bugs = Bugs(log)

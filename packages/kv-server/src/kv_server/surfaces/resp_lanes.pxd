@@ -1,5 +1,7 @@
 """How what runs plain command lines is laid out."""
 
+from cpython.object cimport PyObject
+
 from kv_server.commands.swift cimport Swift
 from kv_server.engine.executor cimport Executor
 from kv_server.engine.observation cimport Observation
@@ -8,6 +10,7 @@ from kv_server.engine.tallies cimport Figures
 from kv_server.engine.ticks cimport Ticks
 from kv_server.engine.tx cimport Tx
 from kv_server.model.ahead cimport WINDOW, Sought
+from kv_server.model.growing cimport Growing
 from kv_server.spec.gate cimport Hot
 
 cdef enum:
@@ -27,9 +30,15 @@ cdef struct Line:
     bint again  # its first word behind the command is that of the line before
 
 
+cdef struct Given:
+    PyObject* things[MOST_WORDS]  # the first is nobody's to let go
+    size_t count
+
+
 cdef class Lane:
     cdef readonly object command
     cdef bytes word
+    cdef str name
     cdef Hot hot
     cdef Figures figures
     cdef bint fast
@@ -39,7 +48,7 @@ cdef class Lane:
     cdef size_t fixed, again
     cdef bint begins(self, Word* word) noexcept
     cdef bint fits(self, size_t count) noexcept
-    cdef tuple arguments(self, Tx tx, Word* words, size_t count, bytes key)
+    cdef bint read(self, Word* words, size_t count, bytes key, Given* given) except -1
 
 
 cdef class Lanes:
@@ -52,21 +61,18 @@ cdef class Lanes:
     cdef size_t ran, read  # the same of lines alone
     cdef double now, until  # when the last of them had run, and until when they may
     cdef readonly object long, command
-    cdef char* out
-    cdef size_t size, room
+    cdef Growing out
     cdef Line[WINDOW] ahead
     cdef Word[MOST_WORDS] words  # of all of them
     cdef Sought[WINDOW] sought
     cdef bytes key  # that the line before began with
     cdef Lane lately  # that was used last
     cdef Lane lane_of(self, Word* word)
-    cdef Lane find(self, bytes word)
     cdef int look_within(self, Word* key, size_t count) except -1
     cdef size_t look(self, Session session, const char* at, const char* end) except? 0
     cdef object run(self, Session session, Lane lane, Line* line)
     cdef int tell(self, Session session, Lane lane, long long calls, double spent_s, long long revision) except -1
     cdef bint say(self, reply, int protocol) except -1
-    cdef char* need(self, size_t more) except NULL
     cdef bytes lines(self, Session session, bytes data, int protocol, Ticks ticks)
     cdef int see(self, Session session, Lane lane, Line* line, double spent_s) except -1
     cpdef bytes text(self, Session session, bytes data, int protocol, Ticks ticks)

@@ -7,9 +7,8 @@ nothing.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_INCREF
+from cpython.ref cimport Py_INCREF, Py_XDECREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcmp, memcpy
@@ -26,6 +25,7 @@ from kv_server.model.ahead cimport RANKED, WINDOW, crowd_in, fetch, fetch_names,
 from kv_server.model.cells cimport hashed, seed_hashing
 from kv_server.model.crowd cimport Crowd
 from kv_server.model.entry cimport kind_of
+from kv_server.model.growing cimport let_go, need
 from kv_server.model.octets cimport digits, int_blob, spelled, text_blob
 from kv_server.model.table cimport Table
 from kv_server.spec.gate cimport Hot
@@ -42,7 +42,6 @@ from kv_server.surfaces.resp_replies import RESP2, RESP3
 __all__ = ["Lanes", "lanes_of"]
 
 cdef extern from "Python.h":
-    PyObject** PySequence_Fast_ITEMS(object)
     object PyObject_Vectorcall(object, PyObject**, size_t, void*)
     int64_t integer_of "PyLong_AsLongLongAndOverflow"(object, int* beyond) except? -1
 
@@ -100,13 +99,29 @@ cdef object read_word(int kind, Word* word):
     return PyBytes_FromStringAndSize(head, int_blob(head, number))
 
 
+cdef inline bint add(Given* given, thing) noexcept:
+    """Have *thing* be given as well; False if it is None."""
+    if thing is None:
+        return False
+    Py_INCREF(thing)
+    given.things[given.count] = <PyObject*>thing
+    given.count += 1
+    return True
+
+
+cdef inline void let_go_of(Given* given) noexcept:
+    while given.count > 1:
+        given.count -= 1
+        Py_XDECREF(given.things[given.count])
+
+
 cdef class Lane:
     """How lines of one *command* are read, and what is called with them."""
 
     def __init__(self, bytes word not None, command, figures, line):
         self.word = word
         self.figures = figures
-        self.command = command
+        self.command, self.name = command, command.name
         self.hot = command.hot
         self.fast = command.flags & FAST
         self.function = command.function
@@ -130,40 +145,32 @@ cdef class Lane:
             return count == self.fixed
         return count > self.fixed and (count - self.fixed) % self.again == 0
 
-    cdef tuple arguments(self, Tx tx, Word* words, size_t count, bytes key):
-        """What the function is called with, beginning with *key* if that is known; None if the words are not so
-        simple.
+    cdef bint read(self, Word* words, size_t count, bytes key, Given* given) except -1:
+        """Read what the function is called with, beginning with *key* if that is known, and add it to *given*; False if
+        the words are not so simple.
         """
-        cdef size_t rows = (count - self.fixed) // self.again if self.again else 0, row, place
-        cdef tuple found = PyTuple_New(1 + self.fixed + rows)
-        cdef tuple one
-        Py_INCREF(tx)
-        PyTuple_SET_ITEM(found, 0, tx)
+        cdef const Word* end = words + count
+        cdef size_t place
+        cdef tuple row
         for place in range(self.fixed):
-            word = read_word(self.kinds[place], words + place) if place or key is None else key
-            if word is None:
-                return None
-            Py_INCREF(word)
-            PyTuple_SET_ITEM(found, 1 + place, word)
-        words += self.fixed
-        for row in range(rows):
+            if not add(given, key if key is not None and not place else read_word(self.kinds[place], words)):
+                return False
+            words += 1
+        while words < end:
             if self.again == 1:
-                word = read_word(self.rest[0], words)
-                if word is None:
-                    return None
+                if not add(given, read_word(self.rest[0], words)):
+                    return False
             else:
-                one = PyTuple_New(self.again)
+                row = PyTuple_New(self.again)
+                add(given, row)
                 for place in range(self.again):
                     word = read_word(self.rest[place], words + place)
                     if word is None:
-                        return None
+                        return False
                     Py_INCREF(word)
-                    PyTuple_SET_ITEM(one, place, word)
-                word = one
+                    PyTuple_SET_ITEM(row, place, word)
             words += self.again
-            Py_INCREF(word)
-            PyTuple_SET_ITEM(found, 1 + self.fixed + row, word)
-        return found
+        return True
 
 
 cdef class Lanes:
@@ -177,17 +184,16 @@ cdef class Lanes:
         self.known = {}
 
     def __dealloc__(self):
-        PyMem_Free(self.out)
+        let_go(&self.out)
 
     cdef Lane lane_of(self, Word* word):
         """The lane of lines that begin with *word*, or None."""
-        if self.lately is None or not self.lately.begins(word):
-            self.lately = self.find(PyBytes_FromStringAndSize(word.at, word.size))
-        return self.lately
-
-    cdef Lane find(self, bytes word):
-        if word not in self.known:
-            name = word.upper()
+        if self.lately is not None and self.lately.begins(word):
+            return self.lately
+        self.lately = None
+        written = PyBytes_FromStringAndSize(word.at, word.size)
+        if written not in self.known:
+            name = written.upper()
             catalog = self.engine.catalog
             if name not in catalog.spoken or not catalog.is_whole(name) or len(self.known) == MOST_KNOWN:
                 return None
@@ -196,8 +202,9 @@ cdef class Lanes:
             if line is not None and max(len(line.words), len(line.rest)) > MOST_KINDS:
                 line = None
             figures = self.observation.counted.figures[command.bit]
-            self.known[word] = None if line is None else Lane(word, command, figures, line)
-        return self.known[word]
+            self.known[written] = None if line is None else Lane(written, command, figures, line)
+        self.lately = self.known[written]
+        return self.lately
 
     cdef size_t look(self, Session session, const char* at, const char* end) except? 0:
         """Read the next lines, and have the keys they begin with on their way from memory; how many lines there are."""
@@ -253,7 +260,7 @@ cdef class Lanes:
         A line with the key of the one before goes on where that was: what it has found there is still the truth.
         """
         cdef Tx tx = self.tx
-        cdef tuple given
+        cdef Given given
         cdef bint keyed = lane.fixed and lane.kinds[0] == KEY
         if not (keyed and line.again):
             self.key = None
@@ -261,12 +268,12 @@ cdef class Lanes:
             tx.start(session.namespace, session)
         if tx.space is not None and tx.space.cache is not None:  # there a second try would be one more use
             return self
-        given = lane.arguments(tx, line.words + 1, line.count - 1, self.key)
-        if given is None:
-            return self
-        self.key = <bytes>given[1] if keyed else None
+        given.things[0], given.count = <PyObject*>tx, 1
         try:
-            reply = PyObject_Vectorcall(lane.function, PySequence_Fast_ITEMS(given), len(given), NULL)
+            if not lane.read(line.words + 1, line.count - 1, self.key, &given):
+                return self
+            self.key = <bytes><object>given.things[1] if keyed else None
+            reply = PyObject_Vectorcall(lane.function, given.things, given.count, NULL)
             if lane.project is not None:
                 reply = lane.project(reply)
             if lane.shape is not None:
@@ -276,6 +283,8 @@ cdef class Lanes:
                 return self
             self.engine.seal()
             raise
+        finally:
+            let_go_of(&given)
         self.engine.settle(session, lane.command, True, None, reply, None)
         return reply
 
@@ -284,7 +293,7 @@ cdef class Lanes:
         add_up(lane.figures, calls, spent_s)
         self.observation.runs += 1
         if self.tx.revision != revision:
-            self.observation.wrote(session, lane.command, revision)
+            self.observation.wrote(session, lane.name, revision)
         return 0
 
     cdef int see(self, Session session, Lane lane, Line* line, double spent_s) except -1:
@@ -339,10 +348,10 @@ cdef class Lanes:
         cdef Lane lane = None, other
         cdef double before = 0, began = 0, now = 0
         cdef long long revision = 0
-        self.ran = self.read = self.size = 0
+        self.ran = self.read = self.out.size = 0
         if self.observation.least_s < LEAST_S or session.detour is not None or self.tx.effects:
             return b""
-        while at < end and self.size < MOST_OUTPUT and self.long is None:
+        while at < end and self.out.size < MOST_OUTPUT and self.long is None:
             if engine.sinks or engine.watchers.live or self.tx.notices:
                 break
             if place == count:
@@ -376,7 +385,7 @@ cdef class Lanes:
             at = line.following
             place += 1
             last = line
-            if lane.fast and self.ran & AT_ONCE and place < count:
+            if lane.fast and self.ran & AT_ONCE and (place < count or at == end):
                 continue
             now = ticks.roughly()
             self.see(session, lane, last, now - before)
@@ -391,7 +400,7 @@ cdef class Lanes:
             self.see(session, lane, last, now - before)
             self.tell(session, lane, self.ran - since, now - began, revision)
         engine.calls += self.ran
-        return PyBytes_FromStringAndSize(self.out, self.size) if self.size else b""
+        return PyBytes_FromStringAndSize(self.out.octets, self.out.size)
 
     cdef bint say(self, reply, int protocol) except -1:
         """Write *reply*; one that is not short and plain is left in `long`."""
@@ -402,11 +411,11 @@ cdef class Lanes:
         if type(reply) is int:
             number = integer_of(reply, &beyond)
             if not beyond:
-                at = began = self.need(32)
+                at = began = need(&self.out, 32)
                 at[0] = c":"
                 at += 1 + digits(at + 1, number)
                 memcpy(at, b"\r\n", 2)
-                self.size += at + 2 - began
+                self.out.size += at + 2 - began
                 return True
         frame = resp_frames.frame(reply, protocol)
         if frame is None:
@@ -414,21 +423,9 @@ cdef class Lanes:
         if type(frame) is not bytes:
             self.long = frame
             return False
-        memcpy(self.need(PyBytes_GET_SIZE(frame)), PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame))
-        self.size += PyBytes_GET_SIZE(frame)
+        memcpy(need(&self.out, PyBytes_GET_SIZE(frame)), PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame))
+        self.out.size += PyBytes_GET_SIZE(frame)
         return True
-
-    cdef char* need(self, size_t more) except NULL:
-        """Where the next *more* octets of output can be written."""
-        cdef size_t room
-        cdef char* out
-        if self.size + more > self.room:
-            room = 2 * (self.size + more) + 65_536
-            out = <char*>PyMem_Realloc(self.out, room)
-            if out == NULL:
-                raise MemoryError
-            self.out, self.room = out, room
-        return self.out + self.size
 
 
 def lanes_of(engine):
