@@ -26,6 +26,7 @@ class Watched(Readiness):
     """A readiness that only remembers what it was asked."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.wants: dict[int, int] = {}
 
     def watch(self, fd: int, wants: int) -> None:
@@ -33,12 +34,6 @@ class Watched(Readiness):
 
     def forget(self, fd: int) -> None:
         self.wants.pop(fd, None)
-
-    async def wait(self) -> None:
-        raise NotImplementedError
-
-    def poll(self) -> list[tuple[int, int]]:
-        return list(self.wants.items())
 
 
 class Table:

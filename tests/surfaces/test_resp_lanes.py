@@ -20,6 +20,9 @@ LINES = (
     ("SADD", "s", "x", "y", "x"),
     ("ZADD", "z", "1.5", "m", "-2", "n"),
     ("ZADD", "z", "XX", "CH", "3", "m"),
+    ("ZADD", "z", "0000000007", "o", "9007199254740993", "p", "-0", "q"),
+    ("ZADD", "z", "000000000008", "o"),
+    ("ZMSCORE", "z", "o", "p"),
     ("MSET", "a", "1", "b", "\u00e9"),
     ("INCR", "a"),
     ("EXPIRE", "a", "100"),
@@ -28,7 +31,8 @@ LINES = (
     ("hget", "h", "g"),
 )
 ANSWERS = (
-    b":2\r\n:42\r\n$2\r\n42\r\n$-1\r\n:2\r\n$1\r\nb\r\n*1\r\n$1\r\na\r\n$-1\r\n:2\r\n:2\r\n:1\r\n+OK\r\n:2\r\n:1\r\n:0\r\n"
+    b":2\r\n:42\r\n$2\r\n42\r\n$-1\r\n:2\r\n$1\r\nb\r\n*1\r\n$1\r\na\r\n$-1\r\n:2\r\n:2\r\n:1\r\n"
+    b":3\r\n:0\r\n*2\r\n$1\r\n8\r\n$16\r\n9007199254740992\r\n+OK\r\n:2\r\n:1\r\n:0\r\n"
     b"$2\r\n\xc3\xa9\r\n$3\r\ntwo\r\n"
 )
 

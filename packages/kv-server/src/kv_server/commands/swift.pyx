@@ -288,6 +288,10 @@ cdef class Swift:
     # ---- both doors
     cpdef bytes text(self, Session session, bytes data, int protocol):
         """Run command lines, and return their replies in the *protocol* of RESP. `taken` says how far that went."""
+        cdef const char* at = PyBytes_AS_STRING(data)
+        self.calls = self.taken = 0
+        if read_line(at, at + PyBytes_GET_SIZE(data), &self.ahead[0].call) == NULL:
+            return b""
         return self.go(session, data, protocol) if self.ready(session) else b""
 
     cpdef bytes native(self, Session session, bytes data):

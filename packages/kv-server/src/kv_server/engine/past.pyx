@@ -7,6 +7,8 @@ from cpython.ref cimport Py_INCREF, Py_XDECREF, Py_XINCREF
 from libc.stdint cimport INT64_MIN as NOBODY  # no session has that number
 from libc.string cimport memcmp
 
+from kv_server.model.cells cimport prefetch
+
 __all__ = ["Changes", "Runs"]
 
 cdef enum:
@@ -112,6 +114,7 @@ cdef class Runs(Past):
         run = <Run*>self.ring + self.next
         before = run[0]
         run[0] = Run(first, end, now_ms, session, owned(command))
+        prefetch(run + 2)
         if go_on(self):
             Py_XDECREF(before.command)
 

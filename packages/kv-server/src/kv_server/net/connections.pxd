@@ -23,11 +23,10 @@ cdef class Connections:
     cdef object _doors, _change
     cdef list _sealed
 
+    cpdef set_time(self, long long elapsed_ms)
     @cython.locals(surface=Surface, data=bytes)
     cpdef receive(self, Peer peer, int bits)
     cpdef mark(self, Peer peer)
-    @cython.locals(peer=Peer, dirty=list)
-    cpdef list _dirty(self)
     @cython.locals(peer=Peer, dirty=list)
     cpdef flush(self)
     cpdef wake(self, Peer peer)

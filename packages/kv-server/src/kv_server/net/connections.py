@@ -74,8 +74,7 @@ class Connections:
             if len(self.peers) - self.admitted >= _MOST_REFUSED:
                 sock.close()
                 return
-        end = sock if tls is None else tls.secure(sock)
-        peer = Peer(end, sock.fileno(), address, self.elapsed_ms)
+        peer = Peer(sock if tls is None else tls.secure(sock), sock.fileno(), address, self.elapsed_ms)
         try:
             prepare_socket(sock)
             self._watch(peer, READ)
@@ -93,6 +92,12 @@ class Connections:
         self.peers[peer.fd] = peer
 
     # ---- one round
+    def set_time(self, elapsed_ms: int) -> None:
+        """It is so late now."""
+        if elapsed_ms > self.elapsed_ms:
+            self.counters.pass_ms(elapsed_ms - self.elapsed_ms)
+            self.elapsed_ms = elapsed_ms
+
     def receive(self, peer: Peer, bits: int) -> None:
         """Read from *peer*, which is ready, and run what came; or note that it can be written to."""
         surface = peer.surface
@@ -118,7 +123,9 @@ class Connections:
                 self._hang_up(peer)
             return
         self.counters.bytes_received += len(data)
-        peer.active_ms = self.elapsed_ms
+        if peer.active_ms != self.elapsed_ms:
+            peer.active_ms = self.elapsed_ms
+            self.counters.spoke += 1
         try:
             if surface is None:
                 surface = self._open(peer, data[0])
@@ -156,13 +163,6 @@ class Connections:
             peer.dirty = True
             self.dirty.append(peer)
 
-    def _dirty(self) -> list[Peer]:
-        """Those that may have output, which from here on are not known to."""
-        dirty, self.dirty = self.dirty, []
-        for peer in dirty:
-            peer.dirty = False
-        return dirty
-
     def flush(self) -> None:
         """Send once to every connection that has output."""
         dirty = self.dirty
@@ -175,7 +175,9 @@ class Connections:
         """Take the output there is, to be sent at `release`. What comes meanwhile waits for the next time; what was let
         out before, and the kernel had no room for, goes on leaving.
         """
-        for peer in self._dirty():
+        dirty, self.dirty = self.dirty, []
+        for peer in dirty:
+            peer.dirty = False
             if peer.rest is not None:
                 self._send(peer)
             if peer.gone or peer.surface is None:

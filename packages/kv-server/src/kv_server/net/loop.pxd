@@ -11,7 +11,8 @@ from kv_server.net.peer cimport Peer
 from kv_server.net.readiness cimport Readiness
 from kv_server.net.wire cimport Events
 
-cdef double _BUDGET_S, _PAUSE_S, LOOK_S
+cdef double _BUDGET_S, _PAUSE_S, _NAP_S, LOOK_S
+cdef Py_ssize_t _FEW, _MANY
 
 
 cdef class Pulse:
@@ -30,7 +31,7 @@ cdef class Loop:
     cdef Events _events
     cdef object _acceptor, _alarm
     cdef list _due
-    cdef Patience _patience
+    cdef Patience _patience, _company
     cdef readonly object _gate
     cdef Connections _connections
     cdef int _gate_fd
@@ -49,5 +50,7 @@ cdef class Loop:
     cpdef _set_alarm(self)
     cpdef _next_due_ms(self)
     cpdef send(self)
-    @cython.locals(readiness=Readiness, events=Events, until=double)
+    @cython.locals(connections=Connections, readiness=Readiness, events=Events, until=double)
     cpdef _look(self)
+    @cython.locals(began=double)
+    cpdef _nap(self)

@@ -28,7 +28,9 @@ __all__ = ["Loop", "Pulse"]
 _BUDGET_S: Final = 0.002  # how long the loop keeps other tasks of the process waiting,
 _PAUSE_S: Final = 0.001  # and how much of that it may sleep, where it expects more
 _SWEEP_MS: Final = 1_000
+_NAP_S: Final = 30e-6  # about three calls
 _FEW: Final = 4  # connections
+_MANY: Final = 32  # that speak in a millisecond
 _LAGS: Final = 16  # powers of two of milliseconds
 _RETRY_MS: Final = 1_000  # after a failure of ours, when what is due is tried again
 
@@ -93,7 +95,7 @@ class Loop:
         self._retry_ms = 0
         self._ticks = Ticks(clock.timer)
         self._due = engine.due.heap
-        self._patience = Patience(real=clock.timer is perf_counter)
+        self._patience, self._company = (Patience(real=clock.timer is perf_counter) for _ in range(2))
         self.set_clocks()
 
     async def serve(self) -> None:
@@ -116,28 +118,40 @@ class Loop:
             if self._ticks.roughly() >= until:
                 return True
             if not events.left:
-                if connections.stalled or not self._patience.worth_it():
-                    readiness.poll()
-                else:
-                    self._look()
+                readiness.poll()
+            if not events.left and not connections.stalled and self._patience.worth_it():
+                self._look()
         return False
 
     def _look(self) -> None:
-        """See what is ready, or is a moment later: who was served may have more to say, and a sleep of trio costs more.
-        Few callers are waited for awake: to be woken would take longer than all that is done for them.
+        """See what is ready a moment later: who was served may have more to say, and a sleep of trio costs more. Few
+        callers are waited for awake: to be woken would take longer than all that is done for them.
         """
-        readiness, events = self._readiness, self._events
-        if len(self._connections.peers) <= _FEW:
+        readiness, events, connections = self._readiness, self._events, self._connections
+        if len(connections.peers) <= _FEW:
             until = self._ticks.read() + LOOK_S
-            readiness.poll()
             while not events.left and self._ticks.read() < until:
                 readiness.poll()
         else:
-            readiness.look(_PAUSE_S)
+            if connections.counters.speaking >= _MANY and self._company.worth_it():
+                self._nap()
+            if not events.left:
+                readiness.look(_PAUSE_S)
         if events.left:
             self._patience.hit()
         else:
             self._patience.miss()
+
+    def _nap(self) -> None:
+        """Let some come together, where many speak all the time: to be woken by each would cost as much as to serve it."""
+        began = self._ticks.read()
+        self._readiness.nap(_NAP_S)
+        short = self._ticks.read() < began + LOOK_S
+        self._readiness.poll()
+        if short and self._events.left > 1:
+            self._company.hit()
+        else:
+            self._company.miss()
 
     def round(self, until: float) -> None:
         """Serve what is ready while there is time; some may be left."""
@@ -192,7 +206,7 @@ class Loop:
             self._advance(clock.now_ms, elapsed_ms)
 
     def _advance(self, now_ms: int, elapsed_ms: int) -> None:
-        self._connections.elapsed_ms = elapsed_ms
+        self._connections.set_time(elapsed_ms)
         try:
             self._more = self._engine.advance(now_ms, elapsed_ms)
         except Exception as error:  # a bug in one call that waits must not cost everybody the store

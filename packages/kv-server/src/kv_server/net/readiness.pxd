@@ -8,6 +8,7 @@ cdef class Readiness:
     cpdef watch(self, int fd, long long wants)
     cpdef poll(self)
     cpdef look(self, double wait_s)
+    cpdef nap(self, double nap_s)
 
 
 cdef class NestedEpoll(Readiness):

@@ -4,9 +4,12 @@ Both are level triggered, so that what is not read is told again, but for what i
 something may be ready, `poll` finds out what: that is in `events` then.
 """
 
+import contextlib
 import select
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Final
 
 import trio
@@ -23,6 +26,9 @@ ONCE: Final = 1 << 31 | HANGS_UP
 """To be told of what comes when it comes, of the end of it as well, and again after `watch`; where that can be had. It
 saves the system a look at everything that was ready a round ago.
 """
+
+
+_SLACK: Final = Path("/proc/self/timerslack_ns")  # by how much the system may prolong a nap: 50 microseconds else
 
 
 class Readiness:
@@ -51,6 +57,10 @@ class Readiness:
         """The same, for which everybody may be kept waiting so long."""
         raise NotImplementedError
 
+    def nap(self, nap_s: float) -> None:
+        """Sleep so long whatever becomes ready."""
+        raise NotImplementedError
+
 
 class NestedEpoll(Readiness):
     """An epoll of our own, which trio sees as one descriptor: a wake-up costs the same for one connection or many."""
@@ -60,6 +70,8 @@ class NestedEpoll(Readiness):
         self._epoll = select.epoll()
         self._fd = self._epoll.fileno()
         self._watched: set[int] = set()
+        with contextlib.suppress(OSError):
+            _SLACK.write_text("1000")
 
     def watch(self, fd: int, wants: int) -> None:
         if fd in self._watched:
@@ -81,6 +93,9 @@ class NestedEpoll(Readiness):
 
     def look(self, wait_s: float) -> None:
         self.events.ask(self._epoll, self._fd, wait_s)
+
+    def nap(self, nap_s: float) -> None:
+        time.sleep(nap_s)
 
     def close(self) -> None:
         self._epoll.close()
@@ -126,6 +141,9 @@ class TaskEach(Readiness):
 
     def look(self, wait_s: float) -> None:
         self.poll()  # what is ready comes with other tasks
+
+    def nap(self, nap_s: float) -> None:
+        pass
 
     def _drop(self, fd: int, bit: int) -> None:
         self._scopes.pop((fd, bit)).cancel()

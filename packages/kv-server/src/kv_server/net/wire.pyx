@@ -94,11 +94,13 @@ cdef class Events:
 
     cpdef ask(self, epoll, int fd, double wait_s=0.0):
         """Tell what *epoll*, whose own descriptor is *fd*, has ready, now or so soon."""
-        cdef int count = epoll_wait(fd, self.found, MOST_EVENTS, 0)
+        cdef int count
         self.given, self.told, self.left = None, 0, 0
-        if count == 0 and wait_s > 0.0:
+        if wait_s > 0.0:
             with nogil:
                 count = epoll_soon(fd, self.found, MOST_EVENTS, <long>(wait_s * 1e9))
+        else:
+            count = epoll_wait(fd, self.found, MOST_EVENTS, 0)
         if count < 0:
             PyErr_SetFromErrno(OSError)
         self.left = count

@@ -79,6 +79,19 @@ cdef inline bint same(const Word* one, const Word* other) noexcept:
     return one.size == other.size and not memcmp(one.at, other.at, one.size)
 
 
+cdef bint natural(const Word* word, int64_t* number) noexcept:
+    """Whether *word* is digits alone, so few that a float is as exact."""
+    cdef size_t place
+    if not 0 < word.size <= EXACT:
+        return False
+    number[0] = 0
+    for place in range(word.size):
+        if not c"0" <= word.at[place] <= c"9":
+            return False
+        number[0] = 10 * number[0] + (word.at[place] - c"0")
+    return True
+
+
 cdef object read_word(int kind, Word* word):
     """What *word* is read as; None if that is not so simple."""
     cdef int64_t number
@@ -90,12 +103,12 @@ cdef object read_word(int kind, Word* word):
     if kind == VALUE:
         blob = text_blob(word.at, word.size)
         return values.from_octets(PyBytes_FromStringAndSize(word.at, word.size)) if blob is None else blob
+    if kind == FLOAT:
+        return <double>number if natural(word, &number) else None
     if not spelled(word.at, word.size, &number):
         return None
     if kind == INT:
         return number
-    if kind == FLOAT:
-        return <double>number if word.size <= EXACT and word.at[0] != c"-" else None
     return PyBytes_FromStringAndSize(head, int_blob(head, number))
 
 
@@ -212,7 +225,7 @@ cdef class Lanes:
         cdef Word* words = self.words
         cdef Word* key = NULL
         cdef Line* line
-        cdef size_t count = 0, keys = 0
+        cdef size_t count = 0, keys = 0, place
         while count < WINDOW and at < end:
             line = &self.ahead[count]
             at = read_words(at, end, words, MOST_WORDS - (words - self.words), &line.count)
@@ -222,11 +235,17 @@ cdef class Lanes:
             words += line.count
             count += 1
             line.again = line.count > 1 and key != NULL and same(key, &line.words[1])
+            if line.count > 1:
+                key = &line.words[1]
+        if count < 2:
+            return count
+        for place in range(count):
+            line = &self.ahead[place]
             if line.count > 1 and not line.again:
                 key = &line.words[1]
                 self.sought[keys] = sought(key.at, key.size, tx.store.shift)
                 keys += 1
-        if count > 1 and keys:
+        if keys:
             tx.start(session.namespace, session)
             if tx.space is not None:
                 fetch(tx.space.tables, self.sought, keys)
