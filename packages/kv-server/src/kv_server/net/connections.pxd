@@ -32,7 +32,7 @@ cdef class Connections:
     cpdef wake(self, Peer peer)
     @cython.locals(peer=Peer)
     cpdef resume_one(self)
-    @cython.locals(surface=Surface, sent=Py_ssize_t)
+    @cython.locals(surface=Surface, sent=Py_ssize_t, told=bint)
     cpdef _send(self, Peer peer)
     @cython.locals(surface=Surface, unsent=Py_ssize_t, wants=int)
     cpdef _settle(self, Peer peer)

@@ -236,14 +236,8 @@ class Connections:
                 return
             self.counters.bytes_sent += sent
             peer.rest = None if sent == len(data) else memoryview(data)[sent:]
-        if (
-            peer.rest is not None
-            or surface.held
-            or surface.stalled
-            or surface.closing
-            or peer.wants != READ
-            or peer.unread
-        ):
+        told = surface.held or surface.stalled or surface.closing
+        if told or peer.rest is not None or peer.wants != READ or peer.unread:
             self._settle(peer)
 
     def _settle(self, peer: Peer) -> None:
