@@ -143,7 +143,7 @@ class Loop:
             self._patience.miss()
 
     def _nap(self) -> None:
-        """Let some come together, where many speak all the time: to be woken by each would cost as much as serving it."""
+        """Let some come together, where many speak: to be woken by each would cost as much as to serve it."""
         began = self._ticks.read()
         self._readiness.nap(_NAP_S)
         short = self._ticks.read() < began + LOOK_S

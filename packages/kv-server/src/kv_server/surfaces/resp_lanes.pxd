@@ -12,15 +12,11 @@ from kv_server.engine.tx cimport Tx
 from kv_server.model.ahead cimport WINDOW, Sought
 from kv_server.model.growing cimport Growing
 from kv_server.spec.gate cimport Hot
+from kv_server.surfaces.resp_words cimport Word
 
 cdef enum:
     MOST_WORDS = 64
     MOST_KINDS = 8
-
-
-cdef struct Word:
-    const char* at
-    size_t size
 
 
 cdef struct Line:

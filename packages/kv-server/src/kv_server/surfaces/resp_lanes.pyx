@@ -13,7 +13,6 @@ from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
-from kv_server.commands.calls cimport ended, read_number
 from kv_server.commands.swift cimport Swift
 from kv_server.engine.executor cimport Executor
 from kv_server.engine.observation cimport Observation
@@ -30,6 +29,7 @@ from kv_server.model.octets cimport digits, int_blob, spelled, text_blob
 from kv_server.model.table cimport Table
 from kv_server.spec.gate cimport Hot
 from kv_server.surfaces cimport resp_frames
+from kv_server.surfaces.resp_words cimport natural, read_words, same
 
 from kv_protocol import limits, values
 from kv_server.commands.swift import swift_of
@@ -48,7 +48,6 @@ cdef extern from "Python.h":
 cdef enum:
     MOST_OUTPUT = 1 << 20
     MOST_KNOWN = 4_096  # words, in whatever case
-    EXACT = 15  # digits of a number that is a float without rounding
     AT_ONCE = 7  # and one: so many fast calls run between two looks at the clock
 
 cdef object OK = _OK
@@ -58,38 +57,6 @@ cdef double SLICE_S = 0.002  # how long the lines of one connection run before o
 cdef double LEAST_S = 1e-3  # calls of which shorter ones are to be seen are run one by one
 
 seed_hashing()
-
-
-cdef const char* read_words(const char* at, const char* end, Word* words, size_t room, size_t* count) noexcept:
-    """Read the words of one line; where it ends, or NULL if it is not complete, or has more than there is room for."""
-    cdef size_t place
-    at = read_number(at, end, c"*", count)
-    if at == NULL or not 0 < count[0] <= room:
-        return NULL
-    for place in range(count[0]):
-        at = read_number(at, end, c"$", &words[place].size)
-        if at == NULL or not ended(at, words[place].size, end):
-            return NULL
-        words[place].at = at
-        at += words[place].size + 2
-    return at
-
-
-cdef inline bint same(const Word* one, const Word* other) noexcept:
-    return one.size == other.size and not memcmp(one.at, other.at, one.size)
-
-
-cdef bint natural(const Word* word, int64_t* number) noexcept:
-    """Whether *word* is digits alone, so few that a float is as exact."""
-    cdef size_t place
-    if not 0 < word.size <= EXACT:
-        return False
-    number[0] = 0
-    for place in range(word.size):
-        if not c"0" <= word.at[place] <= c"9":
-            return False
-        number[0] = 10 * number[0] + (word.at[place] - c"0")
-    return True
 
 
 cdef object read_word(int kind, Word* word):
