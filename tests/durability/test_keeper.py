@@ -45,8 +45,11 @@ class Loop:
 
     def __init__(self, kept: Kept) -> None:
         self.kept = kept
+        self.hurries = False
+        self.sent_hurrying: list[bool] = []
 
     def send(self) -> None:
+        self.sent_hurrying.append(self.hurries)
         self.kept.keep() if self.kept.journal.state == WELL else self.kept.write()
 
     def ring(self) -> None:
@@ -59,13 +62,14 @@ class House:
     def __init__(self, **rules: int) -> None:
         self.kept = Kept(FaultyDisk(), NEVER, segment_bytes=600)
         self.client = self.kept.connect("one")
+        self.loop = Loop(self.kept)
         self.disk = self.kept.disk
         asked: Any = {"interval_ms": 0, "commits": 0, "log_bytes": 0} | rules
         self.keeper = Keeper(
             self.kept.engine,
             self.kept.journal,
             self.disk,
-            Loop(self.kept),  # type: ignore[arg-type]
+            self.loop,  # type: ignore[arg-type]
             SnapshotRules(**asked),
             at_once,
         )
@@ -134,6 +138,17 @@ async def test_one_is_taken_when_enough_was_written_or_time_is_up(autojump_clock
             here.kept.advance(ms)
             await trio.sleep(3)
             assert here.keeper.taken.count == 1, "nothing was written since"
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_nobody_sleeps_in_the_time_of_a_snapshot_and_only_then(fails: bool, autojump_clock: MockClock) -> None:
+    async with house() as here:
+        here.set()
+        here.kept.keep()
+        here.loop.sent_hurrying.clear()
+        here.disk.fail = {"rename": 1.0} if fails else {}
+        assert isinstance(await here.ask(), KvError) == fails
+        assert here.loop.sent_hurrying[0] and not here.loop.sent_hurrying[-1] and not here.loop.hurries
 
 
 async def test_a_snapshot_has_its_name_only_when_the_log_before_it_is_synced(autojump_clock: MockClock) -> None:

@@ -98,6 +98,14 @@ def test_where_few_speak_each_is_served_as_it_comes(sockets: list[socket.socket]
     assert ["poll", "poll", "look", "poll", "look"] in asked(31, sockets, 1, 0, 1, 0, 0)
 
 
+def test_while_another_task_has_much_to_do_nobody_sleeps(sockets: list[socket.socket]) -> None:
+    readiness = Scripted(1, 0, 1, 0, 1)
+    loop = loop_with(readiness, 32, sockets)
+    loop.hurries = True
+    loop.drain()
+    assert set(readiness.asked) == {"poll"} and readiness.script
+
+
 @pytest.mark.parametrize(("kind", "come"), [(Scripted, 1), (Slow, 5)], ids=["that bring one alone", "that last"])
 def test_naps_are_given_up(kind: type[Scripted], come: int, sockets: list[socket.socket]) -> None:
     readiness = kind(1, *[0, come] * 40)

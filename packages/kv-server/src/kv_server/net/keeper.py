@@ -135,6 +135,7 @@ class Keeper:
         """Take one snapshot: its revision, or why it failed."""
         self.began_ms = self._engine.elapsed_ms
         began = trio.current_time()
+        self._loop.hurries = True
         try:
             revision = await self._write()
         except OSError as error:
@@ -149,6 +150,7 @@ class Keeper:
             return InternalError("the snapshot could not be written because of a bug of the server: see its log")
         finally:
             self.began_ms = 0
+            self._loop.hurries = False
         taken = self.taken
         taken.count += 1
         taken.last_error = ""

@@ -24,6 +24,7 @@ cdef class Pulse:
 
 cdef class Loop:
     cdef public Pulse pulse
+    cdef public bint hurries
     cdef Clock _clock
     cdef Engine _engine
     cdef Ticks _ticks

@@ -81,6 +81,8 @@ class Loop:
         acceptor: Acceptor,
     ) -> None:
         self.pulse = Pulse()
+        self.hurries = False
+        """Another task has much to do: nobody sleeps in its time."""
         self._engine = engine
         self._clock = clock
         self._readiness, self._events = readiness, readiness.events
@@ -119,7 +121,7 @@ class Loop:
                 return True
             if not events.left:
                 readiness.poll()
-            if not events.left and not connections.stalled and self._patience.worth_it():
+            if not events.left and not connections.stalled and not self.hurries and self._patience.worth_it():
                 self._look()
         return False
 
