@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from time import perf_counter
 
 import pytest
+import trio
+from trio.testing import MockClock
 
 from kv_server.net.accept import Acceptor
 from kv_server.net.clock import Clock
 from kv_server.net.connections import Connections, NetLimits
 from kv_server.net.loop import Loop
 from kv_server.net.readiness import READ, Readiness
+from kv_server.surfaces.surface import Surface
 from tests.surfaces.talk import Talk
 
 NOBODY = 1_000_000
@@ -26,6 +29,7 @@ class Scripted(Readiness):
         super().__init__()
         self.script = list(script)
         self.asked: list[str] = []
+        self.connections: Connections
 
     def watch(self, fd: int, wants: int) -> None:
         pass
@@ -67,7 +71,7 @@ def sockets() -> Iterator[list[socket.socket]]:
 
 def loop_with(readiness: Scripted, speaking: int, sockets: list[socket.socket]) -> Loop:
     """A loop with connections of which so many spoke in the last millisecond."""
-    connections = Connections(readiness, {}, NetLimits())
+    connections = readiness.connections = Connections(readiness, {}, NetLimits())
     for number in range(5):
         ours, theirs = socket.socketpair()
         sockets.extend((ours, theirs))
@@ -114,6 +118,47 @@ def test_naps_are_given_up(kind: type[Scripted], come: int, sockets: list[socket
         loop.drain()
     assert 0 < readiness.asked.count("nap") < 10
     assert readiness.asked.count("look") > 15
+
+
+class Patient(Surface):
+    """A connection whose input waits inside, once."""
+
+    def resume(self) -> None:
+        self.stalled = False
+
+    def data_to_send(self) -> bytes:
+        return b""
+
+
+class Open:
+    """A gate that lets everything out."""
+
+    fd = NOBODY + 1
+
+    def let_out(self, *, more: bool = False) -> None:
+        pass
+
+    def due_ms(self) -> int | None:
+        return None
+
+    def tend(self) -> None:
+        pass
+
+
+async def test_what_the_alarm_finds_ready_beside_what_was_stalled_is_served(
+    sockets: list[socket.socket], autojump_clock: MockClock
+) -> None:
+    readiness = Scripted(3)
+    loop = loop_with(readiness, 0, sockets)
+    loop.guard(Open())  # type: ignore[arg-type]
+    connections = readiness.connections
+    peer = next(iter(connections.peers.values()))
+    peer.surface = Patient()
+    connections.stalled[peer] = None
+    with trio.move_on_after(0.5):
+        await loop.keep_time()
+    assert not connections.stalled
+    assert not readiness.script and not readiness.events.left, "it was told of once, and will not be again"
 
 
 def test_so_many_speak_as_spoke_in_a_millisecond() -> None:

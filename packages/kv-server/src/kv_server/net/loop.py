@@ -254,9 +254,9 @@ class Loop:
                 if self._gate is not None:
                     self._gate.tend()
             self.send()
-            while self._connections.stalled:  # an answer that came late lets the calls behind it go on
-                self.round(self._ticks.read() + _BUDGET_S)
-                await trio.lowlevel.checkpoint()
+            if self._connections.stalled:  # an answer that came late lets the calls behind it go on
+                while self.drain():
+                    await trio.lowlevel.checkpoint()
 
     def _next_due_ms(self) -> int:
         if self._more:
